@@ -24,6 +24,7 @@ export * from "./wire/msgpack.ts";
 export * from "./content/names.ts";
 export * from "./crypto/network-id.ts";
 export * from "./crypto/proof.ts";
+export * from "./session/flow-window.ts";
 export * from "./session/receiver-events.ts";
 export * from "./session/receiver.ts";
 export * from "./content/record.ts";

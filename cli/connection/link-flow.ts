@@ -1,7 +1,8 @@
 /** The flow of an open link: whether anything gets through, and why not; and the limit of its rate. */
 import { readdirSync, readlinkSync } from "node:fs";
+import { totalmem } from "node:os";
 
-import { FRAME_BYTES, WINDOW_RECORDS } from "../../protocol/wire/limits.ts";
+import { FRAME_BYTES, WINDOW_MOST_RECORDS, WINDOW_RECORDS } from "../../protocol/wire/limits.ts";
 import { TokenBucket } from "../../protocol/wire/token-bucket.ts";
 import { kernelText } from "../system/system-error.ts";
 
@@ -9,6 +10,9 @@ import { kernelText } from "../system/system-error.ts";
 export const STUCK_MS = 15_000;
 /** Between two checks of the addresses of this machine, which are a call of the system. ms */
 const ADDRESSES_EVERY_MS = 5000;
+
+/** A receiver's window at most, as a part of the memory of its machine: other programs need theirs. */
+const WINDOW_MEMORY_PART = 1 / 16;
 
 const LARGE_LOST =
   "what we send is not taken, though the relay is heard: large packets seem to get lost on the way (its MTU)";
@@ -127,6 +131,14 @@ export class RateLimit {
   get window(): number {
     if (this.#bytesPerSecond === undefined) return WINDOW_RECORDS;
     return Math.min(WINDOW_RECORDS, Math.max(2, Math.ceil(this.#bytesPerSecond / FRAME_BYTES)));
+  }
+
+  /** The same for a path that delivers more within a round trip; `window` at least. */
+  get windowMost(): number {
+    const memory = Math.floor((totalmem() * WINDOW_MEMORY_PART) / FRAME_BYTES);
+    const most = Math.max(WINDOW_RECORDS, Math.min(WINDOW_MOST_RECORDS, memory));
+    if (this.#bytesPerSecond === undefined) return most;
+    return Math.max(this.window, Math.min(most, Math.ceil(this.#bytesPerSecond / FRAME_BYTES)));
   }
 
   /** How long what comes next has to wait. ms */

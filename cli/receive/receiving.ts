@@ -161,6 +161,7 @@ export class Receiving {
       giveUpAfterMs: this.#search === undefined ? connectTimeoutMs : undefined,
       fixed: stdout,
       window: this.#limit.window,
+      windowMost: this.#limit.windowMost,
       confirmMs: CONFIRM_MS,
       random: Math.random,
     };

@@ -15,6 +15,8 @@ export interface ReceiverOptions extends Introduction {
   readonly fixed?: boolean;
   /** Records that may be on their way at once, 2 to WINDOW_RECORDS; less where the rate is limited. */
   readonly window: number;
+  /** The same where the path delivers more in a round trip, and the relay allows it; `window` unless given. */
+  readonly windowMost?: number | undefined;
   /** How long a saved share waits for the sender to take its receipt. ms */
   readonly confirmMs: number;
   readonly random: () => number;

@@ -34,6 +34,10 @@ export class ReceiverShare {
   #stallMs = STALL_MS;
   /** When the relay last heard from our timer. */
   #saidAt: number;
+  /** The records before it may come by what was said on this line. */
+  #allowed = 0;
+  /** Records from `from` on may come because of what was said at `at`. Undefined: one came. */
+  #awaited: { readonly from: number; readonly at: number } | undefined;
 
   constructor(
     offer: OfferSeen,
@@ -66,11 +70,12 @@ export class ReceiverShare {
    * `join`: a record is missing before the frame. Several connections carry frames in any order: there one that comes
    * early is no sign of a loss. It is kept, and comes by `takeEarly` in its turn.
    */
-  frame(index: number, window: number, ciphertext?: Uint8Array): "take" | "join" | "drop" {
+  frame(index: number, ciphertext?: Uint8Array): "take" | "join" | "drop" {
     if (!this.joined || index < this.next || this.isWhole) return "drop";
     if (index > this.next) {
       if (ciphertext === undefined) return this.#rejoining ? "drop" : "join";
-      this.#early.put(index, ciphertext, Math.min(this.next + window, this.records));
+      // A window may have shrunk since: what an earlier one allowed is on its way.
+      this.#early.put(index, ciphertext, Math.min(this.#allowed, this.records));
       return "drop";
     }
     this.#rejoining = false;
@@ -81,6 +86,14 @@ export class ReceiverShare {
   /** The record `next`, if it came early. */
   takeEarly(): Uint8Array | undefined {
     return this.joined ? this.#early.take(this.next) : undefined;
+  }
+
+  /** @returns how long the relay took to send this record once it might; Infinity: nothing tells. ms */
+  answered(index: number, now: number): number {
+    const awaited = this.#awaited;
+    if (awaited === undefined || index < awaited.from) return Infinity;
+    this.#awaited = undefined;
+    return now - awaited.at;
   }
 
   /** @returns whether records were jumped over, because they are here already */
@@ -97,8 +110,13 @@ export class ReceiverShare {
   }
 
   join(window: number, now: number, gap = false): ReceiverEffect[] {
+    if (!this.joined) {
+      this.#allowed = this.next;
+      this.#awaited = undefined;
+    }
     this.joined = true;
     this.#early.dropBefore(this.next);
+    this.#allow(window, now);
     this.#rejoining = gap;
     this.#acked = this.next;
     this.progressAt = now;
@@ -118,13 +136,23 @@ export class ReceiverShare {
   ackIfDue(window: number, now: number): ReceiverEffect[] {
     if (this.#acked >= this.next && now - this.#saidAt < KEEPALIVE_MS) return [];
     this.#saidAt = now;
-    return this.ack(window);
+    return this.ack(window, now);
   }
 
-  ack(window: number): ReceiverEffect[] {
+  /** @param now undefined: the answer tells nothing of the way */
+  ack(window: number, now?: number): ReceiverEffect[] {
     if (!this.joined) return [];
+    this.#allow(window, now);
     this.#acked = this.next;
     return [send({ t: "ack", share: this.offer.share, next: this.next, window })];
+  }
+
+  #allow(window: number, now: number | undefined): void {
+    const allowed = Math.max(this.#allowed, this.next + window);
+    if (allowed > this.#allowed && now !== undefined) {
+      this.#awaited ??= { from: this.#allowed, at: now };
+    }
+    this.#allowed = allowed;
   }
 
   /** @param unconfirmed the content went on to a client that can't say that it saved it */

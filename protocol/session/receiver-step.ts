@@ -1,4 +1,5 @@
 import type { OfferSeen } from "../wire/control.ts";
+import { ACK_EVERY_RECORDS } from "../wire/limits.ts";
 import type { ReceiverShare } from "./receiver-share.ts";
 
 /**
@@ -42,4 +43,13 @@ export function isUnfinished({ at }: Step): boolean {
 export function windowOf({ at }: Step, whole: number): number {
   if (at === "previewing") return 1;
   return at === "receiving" || at === "saving" || at === "confirming" ? whole : 0;
+}
+
+/** The part of a large window that one acknowledgement is about: each costs the relay time. */
+const ACK_PART = 1 / 8;
+
+/** A receiver acknowledges after so many records, and a small window twice before it is over. */
+export function ackEvery(window: number): number {
+  const few = Math.min(ACK_EVERY_RECORDS, Math.floor(window / 2));
+  return Math.max(few, Math.floor(window * ACK_PART));
 }

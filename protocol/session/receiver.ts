@@ -4,7 +4,7 @@
  * the CLI's `receiving.ts`, the lobby's receiver, and tests in virtual time.
  */
 import { equalBytes } from "../wire/bytes.ts";
-import { type LeaveReason, type Message, type OfferSeen } from "../wire/control.ts";
+import type { LeaveReason, Message, MessageOf, OfferSeen } from "../wire/control.ts";
 import {
   detailIn,
   FaultError,
@@ -13,11 +13,12 @@ import {
   type FaultCode,
   type Said,
 } from "../wire/faults.ts";
-import { ACK_EVERY_RECORDS, CORRUPT_RETRIES, MISSING_MS, SENDER_GRACE_MS } from "../wire/limits.ts";
+import { CORRUPT_RETRIES, MISSING_MS, SENDER_GRACE_MS } from "../wire/limits.ts";
+import { FlowWindow } from "./flow-window.ts";
 import { helloMessage, Link, linkEffects, type Introduction } from "./link.ts";
 import { OfferBook, isAboutReceiver, isUnreadable, patienceWith } from "./offer-book.ts";
 import { ReceiverShare } from "./receiver-share.ts";
-import { isUnfinished, shareOf, windowOf, type Step } from "./receiver-step.ts";
+import { ackEvery, isUnfinished, shareOf, windowOf, type Step } from "./receiver-step.ts";
 import type { ReceiverEffect, ReceiverEvent, ReceiverOptions } from "./receiver-events.ts";
 
 export class ReceiverSession {
@@ -30,10 +31,14 @@ export class ReceiverSession {
   /** Left to see whether another takes its place, as it was offered no more. */
   #missing: { readonly offer: OfferSeen; readonly since: number } | undefined;
   #step: Step = { at: "waiting" };
+  /** Of the present line. */
+  #flow: FlowWindow;
+  #helloAt = 0;
 
   constructor(options: ReceiverOptions, now: number) {
     this.#options = options;
     this.#link = new Link(options, now);
+    this.#flow = new FlowWindow(options.window, options.window);
     this.#offers = new OfferBook(options.lobby ? "oldest" : "newest");
   }
 
@@ -94,7 +99,7 @@ export class ReceiverSession {
         if (this.#takesNoPlace(event.before ?? [])) return this.#goBack();
         this.#missing = undefined;
         this.#step = { at: "asking", share: this.#step.share };
-        return [...this.#step.share.ack(this.#window), { type: "ask" }];
+        return [...this.#step.share.ack(this.#window, now), { type: "ask" }];
       case "accepted":
         return this.#accepted(event.next, now);
       case "declined":
@@ -174,9 +179,11 @@ export class ReceiverSession {
     switch (message.t) {
       case "challenge":
         this.#link.challenged();
+        this.#helloAt = now;
         return [{ type: "send", message: helloMessage(message, "receiver", this.#options) }];
       case "welcome":
         this.#link.welcomed(message);
+        this.#openFlow(message, now);
         return [{ type: "link", online: true, fault: undefined }];
       case "offers":
         for (const offer of message.list) this.#offers.add(offer);
@@ -250,8 +257,9 @@ export class ReceiverSession {
   ): ReceiverEffect[] {
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
-    switch (share.frame(index, this.#window, ciphertext)) {
+    switch (share.frame(index, ciphertext)) {
       case "take":
+        this.#flow.answered(share.answered(index, now));
         return [{ type: "take" }];
       case "join":
         return share.join(this.#window, now, true);
@@ -280,9 +288,9 @@ export class ReceiverSession {
     this.#movedAt = undefined;
     const jumps = share.stored(event, now);
     if (this.#step.at === "previewing") return [];
+    this.#flow.moved(now);
     if (jumps || share.isWhole) return this.#advance(share, jumps, now);
-    const every = Math.min(ACK_EVERY_RECORDS, Math.floor(this.#options.window / 2));
-    return share.unacknowledged >= every ? share.ack(this.#window) : [];
+    return share.unacknowledged >= ackEvery(this.#window) ? share.ack(this.#window, now) : [];
   }
 
   /** The manifest needs another record. */
@@ -322,7 +330,7 @@ export class ReceiverSession {
   #advance(share: ReceiverShare, jumps: boolean, now: number): ReceiverEffect[] {
     this.#step = { at: share.isWhole ? "saving" : "receiving", share };
     const effects =
-      jumps && share.joined ? share.join(this.#window, now, true) : share.ack(this.#window);
+      jumps && share.joined ? share.join(this.#window, now, true) : share.ack(this.#window, now);
     return share.isWhole ? [...effects, { type: "save" }] : effects;
   }
 
@@ -460,7 +468,15 @@ export class ReceiverSession {
   }
 
   get #window(): number {
-    return windowOf(this.#step, this.#options.window);
+    return windowOf(this.#step, this.#flow.size);
+  }
+
+  /** On a new line everything is found out anew. A relay of before allows `window` alone. */
+  #openFlow({ limits }: MessageOf<"welcome">, now: number): void {
+    const { window, windowMost = window } = this.#options;
+    const most = Math.min(windowMost, limits.windowMost ?? limits.window);
+    this.#flow = new FlowWindow(window, Math.max(window, most));
+    this.#flow.answered(now - this.#helloAt);
   }
 
   #isCurrent(id: Uint8Array): boolean {

@@ -18,6 +18,7 @@ import {
   RECORD_INDEX,
   RETRY_AFTER_MAX_MS,
   SEALED_BYTES,
+  WINDOW_MOST_RECORDS,
   WINDOW_RECORDS,
 } from "./limits.ts";
 import { packMessage, unpackMap, type PlainMap } from "./msgpack.ts";
@@ -49,7 +50,8 @@ const sealed = bytesBetween(0, SEALED_BYTES);
 const shareId = bytesOf(16);
 const receiverId = bytesOf(16);
 const recordIndex = whole(0, RECORD_INDEX);
-const window = whole(0, WINDOW_RECORDS);
+const window = whole(0, WINDOW_MOST_RECORDS);
+const credit = whole(1, 0xffff);
 const version = whole(0, VERSION_MAX);
 const FAULT_CHARACTERS = 64;
 /** A code that came one of these ways; any other, a later version's too, counts as `bad-message`. */
@@ -129,7 +131,14 @@ const schemas = {
     session: bytesOf(SESSION_BYTES),
     /** Browsers find the page at the address of the relay. */
     page: v.optional(v.boolean()),
-    limits: v.object({ frame: whole(1, FRAME_BYTES), window, credit: whole(1, 0xffff) }),
+    limits: v.object({
+      frame: whole(1, FRAME_BYTES),
+      window: whole(0, WINDOW_RECORDS),
+      credit,
+      // Absent from a relay that knows no others than `window` and `credit`.
+      windowMost: v.optional(whole(0, 0xffff)),
+      creditMost: v.optional(credit),
+    }),
   }),
   offer: v.object({
     t: v.literal("offer"),

@@ -85,18 +85,28 @@ export const PATH_DEPTH = 32;
 // Flow
 
 /**
- * records: records sent to one receiver and not yet acknowledged; covers 16 MiB of bandwidth times
- * delay
+ * records: records sent to one receiver and not yet acknowledged, while little is known of its path;
+ * covers 16 MiB of bandwidth times delay
  */
 export const WINDOW_RECORDS = 16;
-/** records: records requested from one sender and not yet received */
+/**
+ * records: the same on a path that delivers more within a round trip; covers 10 Gbit/s with a round
+ * trip of 100 ms
+ */
+export const WINDOW_MOST_RECORDS = 128;
+/** records: records requested from one sender and not yet received, while little is known of its path */
 export const CREDIT_RECORDS = 16;
+/** records: the same on a path that delivers more within a round trip; as WINDOW_MOST_RECORDS */
+export const CREDIT_MOST_RECORDS = 128;
 /**
  * records: records requested from one sender and not yet sent, as the sender counts them; many
  * times the credit
  */
 export const WANT_QUEUE_RECORDS = 4096;
-/** records: a receiver acknowledges at least this often: a quarter of the window */
+/**
+ * records: a receiver acknowledges at least this often: a quarter of WINDOW_RECORDS; with a larger
+ * window, an eighth of that
+ */
 export const ACK_EVERY_RECORDS = 4;
 /** attempts: further requests of a receiver for a record that did not decrypt */
 export const CORRUPT_RETRIES = 3;

@@ -5,6 +5,7 @@
  * records from the log or its replica.
  */
 import {
+  WINDOW_MOST_RECORDS,
   WINDOW_RECORDS,
   socketFault,
   toHex,
@@ -267,7 +268,9 @@ export class Fanout {
 
   /** The window that a receiver asks for is its own once it is admitted. */
   #open(receiver: Receiver, window: number): void {
-    receiver.asked = Math.min(window, WINDOW_RECORDS);
+    // The slowest receiver of a share that can't be read again holds records of the log for all others.
+    const most = this.offer.seekable ? WINDOW_MOST_RECORDS : WINDOW_RECORDS;
+    receiver.asked = Math.min(window, most);
     const served = !this.#admits || this.#admissions.of(receiver.key) !== undefined;
     receiver.window = served ? receiver.asked : 0;
   }
@@ -327,6 +330,11 @@ export class Fanout {
     const receiver = this.#receivers.get(key);
     const over = this.#retention?.cameElsewhere(key, next) === true;
     if (over && receiver !== undefined) receiver.unpaced = next;
+  }
+
+  /** The sender may be asked for so many records at once. */
+  readAhead(records: number): void {
+    this.#readAhead.most = records;
   }
 
   available(index: number, now: number): void {

@@ -4,7 +4,13 @@
  * of all workers, its own and others'. `LocalShare` owns it and hands it the messages of all
  * fan-outs.
  */
-import { type FaultError, type Frame, type Offer, type ReceiverEntry } from "../../protocol/mod.ts";
+import {
+  CREDIT_RECORDS,
+  type FaultError,
+  type Frame,
+  type Offer,
+  type ReceiverEntry,
+} from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
 import { StallTimer } from "../limits/stall-timer.ts";
@@ -14,6 +20,7 @@ import type { Traffic } from "./lanes.ts";
 import { BlockLog, type RecordReader } from "../log/block-log.ts";
 import type { HandoverState, PeerMessage } from "./messages.ts";
 import { Origin } from "./origin.ts";
+import type { CreditBudget } from "./sender-credit.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
 import { LogTrimmer } from "./log-trimming.ts";
@@ -42,6 +49,8 @@ export interface HomeOptions {
   readonly toPeer: (to: number, message: PeerMessage) => void;
   readonly now: () => number;
   readonly limits: LiveLimits;
+  /** Of all senders of the worker. */
+  readonly budget: CreditBudget;
   /** The first receiver came. */
   readonly joined: () => void;
   /** The first receiver took more than a look: it agreed, and has a record, or it has all. */
@@ -269,34 +278,43 @@ export class HomeShare {
   }
 
   #createOrigin(): Origin {
-    const { worker, pool, outlet, offer, fanout, toPeer, now, limits } = this.#options;
+    const { worker, pool, outlet, offer, fanout, toPeer, now, limits, budget } = this.#options;
     const log = new BlockLog(pool, Origin.frameBytes(offer), !offer.seekable);
     log.weigh(this.#weight);
     this.#log = log;
     this.#trimming = new LogTrimmer(pool);
-    return new Origin(offer, log, {
-      toSender: (message) => {
-        if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, message);
+    return new Origin(
+      offer,
+      log,
+      {
+        toSender: (message) => {
+          if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, message);
+        },
+        available: (index) => {
+          fanout.available(index, now());
+          if (this.#remote.size === 0) return;
+          const place = log.open(index);
+          if (place === undefined) return;
+          for (const other of this.#remote) toPeer(other, { t: "available", index, place });
+          log.close(place);
+        },
+        gone: (to, before) => {
+          if (to === worker) fanout.gone(before);
+          else toPeer(to, { t: "gone", before });
+        },
+        full: (to, receiver) => {
+          if (to === worker) fanout.refuse(receiver);
+          else toPeer(to, { t: "full", receiver });
+        },
+        ahead: (records) => {
+          fanout.readAhead(records);
+          for (const other of this.#remote) toPeer(other, { t: "ahead", records });
+        },
+        mostReceivers: () => limits.now["receivers-per-share"],
+        now,
       },
-      available: (index) => {
-        fanout.available(index, now());
-        if (this.#remote.size === 0) return;
-        const place = log.open(index);
-        if (place === undefined) return;
-        for (const other of this.#remote) toPeer(other, { t: "available", index, place });
-        log.close(place);
-      },
-      gone: (to, before) => {
-        if (to === worker) fanout.gone(before);
-        else toPeer(to, { t: "gone", before });
-      },
-      full: (to, receiver) => {
-        if (to === worker) fanout.refuse(receiver);
-        else toPeer(to, { t: "full", receiver });
-      },
-      mostReceivers: () => limits.now["receivers-per-share"],
-      now,
-    });
+      budget,
+    );
   }
 
   /** The rest from the worker before is here; undefined: nothing. */
@@ -327,6 +345,8 @@ export class HomeShare {
   #serve(worker: number): void {
     if (worker === this.#options.worker || this.#remote.has(worker)) return;
     this.#remote.add(worker);
+    const records = this.origin?.credit ?? CREDIT_RECORDS;
+    if (records > CREDIT_RECORDS) this.#options.toPeer(worker, { t: "ahead", records });
     if (this.#admissions.size === 0) return;
     this.#options.toPeer(worker, { t: "admissions", list: this.#admissions.list });
   }
@@ -345,6 +365,8 @@ export class HomeShare {
     this.#log?.destroy();
     this.#log = undefined;
     this.#wantedAgain += this.origin?.wantedAgain ?? 0;
+    // Its credit is others' from now on.
+    this.origin?.senderLost();
     this.origin = undefined;
     this.#remote.clear();
     this.#admissions.clear();

@@ -5,11 +5,13 @@
 import {
   FaultError,
   SENT_BY,
-  WINDOW_RECORDS,
+  CREDIT_MOST_RECORDS,
   CREDIT_RECORDS,
   FRAME_BYTES,
   NONCE_BYTES,
   SESSION_BYTES,
+  WINDOW_MOST_RECORDS,
+  WINDOW_RECORDS,
   channelOf,
   checkHello,
   equalBytes,
@@ -35,11 +37,12 @@ import { addTotals, noTotals } from "./totals.ts";
 import type { FromDirectory } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
+import { CreditBudget } from "./sender-credit.ts";
 import { Senders } from "./senders.ts";
 import { Sessions } from "./sessions.ts";
 import { LocalShare, type ShareOptions } from "./local-share.ts";
 
-export interface HubOptions extends ShareOptions {
+export interface HubOptions extends Omit<ShareOptions, "budget"> {
   /** The host name by which the operator calls the relay; hellos are signed for it. */
   readonly relayName?: string | undefined;
   /** Whether it serves one channel alone; clients are told before they say which is theirs. */
@@ -66,6 +69,7 @@ export class Hub {
   readonly #senders: Senders;
   readonly #receivers: Receivers;
   readonly #limits: LiveLimits;
+  readonly #budget = new CreditBudget();
   /** Of shares that are over. */
   readonly ended = noTotals();
   #draining = false;
@@ -295,7 +299,13 @@ export class Hub {
       v: commonVersion({ v, least }),
       session,
       ...(hasPage && { page: true }),
-      limits: { frame: FRAME_BYTES, window: WINDOW_RECORDS, credit: CREDIT_RECORDS },
+      limits: {
+        frame: FRAME_BYTES,
+        window: WINDOW_RECORDS,
+        credit: CREDIT_RECORDS,
+        windowMost: WINDOW_MOST_RECORDS,
+        creditMost: CREDIT_MOST_RECORDS,
+      },
     });
   }
 
@@ -331,7 +341,8 @@ export class Hub {
 
   #shareOpened({ record, socket, previousHome }: Extract<FromDirectory, { t: "opened" }>): void {
     const known = this.#shares.get(record.key);
-    const share = known ?? new LocalShare(record, this.#options, this.#limits, () => this.#now);
+    const options = { ...this.#options, budget: this.#budget };
+    const share = known ?? new LocalShare(record, options, this.#limits, () => this.#now);
     if (known === undefined) this.#shares.add(share);
     const replaced = share.home.ownerSocket;
     share.opened(record, socket, previousHome);

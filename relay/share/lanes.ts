@@ -339,7 +339,7 @@ export class Lanes {
     const proven = this.#liveProven;
     const before = this.#liveMayReadTo;
     this.#count(reader);
-    const more = this.#liveMayReadTo > before && before < this.#liveIndex + this.#ahead;
+    const more = this.#liveMayReadTo > before && before < this.#liveIndex + this.#ahead();
     if (comes || more || proven !== this.#liveProven) this.#needLive();
   }
 
@@ -360,12 +360,18 @@ export class Lanes {
   }
 
   #request(party: Party, from: number, most: number, proven: boolean): void {
-    const end = Math.max(from, Math.min(from + this.#ahead, most));
+    const others = party === this.#liveParty ? 1 : this.#waiting.size;
+    const end = Math.max(from, Math.min(from + this.#ahead(others), most));
     this.#readAhead.need(party, { from, end, proven }, this.#log, this.#now);
   }
 
-  /** A quarter of the log: others read elsewhere, and what comes too early is gone when needed. */
-  get #ahead(): number {
-    return Math.max(1, Math.min(READ_AHEAD_RECORDS, Math.floor(this.#log.capacity / 4)));
+  /**
+   * As many as the sender's credit, which receivers of the catch-up lane share. A quarter of the log at most: others
+   * read elsewhere, and what comes too early is gone when needed.
+   */
+  #ahead(parties = 1): number {
+    const part = Math.floor(this.#readAhead.most / Math.max(1, parties));
+    const most = Math.max(READ_AHEAD_RECORDS, part);
+    return Math.max(1, Math.min(most, Math.floor(this.#log.capacity / 4)));
   }
 }

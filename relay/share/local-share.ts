@@ -11,6 +11,7 @@ import { Fanout, type Upstream } from "./fanout.ts";
 import { HomeShare, type FanoutMessage } from "./home-share.ts";
 import type { PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
 import { Origin } from "./origin.ts";
+import type { CreditBudget } from "./sender-credit.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
 import { ReplicaLog } from "../log/replica.ts";
@@ -20,6 +21,8 @@ export interface ShareOptions {
   readonly pool: BlockPool;
   readonly outlet: Outlet;
   readonly toDirectory: (message: ToDirectory) => void;
+  /** Of all senders of the worker. */
+  readonly budget: CreditBudget;
   /** Instead of STALL_TIMEOUT_MS. */
   readonly stallMs?: number | undefined;
 }
@@ -36,7 +39,7 @@ export class LocalShare {
 
   constructor(record: ShareRecord, options: ShareOptions, limits: LiveLimits, now: () => number) {
     const { offer, owner } = record;
-    const { worker, pool, outlet, stallMs } = options;
+    const { worker, pool, outlet, stallMs, budget } = options;
     this.record = record;
     this.#options = options;
     this.#homeWorker = owner;
@@ -60,6 +63,7 @@ export class LocalShare {
       toPeer,
       now,
       limits,
+      budget,
       joined: () => this.#sendDirectory({ t: "joined" }),
       accepted: () => this.#sendDirectory({ t: "accepted" }),
       over: ({ code, detail = "" }) =>
@@ -135,6 +139,9 @@ export class LocalShare {
         return;
       case "full":
         this.fanout.refuse(message.receiver);
+        return;
+      case "ahead":
+        if (!this.#isHome) this.fanout.readAhead(message.records);
         return;
       case "held-up":
         this.fanout.heldUp(message.before);

@@ -74,6 +74,8 @@ export type PeerMessage =
   | { readonly t: "full"; readonly receiver: Uint8Array }
   | { readonly t: "available"; readonly index: number; readonly place: RecordPlace }
   | { readonly t: "confirmed"; readonly receiver: Uint8Array }
+  /** Receivers may name so many records ahead. */
+  | { readonly t: "ahead"; readonly records: number }
   /** Decisions of the sender: the last one, or all at first. */
   | { readonly t: "admissions"; readonly list: Admission[] }
   // Of shares that can't be read again:

@@ -3,12 +3,13 @@
  *
  * `want` is credit and re-read in one. Fan-outs say which records each of their parties will read
  * soon; what the log lacks is queued for that party and asked for in its turn, at most
- * CREDIT_RECORDS at a time and only when the log has a place for each. So the sender is paced by
+ * the sender's credit at a time and only when the log has a place for each. So the sender is paced by
  * the fastest receiver, and a record that fell out of the log is read again when a receiver needs
  * it. For a share that can't be read again see `PacedOrigin`: its records come in their order, for
  * every receiver. `HomeShare` owns it.
  */
 import {
+  CREDIT_MOST_RECORDS,
   CREDIT_RECORDS,
   FRAME_HEADER_BYTES,
   FaultError,
@@ -19,6 +20,7 @@ import {
   type ReceiverEntry,
 } from "../../protocol/mod.ts";
 import { NEED_AGAIN_MS } from "./read-ahead.ts";
+import { SenderCredit, type CreditBudget } from "./sender-credit.ts";
 
 import type { RecordLog } from "../log/block-log.ts";
 import type { HandoverState, PartyNeed, Receipt, RecordRun } from "./messages.ts";
@@ -43,8 +45,18 @@ export interface OriginOutput {
   gone(worker: number, before: number): void;
   /** To the worker of a receiver: the share has as many as it may have. */
   full(worker: number, receiver: Uint8Array): void;
+  /** The sender may be asked for so many at once: receivers may name as many. */
+  ahead(records: number): void;
   mostReceivers(): number;
   now(): number;
+}
+
+/** A record that was asked of the sender and is not here yet. */
+interface Asked {
+  /** Whether it is for a proven party. */
+  readonly proven: boolean;
+  /** ms */
+  readonly at: number;
 }
 
 /** Ciphertext of one data byte: the byte, the delimiter, the tag. */
@@ -65,8 +77,8 @@ export class Origin {
   /** Asked for before and lost: comes first. With whether it was for a proven party. */
   readonly #again = new Map<number, boolean>();
   readonly #requests = new RequestQueue();
-  /** Asked of the sender and not here yet, and whether for a proven party. */
-  readonly #outstanding = new Map<number, boolean>();
+  readonly #outstanding = new Map<number, Asked>();
+  readonly #credit: SenderCredit;
   /** Of these, those for proven parties. */
   #provenOutstanding = 0;
   /** The furthest record that came on this line of the sender; -1: none did. */
@@ -80,12 +92,15 @@ export class Origin {
   readonly #reports: ReceiverReports;
   #arrived = 0;
 
-  constructor(offer: Offer, log: RecordLog, output: OriginOutput) {
+  constructor(offer: Offer, log: RecordLog, output: OriginOutput, budget: CreditBudget) {
     this.offer = offer;
     this.#log = log;
     this.#output = output;
     this.#paced = offer.seekable ? undefined : new PacedOrigin(log);
     this.#begun = offer.seekable;
+    // The sender of a share that can't be read again keeps CREDIT_RECORDS, and no more.
+    const most = offer.seekable ? CREDIT_MOST_RECORDS : CREDIT_RECORDS;
+    this.#credit = new SenderCredit(budget, most, (records) => output.ahead(records));
     this.#reports = new ReceiverReports(offer.share, {
       toSender: (message) => output.toSender(message),
       full: (worker, receiver) => output.full(worker, receiver),
@@ -106,6 +121,11 @@ export class Origin {
   get pending(): { outstanding: number; queued: number } {
     const queued = this.#again.size + this.#requests.size;
     return { outstanding: this.#outstanding.size, queued };
+  }
+
+  /** Records that the sender may be asked for at once, as far as its path says. */
+  get credit(): number {
+    return this.#credit.records;
   }
 
   /** Whether the sender is asked for the first record of all. */
@@ -219,10 +239,12 @@ export class Origin {
     if (index >= records || last !== isLast || !fits) {
       throw new FaultError("bad-message", `record ${index} is not of this share`);
     }
-    if (!this.#noMoreAwaited(index)) return;
+    const asked = this.#noMoreAwaited(index);
+    if (asked === undefined) return;
     this.#arrived++;
     this.#furthest = Math.max(this.#furthest, index);
     this.#movedAt = this.#output.now();
+    this.#credit.came(asked.at, this.#movedAt);
     const kept = this.#log.put(index, bytes);
     // A record that was not kept did not come.
     if (kept !== "kept" && this.#paced !== undefined) this.#again.set(index, true);
@@ -254,9 +276,13 @@ export class Origin {
   senderLost(): void {
     this.#senderHere = false;
     this.#furthest = -1;
-    const again = [...this.#outstanding, ...this.#again];
+    const again = [
+      ...Array.from(this.#outstanding, ([index, { proven }]) => [index, proven] as const),
+      ...this.#again,
+    ];
     for (const index of this.#outstanding.keys()) this.#log.release(index);
     this.#outstanding.clear();
+    this.#credit.reset();
     this.#provenOutstanding = 0;
     this.#again.clear();
     if (this.#paced !== undefined) again.sort(([one], [other]) => one - other);
@@ -328,7 +354,8 @@ export class Origin {
     let run: RecordRun | undefined;
     this.#isFull = false;
     // Half of the log is for what has come: a record must not go at once for the next one's place.
-    const credit = Math.max(1, Math.min(CREDIT_RECORDS, Math.floor(this.#log.capacity / 2)));
+    const half = Math.floor(this.#log.capacity / 2);
+    const credit = Math.max(1, Math.min(this.#credit.records, half));
     const now = this.#output.now();
     while (this.#outstanding.size < credit) {
       const index = this.#next(credit, now);
@@ -361,7 +388,7 @@ export class Origin {
     const now = this.#output.now();
     const { size } = this.#outstanding;
     if (this.#paced !== undefined || size === 0) return;
-    if (size >= CREDIT_RECORDS + CREDIT_BESIDE_RECORDS) return;
+    if (size >= this.#credit.records + CREDIT_BESIDE_RECORDS) return;
     if (now - this.#movedAt < NEED_AGAIN_MS) return;
     for (const index of this.#outstanding.keys()) if (index <= this.#furthest) return;
     const found = this.#requests.before(this.#furthest + 2, this.#isLacking);
@@ -374,8 +401,9 @@ export class Origin {
 
   /** A record is being asked for. */
   #await(index: number, proven: boolean): void {
-    if (this.#outstanding.size === 0) this.#movedAt = this.#output.now();
-    this.#outstanding.set(index, proven);
+    const at = this.#output.now();
+    if (this.#outstanding.size === 0) this.#movedAt = at;
+    this.#outstanding.set(index, { proven, at });
     if (proven) this.#provenOutstanding++;
     if (index < this.#wantedEnd) this.wantedAgain++;
     else this.#wantedEnd = index + 1;
@@ -406,10 +434,12 @@ export class Origin {
     return true;
   }
 
-  /** @returns whether it was */
-  #noMoreAwaited(index: number): boolean {
-    if (this.#outstanding.get(index) === true) this.#provenOutstanding--;
-    return this.#outstanding.delete(index);
+  /** Undefined: it was not asked for. */
+  #noMoreAwaited(index: number): Asked | undefined {
+    const asked = this.#outstanding.get(index);
+    this.#outstanding.delete(index);
+    if (asked?.proven === true) this.#provenOutstanding--;
+    return asked;
   }
 
   #want(run: RecordRun | undefined): void {

@@ -1,8 +1,12 @@
+import { CREDIT_MOST_RECORDS } from "../../protocol/mod.ts";
+
 import type { RecordReader } from "../log/block-log.ts";
 import type { PartyNeed, RecordRun } from "./messages.ts";
 
-/** Records asked for beyond the record that a receiver needs now. */
+/** Records asked for beyond the record that a receiver needs now, while its sender has no larger credit. */
 export const READ_AHEAD_RECORDS = 16;
+/** The same at most: a larger credit is of no use if no receiver names as many records. */
+export const READ_AHEAD_MOST_RECORDS = CREDIT_MOST_RECORDS;
 /** A record needed and not here is asked for again after this time; covers whatever got lost. */
 export const NEED_AGAIN_MS = 1000;
 
@@ -23,7 +27,7 @@ export class Party {
   /** It needs records from here on, and requested those before `upTo`. */
   from = 0;
   upTo = 0;
-  /** Records that it named itself; READ_AHEAD_RECORDS at most. */
+  /** Records that it named itself; READ_AHEAD_MOST_RECORDS at most. */
   readonly requested = new Map<number, Asked>();
 
   constructor(number: number) {
@@ -52,10 +56,20 @@ export class ReadAhead {
   /** To be requested at the next flush. */
   #fresh: PartyNeed[] = [];
   #parties = 0;
+  #most = READ_AHEAD_RECORDS;
 
   constructor(records: number, ask: (needs: PartyNeed[]) => void) {
     this.#records = records;
     this.#ask = ask;
+  }
+
+  /** Records that a party may name beyond the one that it needs now. */
+  get most(): number {
+    return this.#most;
+  }
+
+  set most(records: number) {
+    this.#most = Math.min(Math.max(records, READ_AHEAD_RECORDS), READ_AHEAD_MOST_RECORDS);
   }
 
   newParty(): Party {
@@ -113,6 +127,7 @@ export class ReadAhead {
   /** The source that was told knows nothing of it any more. */
   clear(): void {
     this.#asked.clear();
+    this.#most = READ_AHEAD_RECORDS;
   }
 
   flush(): void {

@@ -10,7 +10,7 @@
  * be read again.
  */
 import { TokenBucket, type Rate } from "../../protocol/mod.ts";
-import { READ_AHEAD_RECORDS } from "./read-ahead.ts";
+import { READ_AHEAD_MOST_RECORDS } from "./read-ahead.ts";
 
 import type { PartyNeed } from "./messages.ts";
 
@@ -46,7 +46,7 @@ interface Requester {
   /** It needs nothing outside. */
   from: number;
   end: number;
-  /** In the order in which it needs them; READ_AHEAD_RECORDS at most. */
+  /** In the order in which it needs them; READ_AHEAD_MOST_RECORDS at most. */
   readonly records: Set<number>;
 }
 
@@ -241,7 +241,7 @@ export class RequestQueue {
       this.#turns(requester).put(requester);
     }
     for (const index of lacking) {
-      if (requester.records.size >= READ_AHEAD_RECORDS) return;
+      if (requester.records.size >= READ_AHEAD_MOST_RECORDS) return;
       if (requester.records.has(index)) continue;
       requester.records.add(index);
       this.#size++;

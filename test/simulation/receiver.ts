@@ -3,6 +3,7 @@ import {
   LOST_GRACE_MS,
   PAUSE_GRACE_MS,
   ReceiverSession,
+  WINDOW_MOST_RECORDS,
   WINDOW_RECORDS,
   decodeControl,
   decodeFrame,
@@ -41,6 +42,8 @@ export interface ReceiverHabits {
   readonly stopsAfter: number | undefined;
   /** When it has so many records of a share it drops all that comes for a while, once. */
   readonly drops: { readonly at: number; readonly lasts: number } | undefined;
+  /** Its largest window, 0 for a client of before; drawn unless given. records */
+  readonly windowMost?: number;
 }
 
 export interface ShareEnd {
@@ -65,6 +68,8 @@ export interface ReceiverHome {
   readonly ends: Map<string, ShareEnd>;
   /** Processes so far. */
   starts: number;
+  /** The largest window that it asked for. records */
+  windowAsked: number;
   /** All its lines. */
   readonly wires: Wire[];
   /** When the last record of each share was stored after the agreement. ms */
@@ -82,6 +87,10 @@ export const CONFIRM_MS = 600_000;
 const LEFT_BEHIND_MS = LOST_GRACE_MS - 1000;
 /** A late receiver hears that records are gone only behind the records on their way. ms */
 const JOINING_MS = 3000;
+
+function drawMost(world: World, name: string): number {
+  return world.fork(`window of ${name}`).chance(0.5) ? WINDOW_MOST_RECORDS : 0;
+}
 
 /** A receiving process; mirrors cli/receive/receiving.ts and cli/receive/incoming.ts. */
 export class SimReceiver extends Client {
@@ -107,9 +116,19 @@ export class SimReceiver extends Client {
     const random = (): number => this.random.next();
     const { signer } = home;
     const { lobby } = home.habits;
-    const window = this.random.chance(0.5) ? WINDOW_RECORDS : 2;
+    const isFull = this.random.chance(0.5) || home.habits.windowMost !== undefined;
+    const window = isFull ? WINDOW_RECORDS : 2;
+    const { windowMost = drawMost(world, home.name) } = home.habits;
     this.#session = new ReceiverSession(
-      { signer, lobby, window, giveUpAfterMs: undefined, confirmMs: CONFIRM_MS, random },
+      {
+        signer,
+        lobby,
+        window,
+        windowMost,
+        giveUpAfterMs: undefined,
+        confirmMs: CONFIRM_MS,
+        random,
+      },
       world.clock.now,
     );
     const clock = (): number => this.now;
@@ -215,6 +234,9 @@ export class SimReceiver extends Client {
 
   override control(message: Message): void {
     if (message.t === "join" && !this.#joined) this.#noteJoin();
+    if ("window" in message) {
+      this.#home.windowAsked = Math.max(this.#home.windowAsked, message.window);
+    }
     if (message.t === "join") this.#allow(message.from + message.window);
     else if (message.t === "ack") this.#allow(message.next + message.window);
     super.control(message);

@@ -18,6 +18,8 @@ import { Violation, type World } from "./world.ts";
 export interface Outcome {
   /** For each receiver that can finish, when it had its last share. ms */
   readonly finishedAt: ReadonlyMap<string, number>;
+  /** The largest window that each receiver asked for. records */
+  readonly windows: ReadonlyMap<string, number>;
   readonly counts: ReadonlyMap<string, number>;
   readonly virtualMs: number;
   readonly steps: number;
@@ -92,6 +94,7 @@ export class Simulation {
         openedAt,
         wholeAt,
         starts: 0,
+        windowAsked: 0,
         wires: [],
         takenAt: new Map<string, number>(),
       };
@@ -122,7 +125,8 @@ export class Simulation {
         .filter(({ plan, home }) => isAble(plan) && home.wholeAt.size > 0)
         .map(({ home }) => [home.name, Math.max(...home.wholeAt.values())]),
     );
-    return { finishedAt, counts: this.#counts, virtualMs, steps };
+    const windows = new Map(this.#parties.map(({ home }) => [home.name, home.windowAsked]));
+    return { finishedAt, windows, counts: this.#counts, virtualMs, steps };
   }
 
   /** Where everybody is, for who reads a failure. */

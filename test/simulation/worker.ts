@@ -1,6 +1,6 @@
 import {
   CONTROL_BYTES,
-  CREDIT_RECORDS,
+  CREDIT_MOST_RECORDS,
   decodeFrame,
   FAULTS,
   REASON_CHARACTERS,
@@ -16,7 +16,7 @@ import {
 import { CREDIT_BESIDE_RECORDS } from "../../relay/share/origin.ts";
 import { CLOSE_MS, TICK_MS } from "../../relay/limits/limits.ts";
 import { SENDER_QUEUE_BYTES } from "../../relay/share/home-share.ts";
-import { READ_AHEAD_RECORDS } from "../../relay/share/read-ahead.ts";
+import { READ_AHEAD_MOST_RECORDS } from "../../relay/share/read-ahead.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";
@@ -64,7 +64,7 @@ export interface WorkerSettings {
 /** Parties that can need records at once: the clients of a scenario, and the live lane of each worker. */
 const PARTIES_MOST = 64;
 /** Records that one sender may be asked for at once. */
-const ASKED_MOST = CREDIT_RECORDS + CREDIT_BESIDE_RECORDS;
+const ASKED_MOST = CREDIT_MOST_RECORDS + CREDIT_BESIDE_RECORDS;
 
 export class SimWorker implements Outlet, RelayEnd {
   readonly id: number;
@@ -311,7 +311,7 @@ export class SimWorker implements Outlet, RelayEnd {
         const { outstanding, queued } = pending;
         if (
           outstanding > ASKED_MOST ||
-          queued > PARTIES_MOST * Math.min(records, READ_AHEAD_RECORDS)
+          queued > PARTIES_MOST * Math.min(records, READ_AHEAD_MOST_RECORDS)
         ) {
           throw new Violation(`${outstanding} records asked and ${queued} queued of ${records}`);
         }

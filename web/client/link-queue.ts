@@ -4,14 +4,16 @@
  * relay sends no record before an acknowledgement makes room for it.
  */
 import type { FaultCode } from "../../protocol/wire/faults.ts";
-import { FRAME_BYTES, WINDOW_RECORDS } from "../../protocol/wire/limits.ts";
+import { FRAME_BYTES } from "../../protocol/wire/limits.ts";
 import type { LinkUser } from "./relay-link.ts";
 
+/** A page's window at most: a phone keeps less for a page than a computer for a program. records */
+export const PAGE_WINDOW_RECORDS = 32;
 /**
  * Bytes of messages that wait. After another join a window of late frames may wait before the new one;
  * an honest relay sends no more.
  */
-export const QUEUE_BYTES = 2 * WINDOW_RECORDS * FRAME_BYTES;
+export const QUEUE_BYTES = 2 * PAGE_WINDOW_RECORDS * FRAME_BYTES;
 /** Messages that wait, however short they are. Many times what a relay says while one record is written. */
 export const QUEUE_MESSAGES = 1024;
 

@@ -34,7 +34,7 @@ import type { ReceiveCommand, ReceiveJob } from "../job/receive-messages.ts";
 import { asFault, pageMessage } from "./fault-texts.ts";
 import { Delivery, type PostReceive } from "./delivery.ts";
 import { Incoming, type OpenedPart } from "./incoming.ts";
-import { LinkQueue } from "./link-queue.ts";
+import { LinkQueue, PAGE_WINDOW_RECORDS } from "./link-queue.ts";
 import { RelayLink, ToldLink } from "./relay-link.ts";
 import { ResumedShare } from "./resumed-share.ts";
 
@@ -89,6 +89,7 @@ export class ReceiverDriver {
       giveUpAfterMs: undefined,
       unconfirmed: false,
       window: WINDOW_RECORDS,
+      windowMost: PAGE_WINDOW_RECORDS,
       confirmMs: CONFIRM_MS,
       random: Math.random,
     };

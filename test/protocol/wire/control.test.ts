@@ -137,7 +137,14 @@ test.each<{ what: string; value: unknown }>([
   { what: "an index of 2^53", value: { ...examples.ack, next: 2 ** 53 } },
   { what: "an index as a bigint", value: { ...examples.ack, next: 2n ** 63n } },
   { what: "an index of NaN", value: { ...examples.ack, next: NaN } },
-  { what: "a window beyond the limit", value: { ...examples.ack, window: 17 } },
+  { what: "a window beyond the limit", value: { ...examples.ack, window: 129 } },
+  {
+    what: "a first window that clients of before refuse",
+    value: {
+      ...examples.welcome,
+      limits: { ...examples.welcome.limits, window: 17, windowMost: 17 },
+    },
+  },
   { what: "a want of nothing", value: { ...examples.want, count: 0 } },
   { what: "a share of no records", value: { ...examples.offer, records: 0 } },
   { what: "E2 a record size of 17", value: { ...examples.offer, recordSize: 17 } },

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { WINDOW_RECORDS } from "../../../protocol/mod.ts";
+import { WINDOW_MOST_RECORDS, WINDOW_RECORDS } from "../../../protocol/mod.ts";
 import { Play, id, share } from "../../support/relay/fanout-play.ts";
 
 describe("P8 an acknowledgement", () => {
@@ -23,7 +23,14 @@ describe("P8 an acknowledgement", () => {
   });
 
   test("with a window beyond the limit gets the limit", () => {
-    const play = new Play();
+    const play = new Play({ records: 200, blocks: 200 });
+    play.join(1, 0, 1000);
+    const most = WINDOW_MOST_RECORDS;
+    expect(play.come(0, most + 1).at(-1)).toBe(`1 frame ${most - 1}`);
+  });
+
+  test("of a share that can't be read again gets the first window at most", () => {
+    const play = new Play({ seekable: false });
     play.join(1, 0, 1000);
     expect(play.come(0, WINDOW_RECORDS + 1).at(-1)).toBe(`1 frame ${WINDOW_RECORDS - 1}`);
   });

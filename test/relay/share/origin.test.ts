@@ -13,6 +13,7 @@ import {
 import { NEED_AGAIN_MS } from "../../../relay/share/read-ahead.ts";
 import { BlockLog } from "../../../relay/log/block-log.ts";
 import { Origin } from "../../../relay/share/origin.ts";
+import { CreditBudget } from "../../../relay/share/sender-credit.ts";
 import { BlockPool, createPool } from "../../../relay/log/block-pool.ts";
 import { faultOf } from "../../support/faults.ts";
 
@@ -39,6 +40,7 @@ function entry(number: number, state: ReceiverEntry["state"], next = 0): Receive
 interface PlayOptions extends Partial<Offer> {
   readonly blocks?: number;
   readonly here?: boolean;
+  readonly budget?: CreditBudget;
 }
 
 /** An origin over real memory, with a sender that writes down what it is told. */
@@ -48,21 +50,30 @@ class Play {
   readonly came: number[] = [];
   readonly gone: [worker: number, before: number][] = [];
   readonly full: number[] = [];
+  readonly ahead: number[] = [];
   readonly log: BlockLog;
   readonly origin: Origin;
 
-  constructor({ records = 100, blocks = 100, here = true, ...more }: PlayOptions = {}) {
+  constructor({
+    records = 100,
+    blocks = 100,
+    here = true,
+    budget = new CreditBudget(),
+    ...more
+  }: PlayOptions = {}) {
     this.log = new BlockLog(new BlockPool(createPool(blocks, 1, FRAME), 0), FRAME);
     const bytes = records * RECORD;
     const offer: Offer = { share, recordSize: RECORD, records, bytes, seekable: true, ...more };
-    this.origin = new Origin(offer, this.log, {
-      toSender: (message) => this.said.push(describeMessage(message)),
-      available: (index) => this.came.push(index),
-      gone: (worker, before) => this.gone.push([worker, before]),
-      full: (worker) => this.full.push(worker),
+    const output = {
+      toSender: (message: Message) => void this.said.push(describeMessage(message)),
+      available: (index: number) => void this.came.push(index),
+      gone: (worker: number, before: number) => void this.gone.push([worker, before]),
+      full: (worker: number) => void this.full.push(worker),
+      ahead: (count: number) => void this.ahead.push(count),
       mostReceivers: () => RECEIVERS_PER_SHARE,
       now: () => this.now,
-    });
+    };
+    this.origin = new Origin(offer, this.log, output, budget);
     if (here) this.origin.senderBack();
   }
 

@@ -9,7 +9,7 @@ import {
   NEWCOMER_TURN_RECORDS,
   RequestQueue,
 } from "../../../relay/share/request-queue.ts";
-import { READ_AHEAD_RECORDS } from "../../../relay/share/read-ahead.ts";
+import { READ_AHEAD_MOST_RECORDS } from "../../../relay/share/read-ahead.ts";
 import { range } from "../../support/relay/relay-play.ts";
 
 const FAR = 1000;
@@ -99,8 +99,8 @@ test("a record that several need is asked for once", () => {
 
 test("a party queues no more than is read ahead of it", () => {
   const play = new Play();
-  play.need(1, 0, { count: 10 * READ_AHEAD_RECORDS });
-  expect(play.queue.size).toBe(READ_AHEAD_RECORDS);
+  play.need(1, 0, { count: 10 * READ_AHEAD_MOST_RECORDS });
+  expect(play.queue.size).toBe(READ_AHEAD_MOST_RECORDS);
 });
 
 test("a worker that is gone needs nothing", () => {
