@@ -38,7 +38,7 @@ export interface FurtherOptions extends Membership {
   readonly open: (events: RelayLinkEvents) => RelayLink;
   readonly frame: (bytes: Uint8Array) => void;
   /** One of them broke that may have had frames on its way. */
-  readonly lost: () => void;
+  readonly lost: (link: RelayLink) => void;
 }
 
 interface Further {
@@ -148,12 +148,30 @@ export class FurtherLinks {
   #lose(further: Further): void {
     if (!this.#links.delete(further)) return;
     further.link?.drop();
-    if (further.state === "online") this.#options.lost();
+    if (further.state === "online" && further.link !== undefined) this.#options.lost(further.link);
     if (this.#triesLeft === 0) return;
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
       this.#open();
     }, RETRY_MS);
     this.#retries.add(timer);
+  }
+}
+
+/** Records of a sender that are remembered: as many as a relay may wait for at once. */
+const SENT_RECORDS = 128;
+
+/** The records that a sender sent last, and by which connection. */
+export class SentRecords {
+  readonly #last: { readonly by: unknown; readonly index: number }[] = [];
+
+  note(by: unknown, index: number): void {
+    this.#last.push({ by, index });
+    if (this.#last.length > SENT_RECORDS) this.#last.shift();
+  }
+
+  /** Those by this connection, which may be on their way. */
+  by(link: unknown): number[] {
+    return this.#last.filter(({ by }) => by === link).map(({ index }) => index);
   }
 }

@@ -5,7 +5,9 @@ import type { ClientEvent } from "../job/event-schema.ts";
 import { type LinkNews, linkEvent, linkFaultDetail, stuckLinkEvent } from "./connect-errors.ts";
 import type { Job } from "../job/jobs.ts";
 import type { Route } from "../job/routes.ts";
-import { FurtherLinks, type Membership } from "./further-links.ts";
+import { decodeFrame } from "../../protocol/wire/frame.ts";
+import { isLoopback } from "./own-addresses.ts";
+import { FurtherLinks, SentRecords, type Membership } from "./further-links.ts";
 import { LinkGroup, RelayLink, type RelayLinkEvents } from "./relay-link.ts";
 
 /**
@@ -21,8 +23,11 @@ export interface LinkUser {
   opened(): void;
   message(bytes: Uint8Array): void;
   lost(fault: FaultCode): void;
-  /** A further connection broke; the main one goes on. */
-  furtherLost?(): void;
+  /**
+   * A further connection broke; the main one goes on.
+   * @param records of a sender that may have been on their way there
+   */
+  furtherLost?(records: readonly number[]): void;
   /** The link is open, and nothing gets through. */
   stuck?(event: ClientEvent): void;
 }
@@ -42,6 +47,7 @@ export class SessionLink implements LinkSocket {
   #further: FurtherLinks | undefined;
   #group = new LinkGroup();
   #helloAt = 0;
+  #sent = new SentRecords();
   /** Counts frames, so that they go by each connection in turn where all are empty. */
   #turn = 0;
   /** Why there is no link, as far as that is known. */
@@ -90,6 +96,7 @@ export class SessionLink implements LinkSocket {
       stuck: (why: string) => this.#user.stuck?.(stuckLinkEvent(this.#relay, why)),
     };
     this.#group = new LinkGroup();
+    this.#sent = new SentRecords();
     this.#link = this.#open(events, false);
   }
 
@@ -101,7 +108,9 @@ export class SessionLink implements LinkSocket {
 
   /** The relay welcomed the main connection: further ones may come. */
   extend(membership: Membership): void {
-    const isFar = performance.now() - this.#helloAt >= FAR_MS;
+    // A busy machine may take long for an answer to itself.
+    const isHere = isLoopback(new URL(this.#relay).hostname);
+    const isFar = !isHere && performance.now() - this.#helloAt >= FAR_MS;
     const wanted = (this.#connections ?? (isFar ? FAR_CONNECTIONS : 1)) - 1;
     if (wanted === 0 || this.#further !== undefined) return;
     this.#further = new FurtherLinks({
@@ -109,7 +118,7 @@ export class SessionLink implements LinkSocket {
       wanted,
       open: (events) => this.#open(events, true),
       frame: (bytes) => this.#user.message(bytes),
-      lost: () => this.#user.furtherLost?.(),
+      lost: (link) => this.#user.furtherLost?.(this.#sent.by(link)),
     });
   }
 
@@ -136,7 +145,10 @@ export class SessionLink implements LinkSocket {
   /** A frame, by the connection with the least that waits. */
   send(frame: Uint8Array): void {
     this.#turn++;
-    this.#emptiest?.send(frame);
+    const link = this.#emptiest;
+    if (link === undefined) return;
+    link.send(frame);
+    if (link !== this.#link) this.#sent.note(link, decodeFrame(frame).index);
   }
 
   get #emptiest(): RelayLink | undefined {

@@ -173,6 +173,7 @@ export class Sending {
       opened: () => this.#handle({ type: "opened" }),
       message: (bytes) => this.#message(bytes),
       lost: (fault) => this.#handle({ type: "lost", fault }),
+      furtherLost: (records) => this.#handle({ type: "connection-lost", records }),
       stuck: (event) => this.#pace.tell(event),
     });
     const now = (): number => performance.now();

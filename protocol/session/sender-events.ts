@@ -53,6 +53,8 @@ export type SenderEvent =
   | { readonly type: "message"; readonly message: Message }
   | { readonly type: "tick" }
   | { readonly type: "sent"; readonly index: number }
+  /** A further connection broke, and these records that it had last may not have arrived. */
+  | { readonly type: "connection-lost"; readonly records: readonly number[] }
   /** The answer to `open-name`; undefined: it does not open for this receiver of this share. */
   | {
       readonly type: "name-opened";

@@ -127,6 +127,11 @@ export class SenderSession {
         this.#sentUpTo = Math.max(this.#sentUpTo, event.index + 1);
         if (this.#state.at === "serving") this.#state.wanted.take(event.index);
         return [];
+      case "connection-lost":
+        if (this.#state.at !== "serving") return [];
+        // The relay drops those that it has. It may have seen the break before some of them were sent.
+        for (const index of event.records) this.#state.wanted.add(index, 1);
+        return [];
       case "name-opened":
         this.#names.note(toHex(event.entry.id), event.entry, event.name);
         return event.name === undefined ? [] : this.#present(event.entry, event.name, now);

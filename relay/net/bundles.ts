@@ -41,6 +41,10 @@ export class Bundles implements Outlet {
     for (const topic of this.#topics) topic.part(main);
   }
 
+  connections(main: SocketId): number {
+    return this.#bundles.get(main)?.length ?? 1;
+  }
+
   unbundle(main: SocketId, further: SocketId): void {
     const rest = this.#bundles.get(main)?.filter((each) => each !== further) ?? [];
     if (rest.length > 1) this.#bundles.set(main, rest);

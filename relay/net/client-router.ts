@@ -130,6 +130,10 @@ export class ClientRouter implements Outlet {
     this.#sockets.bundle?.(main, further, role);
   }
 
+  connections(main: SocketId): number {
+    return this.#sockets.connections?.(main) ?? 1;
+  }
+
   unbundle(main: SocketId, further: SocketId): void {
     this.#sockets.unbundle?.(main, further);
   }

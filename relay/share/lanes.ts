@@ -42,9 +42,10 @@ function isProven({ acked, since }: Reader): boolean {
  * Where it ends what the sender may be asked for a reader: the one record that it came for, and after
  * that some for each that it acknowledged. The cost of a receiver that goes elsewhere is in
  * proportion to the records that it took.
+ * @param connections of the receiver: far away each takes seconds to get fast, so each may have a record at first
  */
-function mayReadTo({ acked, since }: Reader): number {
-  return acked + 1 + READ_AHEAD_GAIN_RECORDS * (acked - since);
+function mayReadTo({ acked, since }: Reader, connections: number): number {
+  return acked + connections + READ_AHEAD_GAIN_RECORDS * (acked - since);
 }
 
 /** Frames that went one way, with their heads. */
@@ -331,7 +332,7 @@ export class Lanes {
 
   #count(reader: Reader): void {
     this.#liveProven ||= isProven(reader);
-    this.#liveMayReadTo = Math.max(this.#liveMayReadTo, mayReadTo(reader));
+    this.#liveMayReadTo = Math.max(this.#liveMayReadTo, this.#mayReadTo(reader));
   }
 
   /** One of the live lane came or acknowledged something: more may be read ahead of all. */
@@ -353,10 +354,15 @@ export class Lanes {
   /** As `#needLive`, for a receiver of the catch-up lane. */
   #need(reader: Reader, least = 0): void {
     const { next, party } = reader;
-    const may = Math.max(mayReadTo(reader), least);
+    const may = Math.max(this.#mayReadTo(reader), least);
     // The live lane needs what lies before it for all.
     const live = this.#liveProven && next <= this.#liveIndex ? this.#liveIndex : Infinity;
     this.#request(party, next, Math.min(may, live), isProven(reader));
+  }
+
+  #mayReadTo(reader: Reader): number {
+    const { socket } = reader;
+    return mayReadTo(reader, (socket !== undefined && this.#outlet.connections?.(socket)) || 1);
   }
 
   #request(party: Party, from: number, most: number, proven: boolean): void {

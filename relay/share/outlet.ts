@@ -47,6 +47,8 @@ export interface Outlet {
   holdsBack?(socket: SocketId): boolean;
   /** Both are one client's from now on: frames for a receiver may go by the further one too. */
   bundle?(main: SocketId, further: SocketId, role: Role): void;
+  /** How many carry frames for this client; undefined: one. */
+  connections?(main: SocketId): number;
   /** The further one is gone. */
   unbundle?(main: SocketId, further: SocketId): void;
   send(socket: SocketId, message: Message): void;

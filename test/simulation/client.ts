@@ -1,6 +1,13 @@
-import { encodeControl, type FaultCode, type Message } from "../../protocol/mod.ts";
+import {
+  encodeControl,
+  type FaultCode,
+  type Message,
+  type Role,
+  type Signer,
+} from "../../protocol/mod.ts";
 import type { LinkSocket } from "../../protocol/session/driver.ts";
 
+import { SimFurther } from "./further.ts";
 import type { Network, Ways } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { ClientEnd, Wire } from "./wire.ts";
@@ -21,6 +28,9 @@ export abstract class Client implements ClientEnd, LinkSocket {
   protected readonly world: World;
   protected readonly random: Random;
   protected wire: Wire | undefined;
+  protected further: SimFurther | undefined;
+  /** Its lines, the main one among them. */
+  readonly #connections: number;
   readonly #network: Network;
   readonly #ways: Ways;
   #alive = true;
@@ -33,8 +43,9 @@ export abstract class Client implements ClientEnd, LinkSocket {
     world: World,
     network: Network,
     ways: Ways,
-    { part = name, startAt = 0 },
+    { part = name, startAt = 0, connections = 1 },
   ) {
+    this.#connections = connections;
     this.name = name;
     this.world = world;
     this.random = world.fork(part);
@@ -69,6 +80,37 @@ export abstract class Client implements ClientEnd, LinkSocket {
     this.prepare(this.wire);
   }
 
+  /** The relay welcomed the main line. */
+  protected extend(role: Role, signer: Signer, session: Uint8Array): void {
+    if (this.#connections === 1) return;
+    this.further = new SimFurther({
+      role,
+      signer,
+      session,
+      world: this.world,
+      network: this.#network,
+      ways: this.#ways,
+      random: this.world.fork(`${this.name}, further lines at ${this.now}`),
+      wanted: this.#connections - 1,
+      prepare: (wire) => {
+        if (this.frozen) wire.down.pause();
+        this.prepareFurther(wire);
+      },
+      frame: (bytes) => {
+        if (this.#alive) this.onMessage(bytes);
+      },
+      lost: (wire) => this.whenRunning(() => this.onFurtherLost(wire)),
+    });
+  }
+
+  protected prepareFurther(_wire: Wire): void {
+    // Nothing, as in `prepare`.
+  }
+
+  protected onFurtherLost(_wire: Wire): void {
+    // Nothing, for a client that has none.
+  }
+
   /** Before a new line is used. */
   protected prepare(_wire: Wire): void {
     // Nothing, unless a client reads slowly or counts by line.
@@ -77,7 +119,13 @@ export abstract class Client implements ClientEnd, LinkSocket {
   disconnect(): void {
     const { wire } = this;
     this.wire = undefined;
+    this.#dropFurther();
     wire?.clientCloses();
+  }
+
+  #dropFurther(): void {
+    this.further?.drop();
+    this.further = undefined;
   }
 
   control(message: Message): void {
@@ -116,6 +164,7 @@ export abstract class Client implements ClientEnd, LinkSocket {
     this.world.trace(() => `${this.name} freezes`);
     const { wire } = this;
     wire?.down.pause();
+    this.further?.pause();
     const since = this.now;
     this.#frozenSince = since;
     this.world.clock.after(FROZEN_CLOSE_MS, () => {
@@ -130,6 +179,7 @@ export abstract class Client implements ClientEnd, LinkSocket {
     this.world.trace(() => `${this.name} thaws`);
     for (const task of this.#deferred.splice(0)) this.whenRunning(task);
     this.wire?.down.resume();
+    this.further?.resume();
   }
 
   /** Runs a task of this process: later if it is frozen, never if it is gone. */
@@ -154,6 +204,7 @@ export abstract class Client implements ClientEnd, LinkSocket {
     this.whenRunning(() => {
       if (wire !== this.wire) return;
       this.wire = undefined;
+      this.#dropFurther();
       this.onLost(wire.wasOpened ? "connection-lost" : "relay-unreachable");
     });
   }

@@ -51,6 +51,7 @@ export function farScenario(
     strangers: [],
     admits: false,
     startWhen: undefined,
+    connections: 1,
     faults: [],
     chances: { lostFrame: 0, lostDrain: 0, corrupt: 0, refused: 0, unanswered: 0 },
     ending: { at: "all done" },

@@ -58,6 +58,8 @@ export interface ReceiverHome {
   readonly ways: Ways;
   readonly habits: ReceiverHabits;
   readonly signer: Signer;
+  /** Lines of each of its processes. */
+  readonly connections: number;
   readonly shares: ReadonlyMap<string, SimShare>;
   /** Of strangers: none of their records opens. */
   readonly strange: ReadonlyMap<string, SimShare>;
@@ -111,7 +113,9 @@ export class SimReceiver extends Client {
   finished: { readonly fault: FaultCode | undefined } | undefined;
 
   constructor(home: ReceiverHome, world: World, network: Network) {
-    super(home.name, world, network, home.ways, { part: `${home.name}, ${home.starts++}` });
+    const { connections } = home;
+    const part = `${home.name}, ${home.starts++}`;
+    super(home.name, world, network, home.ways, { part, connections });
     this.#home = home;
     const random = (): number => this.random.next();
     const { signer } = home;
@@ -157,6 +161,15 @@ export class SimReceiver extends Client {
     wire.down.cost = (bytes) => (isFrame(bytes) ? this.#home.habits.recordMs : 0);
   }
 
+  protected override prepareFurther(wire: Wire): void {
+    this.#home.wires.push(wire);
+    wire.down.cost = (bytes) => (isFrame(bytes) ? this.#home.habits.recordMs : 0);
+  }
+
+  protected override onFurtherLost(): void {
+    this.#handle({ type: "connection-lost" });
+  }
+
   protected override onTick(): void {
     this.#handle({ type: "tick" });
   }
@@ -171,7 +184,9 @@ export class SimReceiver extends Client {
 
   protected override onMessage(bytes: Uint8Array): void {
     if (!isFrame(bytes)) {
-      this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-receiver") });
+      const message = decodeControl(bytes, "relay-to-receiver");
+      this.#handle({ type: "message", message });
+      if (message.t === "welcome") this.extend("receiver", this.#home.signer, message.session);
       return;
     }
     const frame = decodeFrame(bytes);
@@ -181,7 +196,8 @@ export class SimReceiver extends Client {
     }
     if (this.#drops()) return;
     this.#ciphertext = frame.ciphertext;
-    this.#handle({ type: "frame", index: frame.index });
+    const ciphertext = this.further?.mayCarry === true ? frame.ciphertext : undefined;
+    this.#handle({ type: "frame", index: frame.index, ciphertext });
     this.#ciphertext = undefined;
   }
 
@@ -204,6 +220,10 @@ export class SimReceiver extends Client {
         this.#openShare(effect.offer);
         return;
       case "take":
+        if (effect.early !== undefined) {
+          this.world.count("record before its turn");
+          this.#ciphertext = effect.early;
+        }
         this.#take();
         return;
       case "ask":

@@ -1,4 +1,9 @@
-import { LOST_GRACE_MS, type SenderGoal, type StartWhen } from "../../protocol/mod.ts";
+import {
+  CONNECTIONS_PER_SESSION,
+  LOST_GRACE_MS,
+  type SenderGoal,
+  type StartWhen,
+} from "../../protocol/mod.ts";
 import { STALL_TIMEOUT_MS } from "../../relay/limits/operator-limits.ts";
 
 import { MESSAGE_HEAD_BYTES } from "../../relay/log/store.ts";
@@ -78,6 +83,8 @@ export interface Scenario {
   readonly admits: boolean;
   /** When senders begin; undefined: with the first who agrees. */
   readonly startWhen: StartWhen | undefined;
+  /** Lines of each client, the main one among them; a sender of a stream has one. */
+  readonly connections: number;
   readonly faults: readonly Fault[];
   readonly chances: Chances;
   readonly ending: Ending;
@@ -118,7 +125,14 @@ export function drawScenario(seed: number): Scenario {
   // A receiver that is too late for a stream looks for another share, and hears so where there is none.
   const strangers =
     hasStrangers(seed) && !scenario.lobby && !scenario.stream ? drawStrangers(scenario) : [];
-  return { ...scenario, admits, strangers, startWhen: waits ? drawStart(scenario) : undefined };
+  const startWhen = waits ? drawStart(scenario) : undefined;
+  return { ...scenario, admits, strangers, startWhen, connections: drawConnections(seed) };
+}
+
+/** In two of ten seeds clients have several lines, from chance of its own. */
+function drawConnections(seed: number): number {
+  const several = seed % 10 === 7 || seed % 10 === 8;
+  return several ? new Random(`connections ${seed}`).whole(2, CONNECTIONS_PER_SESSION) : 1;
 }
 
 function hasStrangers(seed: number): boolean {
@@ -264,6 +278,7 @@ function drawSeekable(seed: number): Scenario {
     stream: false,
     admits: false,
     startWhen: undefined,
+    connections: 1,
     strangers: [],
     shares,
     receivers,

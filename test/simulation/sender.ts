@@ -19,6 +19,7 @@ import { Client } from "./client.ts";
 import type { Copies } from "./copies.ts";
 import type { Network, Ways } from "./network.ts";
 import type { SimShare } from "./share.ts";
+import type { Wire } from "./wire.ts";
 import { Violation, type World } from "./world.ts";
 
 const FULL_SOCKET_SLEEP_MS = 2;
@@ -31,6 +32,9 @@ export class SimSender extends Client {
   readonly #session: SenderSession;
   readonly #driver: SessionDriver<SenderEvent, SenderEffect>;
   readonly #copies: Copies;
+  readonly #signer: Signer;
+  /** By which of the further lines records were sent. */
+  readonly #sentBy = new Map<Wire, number[]>();
   readonly #uploadBuffer: number;
   readonly #startedAt: number;
   readonly #sent = new Set<number>();
@@ -56,6 +60,7 @@ export class SimSender extends Client {
       startWhen: StartWhen | undefined;
       copies: Copies;
       startAt: number;
+      connections?: number;
     },
   ) {
     super(name, world, network, ways, options);
@@ -65,6 +70,7 @@ export class SimSender extends Client {
     this.#uploadBuffer = 4 * (share.offer.recordSize + 16);
     const { offer, proof } = share;
     const { signer, goal, startWhen } = options;
+    this.#signer = signer;
     const random = (): number => this.random.next();
     this.#session = new SenderSession(
       { signer, offer, proof, goal, startWhen, giveUpAfterMs: undefined, random },
@@ -104,6 +110,11 @@ export class SimSender extends Client {
     this.#sentOnLine.clear();
   }
 
+  protected override onFurtherLost(wire: Wire): void {
+    const records = this.#sentBy.get(wire)?.slice(-CREDIT_RECORDS) ?? [];
+    this.#handle({ type: "connection-lost", records });
+  }
+
   protected override onTick(): void {
     this.#handle({ type: "tick" });
   }
@@ -117,7 +128,9 @@ export class SimSender extends Client {
   }
 
   protected override onMessage(bytes: Uint8Array): void {
-    this.#handle({ type: "message", message: decodeControl(bytes, "relay-to-sender") });
+    const message = decodeControl(bytes, "relay-to-sender");
+    this.#handle({ type: "message", message });
+    if (message.t === "welcome") this.extend("sender", this.#signer, message.session);
   }
 
   #handle(event: SenderEvent): void {
@@ -192,9 +205,11 @@ export class SimSender extends Client {
         this.#await(producedAt - this.now);
         return;
       }
-      if (this.wire.up.buffered >= this.#uploadBuffer) break;
+      const by = this.#emptiest(this.wire);
+      if (by.up.buffered >= this.#uploadBuffer) break;
       this.#checkReadable(index);
-      this.say(this.share.frame(index));
+      if (by.isOpen) by.up.push(this.share.frame(index));
+      if (by !== this.wire) this.#sentBy.set(by, [...(this.#sentBy.get(by) ?? []), index]);
       this.uploads++;
       this.world.count("records sent");
       if (this.#sent.has(index)) this.world.count("records sent again");
@@ -203,6 +218,11 @@ export class SimSender extends Client {
       this.#session.handle({ type: "sent", index }, this.now);
     }
     this.#await(FULL_SOCKET_SLEEP_MS);
+  }
+
+  #emptiest(main: Wire): Wire {
+    const wires = [main, ...(this.further?.online ?? [])];
+    return wires.reduce((least, wire) => (wire.up.buffered < least.up.buffered ? wire : least));
   }
 
   #await(ms: number): void {

@@ -98,7 +98,8 @@ export class Simulation {
         wires: [],
         takenAt: new Map<string, number>(),
       };
-      const home = { name, ways, habits, signer, shares, strange, ...kept };
+      const { connections } = scenario;
+      const home = { name, ways, habits, signer, connections, shares, strange, ...kept };
       return { plan, home, process: undefined };
     });
     for (const party of this.#parties) this.#plan(party);
@@ -165,6 +166,7 @@ export class Simulation {
         startWhen: this.#scenario.startWhen,
         copies,
         startAt,
+        connections: share.offer.seekable ? this.#scenario.connections : 1,
       });
       this.#senders.push(sender);
       const { ending } = this.#scenario;

@@ -60,6 +60,7 @@ export function drawStorm(seed: number, storms: number): Scenario {
     strangers: [],
     admits: false,
     startWhen: undefined,
+    connections: 1,
     faults: Array.from({ length: storms }, () => ({
       at: random.real(0, 100),
       kind: "storm" as const,

@@ -18,12 +18,12 @@ import { CLOSE_MS, TICK_MS } from "../../relay/limits/limits.ts";
 import { SENDER_QUEUE_BYTES } from "../../relay/share/home-share.ts";
 import { READ_AHEAD_MOST_RECORDS } from "../../relay/share/read-ahead.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { Bundles, type BundledSockets } from "../../relay/net/bundles.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";
 import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
 import {
   SingleSends,
-  type Outlet,
   type SendResult,
   type SocketId,
   type Topic,
@@ -66,7 +66,7 @@ const PARTIES_MOST = 64;
 /** Records that one sender may be asked for at once. */
 const ASKED_MOST = CREDIT_MOST_RECORDS + CREDIT_BESIDE_RECORDS;
 
-export class SimWorker implements Outlet, RelayEnd {
+export class SimWorker implements BundledSockets, RelayEnd {
   readonly id: number;
   readonly hub: Hub;
   readonly #world: World;
@@ -76,6 +76,7 @@ export class SimWorker implements Outlet, RelayEnd {
   readonly #settings: WorkerSettings;
   #handling: SocketId | undefined;
   #dead = false;
+  #numbers = 0;
 
   constructor(
     world: World,
@@ -92,12 +93,24 @@ export class SimWorker implements Outlet, RelayEnd {
     this.hub = new Hub({
       worker: id,
       pool,
-      outlet: this,
-      primitives: { ...nodePrimitives, randomBytes: (length) => new Uint8Array(length) },
+      outlet: new Bundles(this),
+      primitives: { ...nodePrimitives, randomBytes: (length) => this.#numbered(length) },
       toDirectory,
       stallMs: settings.stallMs,
     });
     this.#tick();
+  }
+
+  /** No session has the id of another one. */
+  #numbered(length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
+    new DataView(bytes.buffer).setUint32(0, ++this.#numbers);
+    bytes[4] = this.id;
+    return bytes;
+  }
+
+  isClosing(id: SocketId): boolean {
+    return this.#open.get(id)?.closing === true;
   }
 
   /** The thread ends, and all sockets with it. */

@@ -167,6 +167,17 @@ test("a sender says hello, offers, and sends what is wanted in the order it was 
   expect(play.send()).toEqual([3, 4, 5, 0]);
 });
 
+test("records that a further connection had last are sent again when it breaks, on the same line alone", () => {
+  const play = new Play().serve();
+  play.want(0, 4);
+  expect(play.send()).toEqual([0, 1, 2, 3]);
+  play.session.handle({ type: "connection-lost", records: [1, 3] }, play.now);
+  expect(play.send()).toEqual([1, 3]);
+  play.lose();
+  play.session.handle({ type: "connection-lost", records: [1, 3] }, play.now);
+  expect(play.session.wanted()).toBeUndefined();
+});
+
 test.each([
   ["beyond the end", 9, 2],
   ["beyond all ends", 2 ** 28, 1],
