@@ -6,6 +6,7 @@ import { type LinkNews, linkEvent, linkFaultDetail, stuckLinkEvent } from "./con
 import type { Job } from "../job/jobs.ts";
 import type { Route } from "../job/routes.ts";
 import { decodeFrame } from "../../protocol/wire/frame.ts";
+import { endpointOf } from "./relay-address.ts";
 import { isLoopback } from "./own-addresses.ts";
 import { FurtherLinks, SentRecords, type Membership } from "./further-links.ts";
 import { LinkGroup, RelayLink, type RelayLinkEvents } from "./relay-link.ts";
@@ -109,7 +110,7 @@ export class SessionLink implements LinkSocket {
   /** The relay welcomed the main connection: further ones may come. */
   extend(membership: Membership): void {
     // A busy machine may take long for an answer to itself.
-    const isHere = isLoopback(new URL(this.#relay).hostname);
+    const isHere = isLoopback(endpointOf(this.#relay).host);
     const isFar = !isHere && performance.now() - this.#helloAt >= FAR_MS;
     const wanted = (this.#connections ?? (isFar ? FAR_CONNECTIONS : 1)) - 1;
     if (wanted === 0 || this.#further !== undefined) return;

@@ -10,7 +10,9 @@ import type { Arrivals, WatchedLine } from "./arrivals.ts";
 import { ReceiveMeter, type MeterKernel } from "./receive-meter.ts";
 
 /** The calls of the kernel about a line, with the key by which it finds that. */
-export type LineKernel = MeterKernel & Pick<Native, "keyOf">;
+export type LineKernel = MeterKernel &
+  Pick<Native, "keyOf"> &
+  Partial<Pick<Native, "followBandwidth">>;
 
 /** The parts of a worker that all its lines share. */
 export interface LineOptions {
@@ -73,6 +75,11 @@ export class Line {
   /** From now on it may send frames. */
   widen(): void {
     this.#watched?.widen();
+  }
+
+  /** It will get frames: far away they must not wait for each lost packet. */
+  carriesMuch(): void {
+    if (this.key !== undefined) this.#options.kernel?.followBandwidth?.(this.key);
   }
 
   /** A whole message came. @param length of its payload */

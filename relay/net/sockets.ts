@@ -238,7 +238,9 @@ export class Sockets implements Outlet {
   }
 
   noPing(id: SocketId): void {
-    const key = this.#open.get(id)?.data.line.key;
+    const line = this.#open.get(id)?.data.line;
+    line?.carriesMuch();
+    const key = line?.key;
     if (key !== undefined) this.#fdMatcher?.match(id, key, this.#options.clock());
   }
 

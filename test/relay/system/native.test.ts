@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { once } from "node:events";
-import { closeSync, openSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { Native } from "../../../relay/system/native.ts";
 import { TRIED_BYTES, createLogFile } from "../../../relay/log/store.ts";
 import { temporaryFolder } from "../../support/disk.ts";
@@ -45,6 +45,26 @@ describe.skipIf(!hasNative)("calls of the C library (GNU/Linux)", () => {
     const nobody = native.keyOf("127.0.0.1", 1)!;
     expect(native.find(nobody)).toBeUndefined();
     for (const descriptor of [0, 100_000]) expect(native.isPeer(descriptor, nobody)).toBe(false);
+  });
+
+  test("let a far connection follow the bandwidth where the kernel can, and leave a near one", async () => {
+    const native = open();
+    const server = createServer();
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const accepted = once(server, "connection");
+    const client = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const [socket] = (await accepted) as [Socket];
+    const peer = native.keyOf("127.0.0.1", socket.remotePort ?? 0)!;
+    const ways = readFileSync("/proc/sys/net/ipv4/tcp_available_congestion_control", "utf8");
+    const allowed = readFileSync("/proc/sys/net/ipv4/tcp_allowed_congestion_control", "utf8");
+    const list = process.getuid?.() === 0 ? ways : allowed;
+    expect(native.followBandwidth(peer)).toBe(false);
+    expect(native.followBandwidth(peer, 0)).toBe(/\bbbr\b/.test(list));
+    expect(native.followBandwidth(native.keyOf("127.0.0.1", 1)!, 0)).toBe(false);
+    socket.destroy();
+    client.destroy();
+    server.close();
   });
 
   test("tell connections from one address and port to two of ours apart", async () => {
