@@ -37,6 +37,8 @@ export interface FurtherOptions extends Membership {
   readonly wanted: number;
   readonly open: (events: RelayLinkEvents) => RelayLink;
   readonly frame: (bytes: Uint8Array) => void;
+  /** One of them carries frames from now on. */
+  readonly joined: () => void;
   /** One of them broke that may have had frames on its way. */
   readonly lost: (link: RelayLink) => void;
 }
@@ -138,8 +140,12 @@ export class FurtherLinks {
       further.state = "proving";
       further.link?.send(encodeControl(hello(message, session)));
     } else if (message.t === "welcome" && further.state === "proving") {
-      if (equalBytes(message.session, session)) further.state = "online";
-      else this.drop();
+      if (!equalBytes(message.session, session)) {
+        this.drop();
+        return;
+      }
+      further.state = "online";
+      this.#options.joined();
     } else {
       this.#lose(further);
     }

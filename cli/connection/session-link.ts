@@ -6,6 +6,8 @@ import { type LinkNews, linkEvent, linkFaultDetail, stuckLinkEvent } from "./con
 import type { Job } from "../job/jobs.ts";
 import type { Route } from "../job/routes.ts";
 import { decodeFrame } from "../../protocol/wire/frame.ts";
+import { followBandwidth } from "./far-sockets.ts";
+import { proxyFor } from "./proxy.ts";
 import { endpointOf } from "./relay-address.ts";
 import { isLoopback } from "./own-addresses.ts";
 import { FurtherLinks, SentRecords, type Membership } from "./further-links.ts";
@@ -112,6 +114,14 @@ export class SessionLink implements LinkSocket {
     // A busy machine may take long for an answer to itself.
     const isHere = isLoopback(endpointOf(this.#relay).host);
     const isFar = !isHere && performance.now() - this.#helloAt >= FAR_MS;
+    // A receiver sends little: its relay does the same for what it sends to it.
+    const follow = (): void => {
+      const isDirect = this.#route === "network";
+      const proxy = isDirect ? undefined : proxyFor(this.#relay, process.env);
+      const { port } = endpointOf(proxy ?? this.#relay);
+      if (isFar && membership.role === "sender") void followBandwidth(port);
+    };
+    follow();
     const wanted = (this.#connections ?? (isFar ? FAR_CONNECTIONS : 1)) - 1;
     if (wanted === 0 || this.#further !== undefined) return;
     this.#further = new FurtherLinks({
@@ -119,6 +129,7 @@ export class SessionLink implements LinkSocket {
       wanted,
       open: (events) => this.#open(events, true),
       frame: (bytes) => this.#user.message(bytes),
+      joined: follow,
       lost: (link) => this.#user.furtherLost?.(this.#sent.by(link)),
     });
   }
