@@ -25,7 +25,7 @@ export interface SendJob {
   /** Token for a relay that asks for one. No state and no output contains it. */
   readonly token?: string | undefined;
   readonly code: Code;
-  /** The master key of the code from scrypt, in hex. Default: the thread computes it, which is slow. */
+  /** The master key of the code from scrypt, in hex. Default: computed while the thread starts. */
   readonly master?: string | undefined;
   readonly what: SendWhat;
   /** Number of receivers with everything that ends the send. */
@@ -73,7 +73,7 @@ export interface ReceiveJob {
   readonly ca?: string | undefined;
   readonly token?: string | undefined;
   readonly code: Code;
-  /** The master key of the code from scrypt, in hex. Default: the thread computes it, which is slow. */
+  /** The master key of the code from scrypt, in hex. Default: computed while the thread starts. */
   readonly master?: string | undefined;
   /** The name that the sender sees for this receiver. */
   readonly name: string;

@@ -3,11 +3,14 @@ import { workerScript } from "../../relay/system/binary.ts";
 
 import { startThread } from "../system/runtime.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
+import { masterBeside } from "../job/job-keys.ts";
 import type { Answer, Job, Outcome } from "../job/jobs.ts";
 
 /** From the screen's thread to the streaming thread, and back. */
 export type ToThread =
   | { readonly t: "start"; readonly job: Job }
+  /** The master key of the job's code, in hex, if the job came without it. */
+  | { readonly t: "master"; readonly master: string }
   | { readonly t: "answer"; readonly share: string; readonly answer: Answer }
   | { readonly t: "admit"; readonly receiver: string; readonly admit: boolean }
   | { readonly t: "interrupt" };
@@ -35,6 +38,8 @@ export function startClient(job: Job): Client {
   let wake = (): void => undefined;
   let ended = false;
 
+  // The slowest step of a small transfer: it runs while the thread starts and looks at the files.
+  const master = job.master === undefined ? masterBeside(job.code) : undefined;
   const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
   const end = (result: Outcome): void => {
     if (ended) return;
@@ -67,6 +72,10 @@ export function startClient(job: Job): Client {
     if (!ended) thread.post(message);
   };
   post({ t: "start", job });
+  master?.then(
+    (text) => post({ t: "master", master: text }),
+    (error: unknown) => failed(error instanceof Error ? error.message : String(error)),
+  );
 
   return {
     answer: (share, answer) => post({ t: "answer", share, answer }),

@@ -19,6 +19,9 @@ function post(message: FromThread): void {
   ownThread.post(message);
 }
 
+/** The master key of the job's code. */
+const master = Promise.withResolvers<string>();
+
 /** Ends the search for the relay. */
 const interrupted = new AbortController();
 
@@ -94,8 +97,10 @@ async function start(given: Job): Promise<SendEditions | Receiving | undefined> 
   }
   try {
     const job = await placed(given);
-    if (job.kind === "receive") return await receiving(job, emit, end);
-    const sends = new SendEditions(job, emit, end);
+    if (job.kind === "receive") {
+      return await receiving({ ...job, master: await master.promise }, emit, end);
+    }
+    const sends = new SendEditions(job, master.promise, emit, end);
     void sends.run();
     return sends;
   } catch (error) {
@@ -118,11 +123,15 @@ ownThread.listen((message) => {
   const data = message as ToThread;
   switch (data.t) {
     case "start":
+      if (data.job.master !== undefined) master.resolve(data.job.master);
       // An error here, at once or later, is a mistake of ours, and ends the thread.
       void start(data.job).then((started) => {
         running = started;
         if (interrupted.signal.aborted) running?.interrupt();
       });
+      return;
+    case "master":
+      master.resolve(data.master);
       return;
     case "answer":
       if (running instanceof Receiving) running.answer(data.share, data.answer);

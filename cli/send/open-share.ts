@@ -13,6 +13,7 @@ import {
   RECORD_SIZE,
   dataPerRecord,
   decodeHead,
+  deriveKeys,
   fromHex,
   isLobby,
   recordCipher,
@@ -33,7 +34,7 @@ import { errorCode } from "../system/system-error.ts";
 import type { SendJob } from "../job/jobs.ts";
 import { KeptSend, type Content } from "./kept-send.ts";
 import { keptSends } from "./kept-sends.ts";
-import { keysFor } from "../job/job-keys.ts";
+import { keysOfMasterText } from "../job/job-keys.ts";
 import { isFoundHere } from "../job/routes.ts";
 import { TAG_BYTES } from "./sealed-tags.ts";
 import type { EditionOf, Source } from "./source.ts";
@@ -71,19 +72,21 @@ export interface Past {
 }
 
 /**
+ * @param master of the job's code, in hex
  * @param open opens what the job names, each time it is called
  * @param signal ends the comparison with what was sent before
  * @throws FaultError when it can't be sent, or "interrupted"
  */
 export async function openShare(
   job: SendJob,
+  master: Promise<string>,
   open: (options: SourceOptions) => Promise<Source>,
   emit: (event: ClientEvent) => void,
   signal: AbortSignal,
 ): Promise<OpenShare> {
   const known = new Map<Code, Keys>();
   const keysOf = (code: Code): Keys => {
-    const keys = known.get(code) ?? keysFor(job, code);
+    const keys = known.get(code) ?? deriveKeys(code, primitives);
     known.set(code, keys);
     return keys;
   };
@@ -93,9 +96,10 @@ export async function openShare(
   let source: Source | undefined;
   try {
     // First of all: scrypt takes 64 MiB for a moment, and many files take more than that.
-    keysOf(kept?.entry.code ?? job.code);
+    if (kept !== undefined && kept.entry.code !== job.code) keysOf(kept.entry.code);
     const isAgain = kept !== undefined;
     source = await open({ isAgain });
+    known.set(job.code, keysOfMasterText(await master));
     for (; next.done !== true; next = before.next()) {
       kept = next.value;
       if (leaksContent(kept, job)) {

@@ -11,14 +11,22 @@ import { openSource, type SourceOptions } from "./open-source.ts";
 
 export class SendEditions {
   readonly #job: SendJob;
+  readonly #master: Promise<string>;
   readonly #emit: (event: ClientEvent) => void;
   readonly #end: (outcome: Outcome) => void;
   /** Ends the search for what to send. */
   readonly #interrupted = new AbortController();
   #current: Sending | undefined;
 
-  constructor(job: SendJob, emit: (event: ClientEvent) => void, end: (outcome: Outcome) => void) {
+  /** @param master of the job's code, in hex; it may come later than the job */
+  constructor(
+    job: SendJob,
+    master: Promise<string>,
+    emit: (event: ClientEvent) => void,
+    end: (outcome: Outcome) => void,
+  ) {
     this.#job = job;
+    this.#master = master;
     this.#emit = emit;
     this.#end = end;
   }
@@ -27,7 +35,8 @@ export class SendEditions {
   async run(): Promise<void> {
     try {
       const { signal } = this.#interrupted;
-      let opened = await openShare(this.#job, (options) => this.#open(options), this.#emit, signal);
+      const open = (options: SourceOptions): Promise<Source> => this.#open(options);
+      let opened = await openShare(this.#job, this.#master, open, this.#emit, signal);
       let carried: Carried | undefined;
       for (;;) {
         const { offered } = opened.past ?? {};

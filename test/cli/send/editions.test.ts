@@ -1,5 +1,6 @@
 /** The files of a share in its next edition. */
 import { describe, expect, test } from "bun:test";
+import { masterBeside } from "../../../cli/job/job-keys.ts";
 import type { SendJob } from "../../../cli/job/jobs.ts";
 import { editionAfter, type Former } from "../../../cli/send/editions.ts";
 import { nextShare, openShare } from "../../../cli/send/open-share.ts";
@@ -76,7 +77,7 @@ test("a share counts the receivers that were done with any of its editions", asy
     connectTimeoutMs: undefined,
   };
   const open = () => openSource(job.what, signal);
-  let opened = await openShare(job, open, () => undefined, signal);
+  let opened = await openShare(job, masterBeside(job.code), open, () => undefined, signal);
   const counts: unknown[] = [];
   for (const verified of [2, 0, 3]) {
     const { keys, code, kept, past, share, encoded } = opened;

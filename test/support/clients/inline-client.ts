@@ -1,5 +1,6 @@
 /** Clients of the product in the thread of the test: many of them, where a thread for each is too much. */
 import type { Client } from "../../../cli/library/client.ts";
+import { masterBeside } from "../../../cli/job/job-keys.ts";
 import type { ClientEvent } from "../../../cli/job/event-schema.ts";
 import type { Job, Outcome } from "../../../cli/job/jobs.ts";
 import { Receiving } from "../../../cli/receive/receiving.ts";
@@ -29,7 +30,7 @@ export async function runInline(job: Job): Promise<Running> {
   if (job.kind === "receive") {
     running = new Receiving(job, emit, end);
   } else {
-    running = new SendEditions(job, emit, end);
+    running = new SendEditions(job, masterBeside(job.code), emit, end);
     void running.run();
   }
   const client: Client = {
