@@ -14,6 +14,9 @@ import type { ClientData } from "./router.ts";
 /** Bytes of a WebSocket message of an original app's sender, which may cut its file as it likes. */
 export const TEXT_MESSAGE_BYTES = 16 * 1024 ** 2;
 
+/** Messages of which the memory is worth more than the call that gives it back. */
+const LARGE_MESSAGE_BYTES = 64 * 1024;
+
 const NO_TEXT = "text, where fileshare speaks binary messages";
 
 export interface SocketEventsOptions {
@@ -37,6 +40,14 @@ function isOurs(socket: AnySocket): socket is Socket {
 
 function isOriginal(socket: AnySocket): socket is OriginalSocket {
   return socket.data.door === "text";
+}
+
+/**
+ * Gives the memory of a handled message back at once. Left to the collector, each frame would come into memory that
+ * no cache holds, and a worker would have some 50 MiB of old frames.
+ */
+function release({ buffer }: Buffer): void {
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
 export function socketEvents({
@@ -82,6 +93,7 @@ export function socketEvents({
         else if (message.length > FRAME_BYTES) sockets.fail(id, "bad-message", "too long");
         else hub.message(id, message, clock());
       });
+      if (typeof message !== "string" && message.length >= LARGE_MESSAGE_BYTES) release(message);
     },
     ping: heard,
     pong: heard,
