@@ -3,8 +3,6 @@
  * commit gives only what is measured: its relay and its commands. In each round a row runs both commits one
  * right after the other, every second round in reversed order: A B, B A, A B.
  */
-import { writeFileSync } from "node:fs";
-
 import { Authority, writeCertificate } from "../../test/support/net/certificates.ts";
 import { machine } from "../machine.ts";
 import { progressLine } from "../report/table.ts";
@@ -50,7 +48,20 @@ export async function guard(args: readonly string[], signal: AbortSignal): Promi
   }
   const jobs = jobsOf(options, { before, after }, systems, tlsOptions(certificate.path));
   const runs: GuardRun[] = [];
-  const resultSoFar = (): GuardResult => ({
+  await runAll([...jobs.keys()], {
+    rounds: options.rounds,
+    timeout: options.timeout,
+    signal,
+    onRun: (progress) => {
+      const which = jobs.get(progress.job);
+      if (progress.run === undefined || which === undefined) return;
+      console.error(`${which.row} ${which.side}: ${progressLine(progress)}`);
+      runs.push({ ...which, run: withoutDetails(progress.run) });
+    },
+  });
+  const compared = compare(options.rows, runs, options.bound);
+  const failed = failures(runs);
+  const result: GuardResult = {
     version: 1,
     startedAt: startedAt.toISOString(),
     seconds: (Date.now() - startedAt.getTime()) / 1000,
@@ -61,29 +72,13 @@ export async function guard(args: readonly string[], signal: AbortSignal): Promi
     rounds: options.rounds,
     bound: options.bound,
     systems,
-    compared: compare(options.rows, runs, options.bound),
+    compared,
     runs,
-  });
-  await runAll([...jobs.keys()], {
-    rounds: options.rounds,
-    timeout: options.timeout,
-    signal,
-    onRun: (progress) => {
-      const which = jobs.get(progress.job);
-      if (progress.run === undefined || which === undefined) return;
-      console.error(`${which.row} ${which.side}: ${progressLine(progress)}`);
-      runs.push({ ...which, run: withoutDetails(progress.run) });
-      // After each run: an interruption loses none of the rounds before.
-      if (options.json !== undefined) {
-        writeFileSync(options.json, `${JSON.stringify(resultSoFar())}\n`);
-      }
-    },
-  });
-  const result = resultSoFar();
-  const failed = failures(runs);
+  };
+  if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(result)}\n`);
   console.log(summary(result));
   for (const each of failed) console.log(`! no figures: ${each}`);
-  return failed.length === 0 && result.compared.every(({ worse }) => worse === undefined);
+  return failed.length === 0 && compared.every(({ worse }) => worse === undefined);
 }
 
 function summary({ before, after, rounds, bound, seconds, compared }: GuardResult): string {

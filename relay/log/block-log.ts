@@ -146,8 +146,11 @@ export class BlockLog implements RecordLog {
   }
 
   release(index: number): void {
-    const block = this.#blocks.get(Math.floor(index / this.#perBlock));
-    if (block !== undefined && block.reserved > 0) block.reserved--;
+    const number = Math.floor(index / this.#perBlock);
+    const block = this.#blocks.get(number);
+    if (block === undefined) return;
+    if (block.reserved > 0) block.reserved--;
+    if (block.reserved === 0 && block.lengths.every(isNone)) this.#giveBack(number, block.slot);
   }
 
   put(index: number, frame: Uint8Array): Kept {
@@ -288,6 +291,10 @@ export class BlockLog implements RecordLog {
     this.#pool.giveBack(slot);
     return true;
   }
+}
+
+function isNone(length: number): boolean {
+  return length === 0;
 }
 
 /** Records that a block holds; the head of the first one lies before the block. */

@@ -112,7 +112,7 @@ export class FileStore implements BlockStore {
 
   write(block: number, offset: number, frame: Uint8Array): boolean {
     const at = frameAt(block, offset);
-    const head = this.#headOf(frame.length);
+    const head = this.headOf(frame.length);
     try {
       return (
         writeSync(this.file, head, 0, head.length, at - head.length) === head.length &&
@@ -161,8 +161,8 @@ export class FileStore implements BlockStore {
     return { offset: frameAt(block, offset) - head, length: head + length };
   }
 
-  /** The head of an unmasked binary message. */
-  #headOf(length: number): Buffer {
+  /** The head of an unmasked binary message, in a buffer that the next one reuses. */
+  headOf(length: number): Buffer {
     const head = this.#head.subarray(0, headBytes(length));
     head[0] = 0x82;
     if (head.length === 2) {

@@ -83,6 +83,12 @@ export class Bundles implements Outlet {
     return "refused";
   }
 
+  passFrame(socket: SocketId, frame: Uint8Array, keep: () => RecordPlace | undefined): SendResult {
+    // The next socket of a bundle reads from the log what another one could not take.
+    if (this.#bundles.has(socket)) return "refused";
+    return this.#sockets.passFrame?.(socket, frame, keep) ?? "refused";
+  }
+
   /** The next frame goes by another one first: a kernel takes much before it says that it is full. */
   #putLast(all: SocketId[], socket: SocketId): void {
     all.splice(all.indexOf(socket), 1);

@@ -166,6 +166,12 @@ export class ClientRouter implements Outlet {
     return local.frame({ key: keyOf(place), read, keep }) ? "sent" : "queued";
   }
 
+  passFrame(socket: SocketId, frame: Uint8Array, keep: () => RecordPlace | undefined): SendResult {
+    // A frame that waits for its turn, or for a local client, waits in the log.
+    if (socket < 0 || this.#egress?.isLimited === true) return "refused";
+    return this.#sockets.passFrame?.(socket, frame, keep) ?? "refused";
+  }
+
   newTopic(): Topic {
     return new SingleSends(this);
   }

@@ -18,6 +18,7 @@ import {
 import type { RecordPlace } from "../log/block-log.ts";
 import type { Native } from "../system/native.ts";
 import type { Descriptor, PeerKey } from "../system/connections.ts";
+import type { SocketCookie } from "../system/socket-state.ts";
 import type { SendResult, SocketId } from "../share/outlet.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import type { FileStore } from "../log/store.ts";
@@ -35,7 +36,8 @@ const EAGER_MS = 1;
 interface Stream {
   readonly id: SocketId;
   readonly socket: Descriptor;
-  readonly peer: PeerKey;
+  /** Bun may have closed the socket, and its descriptor may be another one's by now. */
+  readonly cookie: SocketCookie;
   watched: boolean;
   /** Pinned while it leaves. */
   place: RecordPlace | undefined;
@@ -60,7 +62,7 @@ export interface DirectEvents {
 /** The calls of the kernel that it uses. */
 export type Kernel = Pick<
   Native,
-  "find" | "isResting" | "isPeer" | "watch" | "sendFile" | "send" | "writable"
+  "find" | "isResting" | "cookie" | "watch" | "sendFile" | "send" | "writable"
 >;
 
 export interface DirectOptions {
@@ -94,12 +96,15 @@ export class DirectSender {
    * @returns `later`: the kernel may find it another time; `not-found`: Bun goes on sending to it
    */
   attach(id: SocketId, peer: PeerKey): "attached" | "not-found" | "later" {
-    const socket = this.#options.native.find(peer);
-    if (socket === undefined) return this.#options.native.isResting ? "later" : "not-found";
+    const { native } = this.#options;
+    const socket = native.find(peer);
+    if (socket === undefined) return native.isResting ? "later" : "not-found";
+    const cookie = native.cookie(socket);
+    if (cookie === undefined) return "not-found";
     this.#streams.set(id, {
       id,
       socket,
-      peer,
+      cookie,
       watched: false,
       place: undefined,
       offset: 0,
@@ -123,7 +128,7 @@ export class DirectSender {
   send(id: SocketId, place: RecordPlace): SendResult | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
-    if (!this.#options.native.isPeer(stream.socket, stream.peer)) return "refused";
+    if (!this.#isSame(stream)) return "refused";
     if (!this.#watch(stream)) {
       this.#streams.delete(id);
       return undefined;
@@ -133,12 +138,55 @@ export class DirectSender {
     stream.left = length;
     this.#options.pool.expose(place.block);
     const result = this.#push(stream);
-    if (result !== "queued") return result;
+    if (result === "queued") this.#block(stream, place);
+    return result;
+  }
+
+  /**
+   * Sends a frame from the memory in which it came, still warm. The log gets it only when the socket is full before
+   * its end.
+   */
+  pass(
+    id: SocketId,
+    frame: Uint8Array,
+    keep: () => RecordPlace | undefined,
+  ): SendResult | undefined {
+    const stream = this.#streams.get(id);
+    if (stream === undefined) return undefined;
+    const { native, store, pool, events } = this.#options;
+    if (!this.#isSame(stream) || !this.#watch(stream)) return "refused";
+    const head = store.headOf(frame.length);
+    const tookOfHead = native.send(stream.socket, head, true);
+    if (typeof tookOfHead !== "number") return "refused";
+    const tookOfFrame = tookOfHead < head.length ? "full" : native.send(stream.socket, frame);
+    const took = tookOfHead + (typeof tookOfFrame === "number" ? tookOfFrame : 0);
+    this.#took(stream, took);
+    if (took === head.length + frame.length) return "sent";
+    const place = tookOfFrame === "dead" ? undefined : keep();
+    if (place === undefined) {
+      // Half a message is on its way, and the rest is nowhere.
+      setImmediate(() => events.failed(id));
+      return "queued";
+    }
+    const { offset, length } = store.extent(place.block, place.offset, place.length);
+    stream.offset = offset + took;
+    stream.left = length - took;
+    pool.expose(place.block);
+    this.#block(stream, place);
+    return "queued";
+  }
+
+  /** The rest of the frame waits in the log. */
+  #block(stream: Stream, place: RecordPlace): void {
     this.#options.pool.pin(place.block, place.generation);
     stream.place = place;
     this.#blocked.add(stream);
     this.#pollLater();
-    return "queued";
+  }
+
+  #took(stream: Stream, bytes: number): void {
+    stream.took += bytes;
+    stream.tookAt = this.#options.clock();
   }
 
   /** Bytes of the frame on its way that have not left. */
@@ -158,7 +206,7 @@ export class DirectSender {
   tick(): void {
     const slow = this.#slow;
     this.#slow = new Set(this.#blocked);
-    for (const { id } of slow) this.#writable(id);
+    for (const stream of slow) if (this.#isSame(stream)) this.#writable(stream.id);
     if (slow.size === 0 || !this.#options.pool.isHeldUp) return;
     for (const stream of slow) {
       const { place } = stream;
@@ -170,6 +218,11 @@ export class DirectSender {
 
   dispose(): void {
     this.#isDisposed = true;
+  }
+
+  /** Whether the descriptor is still the socket's. */
+  #isSame({ socket, cookie }: Stream): boolean {
+    return this.#options.native.cookie(socket) === cookie;
   }
 
   /** False: the kernel watches no more sockets, and Bun has to send. */
@@ -192,8 +245,7 @@ export class DirectSender {
     if (took === "full") return "queued";
     stream.offset += took;
     stream.left -= took;
-    stream.took += took;
-    stream.tookAt = this.#options.clock();
+    this.#took(stream, took);
     if (copy !== undefined) {
       stream.copy = copy.subarray(took);
       // The memory of the copy stays until all of it has left.
@@ -202,10 +254,10 @@ export class DirectSender {
     return stream.left === 0 ? "sent" : "queued";
   }
 
+  /** Only in the turn in which the socket was seen to be there. */
   #writable(id: SocketId): void {
     const stream = this.#streams.get(id);
     if (stream === undefined || stream.left === 0) return;
-    if (!this.#options.native.isPeer(stream.socket, stream.peer)) return;
     const result = this.#push(stream);
     if (result === "queued") return;
     this.#release(stream);
@@ -226,6 +278,7 @@ export class DirectSender {
   #poll(): void {
     this.#isPolling = false;
     if (this.#isDisposed) return;
+    // The kernel tells only of sockets that are open, so their descriptors are theirs.
     if (this.#options.native.writable((id) => this.#writable(id)) > 0) {
       this.#foundAt = performance.now();
       this.#delay = POLL_MS;

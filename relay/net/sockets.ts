@@ -281,6 +281,15 @@ export class Sockets implements Outlet {
     return "queued";
   }
 
+  passFrame(id: SocketId, frame: Uint8Array, keep: () => RecordPlace | undefined): SendResult {
+    const socket = this.#open.get(id);
+    if (socket === undefined || socket.data.closing !== undefined) return "refused";
+    if (this.#fdMatcher?.isPending(id) === true) return "refused";
+    const result = this.#direct?.pass(id, frame, keep) ?? "refused";
+    if (result !== "refused") socket.data.line.earn(1);
+    return result;
+  }
+
   newTopic(): Topic {
     return new SingleSends(this);
   }

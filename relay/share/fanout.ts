@@ -21,7 +21,7 @@ import { LiveLimits } from "../limits/limits.ts";
 import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
 import { Retention, NOT_AGREED_WINDOW } from "./retention.ts";
 import { Lanes, type Traffic } from "./lanes.ts";
-import type { RecordReader } from "../log/block-log.ts";
+import type { RecordPlace, RecordReader } from "../log/block-log.ts";
 import type { PartyNeed, Receipt } from "./messages.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -60,6 +60,8 @@ export class Fanout {
   readonly #receivers = new Map<string, Receiver>();
   readonly #bySocket = new Map<SocketId, Receiver>();
   readonly #changed = new Set<Receiver>();
+  /** Receivers that ever came here; one that was forgotten and comes again counts again. */
+  #came = 0;
   readonly #admissions = new Admissions();
   /** Whether the sender must admit a receiver before it is served. */
   #admits: boolean;
@@ -148,6 +150,7 @@ export class Fanout {
       }
       receiver = newReceiver(join.receiver, key, this.#readAhead.newParty());
       this.#receivers.set(key, receiver);
+      this.#came++;
     }
     this.#now = now;
     const before = this.#bySocket.get(socket);
@@ -335,6 +338,20 @@ export class Fanout {
   /** The sender may be asked for so many records at once. */
   readAhead(records: number): void {
     this.#readAhead.most = records;
+  }
+
+  /**
+   * Gives a record that has just come to the only receiver that ever came, past the log.
+   * @param keep puts it in the log all the same
+   * @returns whether the receiver took it
+   */
+  pass(
+    index: number,
+    frame: Uint8Array,
+    keep: () => RecordPlace | undefined,
+    now: number,
+  ): boolean {
+    return this.#came === 1 && this.#lanes.pass(index, frame, keep, now);
   }
 
   available(index: number, now: number): void {

@@ -49,6 +49,8 @@ export interface HomeOptions {
   readonly toPeer: (to: number, message: PeerMessage) => void;
   readonly now: () => number;
   readonly limits: LiveLimits;
+  /** Instead of PASS_BYTES_PER_SECOND. */
+  readonly passBytesPerSecond: number | undefined;
   /** Of all senders of the worker. */
   readonly budget: CreditBudget;
   /** The first receiver came. */
@@ -290,6 +292,9 @@ export class HomeShare {
         toSender: (message) => {
           if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, message);
         },
+        pass: (index, frame, keep) => {
+          return this.#remote.size === 0 && fanout.pass(index, frame, keep, now());
+        },
         available: (index) => {
           fanout.available(index, now());
           if (this.#remote.size === 0) return;
@@ -314,6 +319,7 @@ export class HomeShare {
         now,
       },
       budget,
+      this.#options.passBytesPerSecond,
     );
   }
 

@@ -16,6 +16,9 @@ import type { Outlet, SendResult, SocketId, Topic } from "./outlet.ts";
 /** Records read ahead of a receiver for each that it acknowledged since it joined where it is. */
 const READ_AHEAD_GAIN_RECORDS = 4;
 
+/** The sender is asked for so many at once while others are on their way: each message costs both sides. records */
+const ASK_RECORDS = 4;
+
 /** A receiver as the lanes see it. */
 export interface Reader {
   /** Undefined: it is gone. */
@@ -131,6 +134,35 @@ export class Lanes {
     }
     if (index === this.#liveIndex) this.#runLive();
     this.#readAhead.flush();
+  }
+
+  /**
+   * Gives a record that has just come to the one receiver of the live lane, which must be the only one that needs it.
+   * @returns whether it took it; otherwise the record must be made available
+   */
+  pass(
+    index: number,
+    frame: Uint8Array,
+    keep: () => RecordPlace | undefined,
+    now: number,
+  ): boolean {
+    const [reader] = this.#live;
+    if (index !== this.#liveIndex || this.#live.size !== 1 || reader?.socket === undefined)
+      return false;
+    const { socket } = reader;
+    if (!this.#isReady(reader, socket)) return false;
+    const result = this.#outlet.passFrame?.(socket, frame, keep) ?? "refused";
+    if (result === "refused") return false;
+    this.#now = now;
+    this.#readAhead.came(index);
+    this.#liveIndex++;
+    this.#forgetLive();
+    reader.next++;
+    this.#noteSent(frame);
+    this.#count(reader);
+    this.#needLiveSoon();
+    this.#readAhead.flush();
+    return true;
   }
 
   /** Asks again for what was asked long ago, and looks again at `readers`. */
@@ -265,14 +297,14 @@ export class Lanes {
       const index = this.#liveIndex;
       const frame = index < this.#records ? this.#log.open(index) : undefined;
       if (frame === undefined) {
-        if (index < this.#records) this.#needLive();
+        if (index < this.#records) this.#needLiveSoon();
         return;
       }
       this.#liveIndex = index + 1;
       this.#forgetLive();
       const left = this.#deliverLive(frame);
       this.#log.close(frame);
-      if (this.#live.size > 0) this.#needLive();
+      if (this.#live.size > 0) this.#needLiveSoon();
       // Frames on their way for the lane are so for the receiver that was in it last.
       else if (left !== undefined) this.#need(left);
     }
@@ -306,7 +338,7 @@ export class Lanes {
     return result;
   }
 
-  #noteSent({ length }: RecordPlace): void {
+  #noteSent({ length }: { readonly length: number }): void {
     this.sent.frames++;
     this.sent.bytes += length;
   }
@@ -349,6 +381,15 @@ export class Lanes {
     const from = this.#liveIndex;
     const most = Math.max(this.#liveMayReadTo, least);
     this.#request(this.#liveParty, from, most, this.#liveProven);
+  }
+
+  /** As `#needLive`, in steps, after the lane moved on. */
+  #needLiveSoon(): void {
+    const from = this.#liveIndex;
+    const { upTo } = this.#liveParty;
+    const end = Math.min(from + this.#ahead(), this.#liveMayReadTo, this.#records);
+    const isStep = end - upTo >= ASK_RECORDS || (end === this.#records && end > upTo);
+    if (isStep || upTo - from < ASK_RECORDS) this.#needLive();
   }
 
   /** As `#needLive`, for a receiver of the catch-up lane. */

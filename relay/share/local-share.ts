@@ -25,6 +25,8 @@ export interface ShareOptions {
   readonly budget: CreditBudget;
   /** Instead of STALL_TIMEOUT_MS. */
   readonly stallMs?: number | undefined;
+  /** Instead of PASS_BYTES_PER_SECOND. */
+  readonly passBytesPerSecond?: number | undefined;
 }
 
 export class LocalShare {
@@ -39,7 +41,7 @@ export class LocalShare {
 
   constructor(record: ShareRecord, options: ShareOptions, limits: LiveLimits, now: () => number) {
     const { offer, owner } = record;
-    const { worker, pool, outlet, stallMs, budget } = options;
+    const { worker, pool, outlet, stallMs, passBytesPerSecond, budget } = options;
     this.record = record;
     this.#options = options;
     this.#homeWorker = owner;
@@ -64,6 +66,7 @@ export class LocalShare {
       now,
       limits,
       budget,
+      passBytesPerSecond,
       joined: () => this.#sendDirectory({ t: "joined" }),
       accepted: () => this.#sendDirectory({ t: "accepted" }),
       over: ({ code, detail = "" }) =>

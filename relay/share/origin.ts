@@ -22,7 +22,8 @@ import {
 import { NEED_AGAIN_MS } from "./read-ahead.ts";
 import { SenderCredit, type CreditBudget } from "./sender-credit.ts";
 
-import type { RecordLog } from "../log/block-log.ts";
+import type { Kept, RecordLog, RecordPlace } from "../log/block-log.ts";
+import { ArrivalRate } from "./arrival-rate.ts";
 import type { HandoverState, PartyNeed, Receipt, RecordRun } from "./messages.ts";
 import { RequestQueue } from "./request-queue.ts";
 import { PacedOrigin } from "./paced-origin.ts";
@@ -36,9 +37,21 @@ export const CREDIT_BESIDE_RECORDS = 2;
 /** How long a client of the lobby that speaks no fileshare may hold up others of a stream. */
 const HELD_UP_MS = 2000;
 
+/**
+ * A sender at least so fast is read again rather than logged for receivers that may come: it gives 1 GiB again
+ * within 16 s, and the log would be much of the relay's work for one receiver. bytes/s
+ */
+export const PASS_BYTES_PER_SECOND = 64 * 1024 ** 2;
+
 export interface OriginOutput {
   /** To the sender; called only while it is attached. */
   toSender(message: Message): void;
+  /**
+   * A record is here and not in the log: gives it to the only receiver that ever came.
+   * @param keep puts it in the log all the same
+   * @returns whether the receiver took it
+   */
+  pass?(index: number, frame: Uint8Array, keep: () => RecordPlace | undefined): boolean;
   /** A record is in the log now, for every receiver that needs it. */
   available(index: number): void;
   /** To a worker that needs some of them: records before this one can't be had any more. */
@@ -89,10 +102,19 @@ export class Origin {
   #wantedEnd = 0;
   /** Records asked for that were asked for before. */
   wantedAgain = 0;
+  readonly #rate = new ArrivalRate();
+  readonly #passBytesPerSecond: number;
   readonly #reports: ReceiverReports;
   #arrived = 0;
 
-  constructor(offer: Offer, log: RecordLog, output: OriginOutput, budget: CreditBudget) {
+  constructor(
+    offer: Offer,
+    log: RecordLog,
+    output: OriginOutput,
+    budget: CreditBudget,
+    passBytesPerSecond = PASS_BYTES_PER_SECOND,
+  ) {
+    this.#passBytesPerSecond = passBytesPerSecond;
     this.offer = offer;
     this.#log = log;
     this.#output = output;
@@ -245,12 +267,36 @@ export class Origin {
     this.#furthest = Math.max(this.#furthest, index);
     this.#movedAt = this.#output.now();
     this.#credit.came(asked.at, this.#movedAt);
+    this.#rate.note(bytes.length, this.#movedAt);
+    if (this.#passes(index, bytes)) {
+      this.#ask();
+      return;
+    }
     const kept = this.#log.put(index, bytes);
     // A record that was not kept did not come.
     if (kept !== "kept" && this.#paced !== undefined) this.#again.set(index, true);
     if (kept === "full") throw new FaultError("log-full");
     if (kept === "kept") this.#output.available(index);
     this.#ask();
+  }
+
+  /**
+   * Gives a record past the log to a receiver that is alone, when the sender is so fast that reading the record
+   * again for a later receiver takes it little time.
+   * @throws FaultError `log-full`
+   */
+  #passes(index: number, bytes: Uint8Array): boolean {
+    if (this.#paced !== undefined || this.#rate.bytesPerSecond < this.#passBytesPerSecond)
+      return false;
+    let kept: Kept | undefined;
+    const keep = (): RecordPlace | undefined => {
+      kept = this.#log.put(index, bytes);
+      return this.#log.open(index);
+    };
+    if (this.#output.pass?.(index, bytes, keep) !== true) return false;
+    if (kept === undefined) this.#log.release(index);
+    if (kept === "full") throw new FaultError("log-full");
+    return true;
   }
 
   report(entries: readonly ReceiverEntry[], worker: number): void {

@@ -42,6 +42,11 @@ export interface Outlet {
   /** Bytes given to the socket that the kernel has not taken; frames wait until it is 0. */
   buffered(socket: SocketId): number;
   sendFrame(socket: SocketId, place: RecordPlace): SendResult;
+  /**
+   * Gives a frame from memory, which holds it only until this returns.
+   * @param keep keeps the frame in the log, when the socket does not take all of it; undefined: it can't
+   */
+  passFrame?(socket: SocketId, frame: Uint8Array, keep: () => RecordPlace | undefined): SendResult;
   newTopic(): Topic;
   /** Whether frames for this socket wait for something that is not its own to do. */
   holdsBack?(socket: SocketId): boolean;

@@ -20,6 +20,7 @@ const AF_UNIX = 1;
 const SOCK_STREAM_NONBLOCK = 0o4001;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_MORE = 0x8000;
 const EPOLL_CLOEXEC = 0o2000000;
 const EPOLL_CTL_ADD = 1;
 /** EPOLLOUT | EPOLLET: one event when a full socket has room again. */
@@ -72,9 +73,12 @@ export class Native extends SocketState {
     return this.#taken(this.libc.sendfile(socket, file, ptr(this.#offset), length));
   }
 
-  /** Gives bytes of memory to a socket, as many as it takes at once. */
-  send(socket: Descriptor, bytes: Uint8Array): Taken {
-    const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+  /**
+   * Gives bytes of memory to a socket, as many as it takes at once.
+   * @param more whether others follow at once, so that they leave together
+   */
+  send(socket: Descriptor, bytes: Uint8Array, more = false): Taken {
+    const flags = MSG_DONTWAIT | MSG_NOSIGNAL | (more ? MSG_MORE : 0);
     return this.#taken(this.libc.send(socket, ptr(bytes), bytes.length, flags));
   }
 

@@ -15,6 +15,7 @@ const SOL_SOCKET = 1;
 const SO_KEEPALIVE = 9;
 const SO_LINGER = 13;
 const SO_ACCEPTCONN = 30;
+const SO_COOKIE = 57;
 const SO_BUF_LOCK = 72;
 const SO_RCVBUF = 8;
 /** The kernel counts its own with what it is asked for. */
@@ -36,7 +37,11 @@ const TCP_INFO_RTT = 68;
 const FAR_RTT_MS = 10;
 const FAR_CONGESTION = Buffer.from("bbr");
 
+/** The kernel's number of a socket, which no other has until it starts anew. */
+export type SocketCookie = number;
+
 export class SocketState extends Connections {
+  readonly #cookie = new Uint32Array(2);
   readonly #info = new DataView(new ArrayBuffer(TCP_INFO_RECEIVED.size));
   readonly #infoLength = new Uint32Array(1);
 
@@ -56,6 +61,15 @@ export class SocketState extends Connections {
   widen(socket: Descriptor, before: number): void {
     this.#setOption(socket, SOL_SOCKET, SO_RCVBUF, before / SO_RCVBUF_FACTOR);
     this.#setOption(socket, SOL_SOCKET, SO_BUF_LOCK, 0);
+  }
+
+  /** Which socket this descriptor is now; undefined: it is none. */
+  cookie(socket: Descriptor): SocketCookie | undefined {
+    this.#infoLength[0] = this.#cookie.byteLength;
+    const { getsockopt } = this.libc;
+    const [value, length] = [ptr(this.#cookie), ptr(this.#infoLength)];
+    if (getsockopt(socket, SOL_SOCKET, SO_COOKIE, value, length) !== 0) return undefined;
+    return (this.#cookie[1] ?? 0) * 2 ** 32 + (this.#cookie[0] ?? 0);
   }
 
   /** Bytes that came by this connection, read or not; undefined: it is none, or the kernel is too old. */

@@ -97,6 +97,7 @@ export class SimWorker implements BundledSockets, RelayEnd {
       primitives: { ...nodePrimitives, randomBytes: (length) => this.#numbered(length) },
       toDirectory,
       stallMs: settings.stallMs,
+      passBytesPerSecond: world.fork(`log ${id}`).pick([0, Infinity]),
     });
     this.#tick();
   }
@@ -221,14 +222,36 @@ export class SimWorker implements BundledSockets, RelayEnd {
     }
     const bytes = this.#pool.view(place.block, place.offset, place.length).slice();
     const result = this.#push(socket, bytes);
-    if (result === "queued" && socket.direct) {
-      this.#world.count("frame held in the log");
-      if (!this.#pool.pin(place.block, place.generation)) {
-        throw new Violation(`block ${place.block} sent from without right`);
-      }
-      socket.rest = { place, bytes };
-    }
+    if (result === "queued" && socket.direct) this.#holdRest(socket, place, bytes);
     return result;
+  }
+
+  passFrame(id: SocketId, frame: Uint8Array, keep: () => RecordPlace | undefined): SendResult {
+    const socket = this.#open.get(id);
+    if (socket?.direct !== true || socket.closing) return "refused";
+    if (this.#world.faulty && this.#random.chance(this.#world.chances.lostFrame)) {
+      this.#world.count("lost frame");
+      return "sent";
+    }
+    const bytes = frame.slice();
+    const result = this.#push(socket, bytes);
+    this.#world.count("frame passed");
+    if (result !== "queued") return result;
+    const place = keep();
+    if (place === undefined) {
+      this.#world.clock.after(0, () => socket.wire.relayLoses());
+      return "queued";
+    }
+    this.#holdRest(socket, place, bytes);
+    return "queued";
+  }
+
+  #holdRest(socket: Socket, place: RecordPlace, bytes: Uint8Array): void {
+    this.#world.count("frame held in the log");
+    if (!this.#pool.pin(place.block, place.generation)) {
+      throw new Violation(`block ${place.block} sent from without right`);
+    }
+    socket.rest = { place, bytes };
   }
 
   /** The kernel has all of the frame: it must have been the same all the time. */

@@ -18,6 +18,7 @@ class Play {
   readonly drained: SocketId[] = [];
   onDrained = (): void => undefined;
   readonly failed: SocketId[] = [];
+  onFailed = (): void => undefined;
   readonly direct: DirectSender;
   readonly memory = new MemoryBudget(() => 0);
   readonly #listener: Bun.TCPSocketListener;
@@ -46,6 +47,7 @@ class Play {
         failed: (id) => {
           this.failed.push(id);
           this.direct.detach(id);
+          this.onFailed();
         },
       },
     });
@@ -69,11 +71,13 @@ class Play {
     readonly peer: PeerKey;
     readonly cut: () => Promise<void>;
     readonly resume: () => void;
+    readonly came: Buffer[];
   }> {
+    const came: Buffer[] = [];
     const far = await Bun.connect({
       hostname: "127.0.0.1",
       port: this.#listener.port,
-      socket: { data: () => undefined },
+      socket: { data: (_, bytes) => void came.push(bytes) },
     });
     far.pause();
     this.#ends.push(far);
@@ -85,7 +89,7 @@ class Play {
       far.terminate();
       await promise;
     };
-    return { peer, cut, resume: () => far.resume() };
+    return { peer, cut, resume: () => far.resume(), came };
   }
 
   #peerAt(port: number): PromiseWithResolvers<PeerKey> {
@@ -120,6 +124,16 @@ function limitSending(socket: Descriptor): void {
   if (symbols.setsockopt(socket, SOL_SOCKET, SO_SNDBUF, ptr(bytes), 4) !== 0) {
     throw new Error("setsockopt");
   }
+}
+
+/** The head of a binary message of 126 bytes or more. */
+function headOf(length: number): Buffer {
+  const head = Buffer.alloc(length < 65_536 ? 4 : 10);
+  head[0] = 0x82;
+  head[1] = head.length === 4 ? 126 : 127;
+  head.writeUInt16BE(length % 65_536, head.length - 2);
+  if (head.length > 4) head.writeUInt16BE(length >> 16, head.length - 4);
+  return head;
 }
 
 const plays: Play[] = [];
@@ -163,6 +177,50 @@ describe.skipIf(!hasNative)("sendfile (GNU/Linux)", () => {
     expect(others.map((other) => native.find(other))).toContain(before);
     expect(direct.send(1, play.frame())).toBe("refused");
     expect(direct.left(1)).toBe(0);
+  });
+
+  test("a frame goes from memory, and by the log alone what its socket does not take at once", async () => {
+    const play = newPlay();
+    const { direct } = play;
+    const { pool } = play.room;
+    const { peer, resume, came } = await play.line();
+    direct.attach(1, peer);
+    const frame = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+    const [small, large] = [frame(1000), Buffer.concat([frame(60_000), Buffer.alloc(900_000, 7)])];
+    const never = (): undefined => expect.unreachable("the socket had room");
+    const drained = new Promise<void>((resolve) => (play.onDrained = resolve));
+    let place: RecordPlace | undefined;
+    expect(direct.pass(1, small, never)).toBe("sent");
+    expect(
+      direct.pass(1, large, () => {
+        place = play.frame(large.length);
+        pool.write(place.block, 0, large);
+        return place;
+      }),
+    ).toBe("queued");
+    expect(direct.left(1)).toBeGreaterThan(0);
+    // Whatever was in memory is another frame's by now, and its log gave the block back.
+    const sent = Buffer.concat([headOf(1000), small, headOf(large.length), large]);
+    small.fill(0);
+    large.fill(0);
+    pool.giveBack(place!.block);
+    resume();
+    await drained;
+    while (Buffer.concat(came).length < sent.length) await Bun.sleep(1);
+    expect(Buffer.concat(came).equals(sent)).toBe(true);
+    expect(freeBlocks(pool)).toBe(4);
+  });
+
+  test("a socket is given up in which half a frame is, and the log has no room for the rest", async () => {
+    const play = newPlay();
+    const { direct } = play;
+    direct.attach(1, (await play.line()).peer);
+    const failed = new Promise<void>((resolve) => {
+      play.onFailed = resolve;
+    });
+    expect(direct.pass(1, new Uint8Array(FRAME_BYTES), () => undefined)).toBe("queued");
+    await failed;
+    expect(play.failed).toEqual([1]);
   });
 
   test("goes on at each of more sockets than are told of at once, when it has room", async () => {

@@ -63,6 +63,16 @@ export class Recorder implements Outlet {
     return "queued";
   }
 
+  passFrame(socket: SocketId, frame: Uint8Array, keep: () => RecordPlace | undefined): SendResult {
+    const index = new DataView(frame.buffer, frame.byteOffset).getUint32(4);
+    this.#lines.push(`${socket} passed ${index}`);
+    this.got.set(socket, [...(this.got.get(socket) ?? []), index]);
+    if (!this.stuck.has(socket)) return "sent";
+    if (keep() === undefined) throw new Error("no place");
+    this.full.set(socket, this.buffered(socket) + frame.length);
+    return "queued";
+  }
+
   send(socket: SocketId, message: Message): void {
     if (message.t === "challenge") this.nonce = message.nonce;
     this.#lines.push(`${socket} ${message.t}`);

@@ -55,6 +55,7 @@ class Valve implements Kernel, Pick<Native, "keyOf"> {
 
   find: Native["find"] = (peer) => (this.isResting ? undefined : this.#native.find(peer));
   isPeer: Native["isPeer"] = (...given) => this.#native.isPeer(...given);
+  cookie: Native["cookie"] = (...given) => this.#native.cookie(...given);
   watch: Native["watch"] = (...given) => this.#native.watch(...given);
   received: Native["received"] = (...given) => this.#native.received(...given);
   keyOf: Native["keyOf"] = (...given) => this.#native.keyOf(...given);
