@@ -86,6 +86,7 @@ async function measure(path: Path, size: number, signal: AbortSignal): Promise<M
   const { carried, cpuSeconds: lineCpuSeconds } = await lines.end();
   await checkFile(join(out, basename(file)), size);
   const bytesPerSecond = size / contentSeconds;
+  const steady = carried.steadyRate[1] ?? 0;
   return {
     ...withoutFigures(""),
     invalid: undefined,
@@ -101,7 +102,11 @@ async function measure(path: Path, size: number, signal: AbortSignal): Promise<M
     fairness: 1,
     extra: {
       mibPerSecond: bytesPerSecond / MiB,
-      ...(path.rate !== undefined && { fillPercent: (100 * bytesPerSecond) / path.rate }),
+      steadyMibPerSecond: steady / MiB,
+      ...(path.rate !== undefined && {
+        fillPercent: (100 * bytesPerSecond) / path.rate,
+        steadyFillPercent: (100 * steady) / path.rate,
+      }),
       upInFlightMiB: (carried.up[0] ?? 0) / MiB,
       downInFlightMiB: (carried.down[1] ?? 0) / MiB,
       contentSeconds,
