@@ -1,13 +1,13 @@
+// Not by `protocol/mod.ts`, which loads all of it: scrypt can begin only when this is loaded.
+import type { Code } from "../../protocol/code/code.ts";
 import {
   deriveKeys,
-  fromHex,
   keysOfMaster,
   MASTER_BYTES,
   masterOf,
-  toHex,
-  type Code,
   type Keys,
-} from "../../protocol/mod.ts";
+} from "../../protocol/crypto/keys.ts";
+import { fromHex, toHex } from "../../protocol/wire/bytes.ts";
 import { nodePrimitives as primitives, scryptBeside } from "../../protocol/crypto/crypto-node.ts";
 import type { Job } from "./jobs.ts";
 

@@ -13,6 +13,8 @@ import { setTimeout as sleep } from "node:timers/promises";
  * read.
  */
 const OUTPUT_BUFFER_BYTES = 2 * 1024 ** 2;
+const writeBeside = promisify(write);
+
 /** Time between two tries to write to a full pipe that does not block. */
 const FULL_OUTPUT_MS = 5;
 
@@ -32,6 +34,11 @@ export class OutputStore extends StreamStore {
   readonly #reader: Reader;
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
+  /**
+   * Arrays that were written, for what comes next: the first touch of fresh pages costs more than the copy. They are
+   * no more than waited at once, which OUTPUT_BUFFER_BYTES and one record bound.
+   */
+  readonly #written: Uint8Array[] = [];
   #paused = false;
   #pump: Promise<void> | undefined;
   #failed: FaultError | undefined;
@@ -52,7 +59,7 @@ export class OutputStore extends StreamStore {
   protected override take(bytes: Uint8Array): void {
     if (this.#failed !== undefined) throw this.#failed;
     if (bytes.length === 0) return;
-    this.#waiting.push(bytes.slice());
+    this.#waiting.push(this.#copyOf(bytes));
     this.#waitingBytes += bytes.length;
     if (!this.#paused && this.#waitingBytes >= OUTPUT_BUFFER_BYTES) {
       this.#paused = true;
@@ -73,6 +80,7 @@ export class OutputStore extends StreamStore {
       for (let part = this.#waiting.shift(); part !== undefined; part = this.#waiting.shift()) {
         await this.#writeFully(part);
         this.#waitingBytes -= part.length;
+        this.#written.push(part);
         if (this.#paused && this.#waitingBytes < OUTPUT_BUFFER_BYTES) {
           this.#paused = false;
           this.#reader.resume();
@@ -88,10 +96,18 @@ export class OutputStore extends StreamStore {
     }
   }
 
+  #copyOf(bytes: Uint8Array): Uint8Array {
+    const room = this.#written.pop();
+    // All records have one length but the last, and those of a stream.
+    if (room?.length !== bytes.length) return bytes.slice();
+    room.set(bytes);
+    return room;
+  }
+
   async #writeFully(bytes: Uint8Array): Promise<void> {
     for (let done = 0; done < bytes.length && !this.#closed;) {
       try {
-        const { bytesWritten } = await promisify(write)(this.#fd, bytes, done, bytes.length - done);
+        const { bytesWritten } = await writeBeside(this.#fd, bytes, done, bytes.length - done);
         done += bytesWritten;
       } catch (error) {
         // A pipe that another has made non-blocking, and that is full.
