@@ -75,11 +75,15 @@ export class LoadSocket {
       closed: ended,
     });
     self = new LoadSocket(socket);
-    socket.write(
-      `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\n` +
-        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    // Over TLS the line takes nothing before its handshake is through.
+    self.#queue.push(
+      Buffer.from(
+        `GET ${pathname}${search} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\n` +
+          "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" +
+          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      ),
     );
+    self.flush();
     await upgraded.promise;
     return self;
   }

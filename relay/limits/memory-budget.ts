@@ -148,6 +148,11 @@ export class MemoryBudget {
     return this.#sizes.still / Math.max(1, this.#holding.size);
   }
 
+  /** Clients wait for room: others have to stand behind them. */
+  get isWaitedFor(): boolean {
+    return this.#waiting > 0;
+  }
+
   /** A client was told so. */
   refuse(): void {
     this.#refused++;

@@ -131,6 +131,14 @@ class BundleTopic implements Topic {
     this.#owner = owner;
   }
 
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  get sockets(): Iterable<SocketId> {
+    return this.#sockets;
+  }
+
   subscribe(socket: SocketId): void {
     this.#sockets.add(socket);
     (this.#owner.isBundle(socket) ? this.#apart : this.#together).subscribe(socket);

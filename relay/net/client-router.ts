@@ -173,7 +173,12 @@ export class ClientRouter implements Outlet {
   }
 
   newTopic(): Topic {
-    return new SingleSends(this);
+    return new RoutedTopic(this, this.#sockets.newTopic());
+  }
+
+  /** Whether each frame for a socket has to wait for its turn. */
+  get isLimited(): boolean {
+    return this.#egress?.isLimited === true;
   }
 
   send(socket: SocketId, message: Message): void {
@@ -200,6 +205,57 @@ export class ClientRouter implements Outlet {
     const now = this.#later;
     this.#later = [];
     for (const each of now) each();
+  }
+}
+
+/** Sockets get what is published by a topic of theirs, and clients without one by themselves. */
+class RoutedTopic implements Topic {
+  readonly #router: ClientRouter;
+  readonly #sockets: Topic;
+  #locals: SingleSends | undefined;
+
+  constructor(router: ClientRouter, sockets: Topic) {
+    this.#router = router;
+    this.#sockets = sockets;
+  }
+
+  get size(): number {
+    return this.#sockets.size + (this.#locals?.size ?? 0);
+  }
+
+  get sockets(): SocketId[] {
+    return [...this.#sockets.sockets, ...(this.#locals?.sockets ?? [])];
+  }
+
+  subscribe(socket: SocketId): void {
+    if (socket >= 0) this.#sockets.subscribe(socket);
+    else (this.#locals ??= new SingleSends(this.#router)).subscribe(socket);
+  }
+
+  unsubscribe(socket: SocketId): void {
+    if (socket >= 0) this.#sockets.unsubscribe(socket);
+    else this.#locals?.unsubscribe(socket);
+  }
+
+  publishFrame(place: RecordPlace): ReadonlySet<SocketId> {
+    // Turns are given to one socket at a time.
+    if (this.#router.isLimited) {
+      return new Set(
+        this.sockets.filter((socket) => this.#router.sendFrame(socket, place) === "refused"),
+      );
+    }
+    const refused = this.#sockets.publishFrame(place);
+    return this.#locals === undefined ? refused : refused.union(this.#locals.publishFrame(place));
+  }
+
+  publish(message: Message): void {
+    this.#sockets.publish(message);
+    this.#locals?.publish(message);
+  }
+
+  close(): void {
+    this.#sockets.close();
+    this.#locals?.close();
   }
 }
 

@@ -189,6 +189,11 @@ export class DirectSender {
     stream.tookAt = this.#options.clock();
   }
 
+  /** Whether the kernel sends to this socket. */
+  has(id: SocketId): boolean {
+    return this.#streams.has(id);
+  }
+
   /** Bytes of the frame on its way that have not left. */
   left(id: SocketId): number {
     return this.#streams.get(id)?.left ?? 0;

@@ -7,7 +7,6 @@ import {
   FRAME_BYTES,
   ADMISSIONS_PER_SHARE,
   encodeControl,
-  type FaultError,
   type Message,
   socketFault,
   type SocketFault,
@@ -18,67 +17,44 @@ import type { Grant } from "../access/authorizer.ts";
 import type { ClientAddress } from "../access/client-address.ts";
 import { CLOSE_MS } from "../limits/limits.ts";
 import type { RelayLimitName } from "../limits/operator-limits.ts";
-import type { MemoryBudget, MemoryHolder, MemoryPlace } from "../limits/memory-budget.ts";
+import type { MemoryBudget, MemoryHolder } from "../limits/memory-budget.ts";
 import { answersTo } from "../limits/message-budget.ts";
 import type { RecordPlace } from "../log/block-log.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { FileStore } from "../log/store.ts";
-import {
-  SingleSends,
-  type Outlet,
-  type SendResult,
-  type SocketId,
-  type Topic,
-} from "../share/outlet.ts";
-import { closeWith, type CloseCause } from "./refusal.ts";
+import type { Outlet, SendResult, SocketId, Topic } from "../share/outlet.ts";
+import { BUN_FACTOR, CopiedFrames } from "./copied-frames.ts";
+import { closeWith } from "./refusal.ts";
 import { FdMatcher } from "./fd-matcher.ts";
 import { Line, type LineOptions, type RemoteEnd } from "./line.ts";
-import { TOKEN_OVER, type DisconnectReason, type Peer, type PeerRole } from "./peer.ts";
+import { TOKEN_OVER, type DisconnectReason } from "./peer.ts";
 import { DirectSender, type Kernel } from "./sendfile.ts";
+import {
+  earnAnswer,
+  newSocketData,
+  type Publisher,
+  type Socket,
+  type SocketData,
+} from "./socket.ts";
+import { SocketTopic, type TopicHost } from "./topics.ts";
 
 /** Bytes of control messages to one socket that wait until a frame is through. */
 const CONTROL_QUEUE_BYTES = 256 * 1024;
 /** Sockets of one worker over a limit that are let in to be told so; more get an HTTP status alone. */
 const TURNED_AWAY = 100;
-/** Measured: what Bun keeps of a frame takes up to twice as much. */
-const BUN_FACTOR = 2;
 /** Bytes that TLS and fragments may add to a message: so many, and one of so many. */
 const SPARE_BYTES = 1024;
 const SPARE_PART = 16;
+/** Of Bun (uWebSockets): the size of its cork buffer. */
+const AT_ONCE_BYTES = 16 * 1024;
 const NO_MEMORY = "too many wait for the relay's memory";
-
-/** A client of the protocol, as its WebSocket carries it. */
-export interface SocketData extends Peer {
-  readonly door: "socket";
-  readonly id: SocketId;
-  readonly line: Line;
-  /** Undefined before its hello. */
-  grant: Grant | undefined;
-  role: PeerRole;
-  /** Holds what came of a sender's message that is not whole. */
-  arriving: MemoryPlace | undefined;
-  /** It is over a limit, and is only told so. */
-  turnedAway: FaultError | undefined;
-  /** A fault was told, or will be after the frame on its way: nothing more is read or sent. */
-  closing: CloseCause | undefined;
-  /** It is a further connection of this client, and what it sends and takes counts there. */
-  main: SocketData | undefined;
-  /** A sender that got its first `accepted`. */
-  wasAccepted: boolean;
-  /** Messages that wait until the frame on its way is through. */
-  waiting: Uint8Array[] | undefined;
-  /** Holds the bytes that Bun has for it; undefined: Bun never had any. */
-  memory: MemoryPlace | undefined;
-  /** Bytes that Bun had for it at the last refresh. */
-  left: number;
-}
-
-export type Socket = Bun.ServerWebSocket<SocketData>;
 
 export interface SocketsOptions extends LineOptions {
   readonly pool: BlockPool;
   /** Sends frames from the log's file; undefined: Bun sends them. */
   readonly native: Kernel | undefined;
+  /** Bun encrypts what it sends. */
+  readonly isSecure: boolean;
   /** Holds what waits for sockets. */
   readonly memory: MemoryBudget;
   /** The kernel has all that was queued for this socket. */
@@ -87,10 +63,12 @@ export interface SocketsOptions extends LineOptions {
   readonly failed?: (data: SocketData, code: SocketFault, detail: string | undefined) => void;
 }
 
-export class Sockets implements Outlet {
+export class Sockets implements Outlet, TopicHost<Socket> {
   readonly #options: SocketsOptions;
   readonly #direct: DirectSender | undefined;
   readonly #fdMatcher: FdMatcher | undefined;
+  readonly #copied: CopiedFrames;
+  #topics = 0;
   readonly #open = new Map<SocketId, Socket>();
   /** The socket whose message is being handled: until that is over, Bun holds back what it is sent. */
   #handling: SocketId | undefined;
@@ -105,6 +83,12 @@ export class Sockets implements Outlet {
   constructor(options: SocketsOptions) {
     this.#options = options;
     const { pool, native, clock, memory } = options;
+    this.#copied = new CopiedFrames({
+      pool,
+      memory,
+      holder: (id) => this.#holder(id),
+      full: (id) => this.fail(id, "too-many", NO_MEMORY),
+    });
     const { store } = pool;
     if (native === undefined || !(store instanceof FileStore)) return;
     this.#direct = new DirectSender({
@@ -127,27 +111,16 @@ export class Sockets implements Outlet {
   }
 
   /** For a request that is about to become a socket. */
-  dataFor(client: ClientAddress, remote: RemoteEnd | null): SocketData {
+  dataFor(client: ClientAddress, remote: RemoteEnd | null, publisher?: Publisher): SocketData {
     const id = this.#nextId++;
-    return {
-      door: "socket",
+    return newSocketData({
       id,
       client,
-      role: "stranger",
-      grant: undefined,
-      place: undefined,
+      line: new Line(this.#options, client, remote),
+      publisher,
       tick: () => this.#tick(id),
       disconnect: (reason) => this.#disconnect(id, reason),
-      line: new Line(this.#options, client, remote),
-      arriving: undefined,
-      turnedAway: undefined,
-      closing: undefined,
-      main: undefined,
-      wasAccepted: false,
-      waiting: undefined,
-      memory: undefined,
-      left: 0,
-    };
+    });
   }
 
   dataOf(id: SocketId): SocketData | undefined {
@@ -205,7 +178,7 @@ export class Sockets implements Outlet {
   /** The kernel took some of the bytes that Bun had for this socket. */
   drained(socket: Socket): void {
     if (socket.getBufferedAmount() > 0) {
-      this.#refresh(socket);
+      this.#copied.refresh(socket);
       return;
     }
     const { id, closing, memory } = socket.data;
@@ -257,7 +230,7 @@ export class Sockets implements Outlet {
     if (this.#fdMatcher?.isPending(id) === true) return "refused";
     const direct = this.#direct?.send(id, place);
     if (direct !== undefined) {
-      if (direct !== "refused") earn(socket);
+      if (direct !== "refused") earnAnswer(socket);
       return direct;
     }
     // While a message is handled, Bun takes each frame whole and does not report that it waits.
@@ -265,20 +238,7 @@ export class Sockets implements Outlet {
       this.#hold(id);
       return "refused";
     }
-    const memory = this.#memoryOf(socket);
-    // A control message may have taken along the bytes that Bun had; Bun reports that only later.
-    if (socket.getBufferedAmount() === 0) memory.hold(0);
-    const room = memory.ask(place.length * BUN_FACTOR);
-    if (room === "full") setImmediate(() => this.fail(id, "too-many", NO_MEMORY));
-    if (room !== "room") return "refused";
-    const sent = socket.sendBinary(
-      this.#options.pool.view(place.block, place.offset, place.length),
-    );
-    if (sent === 0) return "refused";
-    earn(socket);
-    if (sent > 0) return "sent";
-    memory.hold(memory.bytes + place.length * BUN_FACTOR);
-    return "queued";
+    return this.#copied.send(socket, place);
   }
 
   passFrame(id: SocketId, frame: Uint8Array, keep: () => RecordPlace | undefined): SendResult {
@@ -291,20 +251,19 @@ export class Sockets implements Outlet {
   }
 
   newTopic(): Topic {
-    return new SingleSends(this);
+    return new SocketTopic(`${++this.#topics}`, this, this.#copied);
   }
 
   send(id: SocketId, message: Message): void {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.closing !== undefined) return;
     const { data } = socket;
-    data.line.earn(answersTo(message));
     if (message.t === "accepted" && !data.wasAccepted) {
       // A sender that comes back repeats its admissions, once for each connection.
       data.wasAccepted = true;
       data.line.earn(ADMISSIONS_PER_SHARE);
     }
-    this.#give(socket, encodeControl(message));
+    this.sendPacked(id, message, encodeControl(message));
   }
 
   fail(id: SocketId, code: SocketFault, detail?: string, after?: number): void {
@@ -314,6 +273,33 @@ export class Sockets implements Outlet {
     socket.data.closing = closing;
     this.#options.failed?.(socket.data, code, detail);
     if (!this.#isFrameOnItsWay(id)) closeWith(socket, closing);
+  }
+
+  // Host of topics
+
+  readonly atOnceBytes = AT_ONCE_BYTES;
+
+  get publishes(): boolean {
+    return this.#options.isSecure;
+  }
+
+  shared(id: SocketId): Socket | undefined {
+    if (id === this.#handling || this.#held.has(id)) return undefined;
+    if (this.#direct?.has(id) === true || this.#fdMatcher?.isPending(id) === true) return undefined;
+    const socket = this.#open.get(id);
+    if (socket?.data.publisher === undefined || socket.data.closing !== undefined) return undefined;
+    return socket.getBufferedAmount() === 0 ? socket : undefined;
+  }
+
+  sendPacked(id: SocketId, message: Message, bytes: Uint8Array): void {
+    const socket = this.#open.get(id);
+    if (socket === undefined || socket.data.closing !== undefined) return;
+    this.noteGiven(socket, message);
+    this.#give(socket, bytes);
+  }
+
+  noteGiven({ data }: Socket, message: Message): void {
+    data.line.earn(answersTo(message));
   }
 
   #disconnect(id: SocketId, reason: DisconnectReason): void {
@@ -338,19 +324,10 @@ export class Sockets implements Outlet {
       if (this.#options.clock() - closing.at >= CLOSE_MS) socket.terminate();
       return;
     }
-    this.#refresh(socket);
+    this.#copied.refresh(socket);
     const overdue = line.overdue(socket);
     if (overdue !== undefined) this.#refuse(id, overdue);
     else if (line.isPingDue && this.buffered(id) === 0) line.ping(socket);
-  }
-
-  /** Bun reports only that all has left; a client that takes a little at a time does not stand still. */
-  #refresh(socket: Socket): void {
-    const { memory, left } = socket.data;
-    if (memory === undefined || memory.bytes === 0) return;
-    const now = socket.getBufferedAmount();
-    socket.data.left = now;
-    if (now < left) memory.took(left - now);
   }
 
   #refuse(id: SocketId, name: RelayLimitName): void {
@@ -387,7 +364,7 @@ export class Sockets implements Outlet {
     if (id === this.#handling && this.#direct !== undefined) this.#hold(id);
     const sent = socket.sendBinary(bytes);
     if (sent > 0) return;
-    const memory = this.#memoryOf(socket);
+    const memory = this.#copied.memoryOf(socket);
     memory.hold(memory.bytes + bytes.length);
     // It has stopped reading.
     if (sent === 0 || memory.bytes > BUN_FACTOR * FRAME_BYTES + CONTROL_QUEUE_BYTES)
@@ -416,11 +393,6 @@ export class Sockets implements Outlet {
     data.arriving.hold(bytes);
     if (room === "wait") socket.pause();
     else if (room === "full") this.fail(data.id, "too-many", NO_MEMORY);
-  }
-
-  #memoryOf({ data }: Socket): MemoryPlace {
-    data.memory ??= this.#options.memory.enter(this.#holder(data.id));
-    return data.memory;
   }
 
   #holder(id: SocketId): MemoryHolder {
@@ -459,9 +431,4 @@ export class Sockets implements Outlet {
     if (closing === undefined) this.#options.drained(id);
     else closeWith(socket, closing);
   }
-}
-
-/** A receiver may answer each frame, by its main connection. */
-function earn({ data }: Socket): void {
-  (data.main ?? data).line.earn(1);
 }

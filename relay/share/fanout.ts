@@ -10,6 +10,7 @@ import {
   socketFault,
   toHex,
   type LeaveReason,
+  type Message,
   type MessageOf,
   type Offer,
   type ReceiverEntry,
@@ -24,7 +25,7 @@ import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordPlace, RecordReader } from "../log/block-log.ts";
 import type { PartyNeed, Receipt } from "./messages.ts";
 import { ReadAhead } from "./read-ahead.ts";
-import type { Outlet, SocketId } from "./outlet.ts";
+import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import { Admissions, type Admission } from "./admissions.ts";
 
 /** The home of the share, as a fan-out calls it. */
@@ -59,6 +60,8 @@ export class Fanout {
   readonly #lanes: Lanes;
   readonly #receivers = new Map<string, Receiver>();
   readonly #bySocket = new Map<SocketId, Receiver>();
+  /** The sockets of `#bySocket`. */
+  readonly #topic: Topic;
   readonly #changed = new Set<Receiver>();
   /** Receivers that ever came here; one that was forgotten and comes again counts again. */
   #came = 0;
@@ -83,6 +86,7 @@ export class Fanout {
     this.#admits = offer.admit === true;
     this.#log = log;
     this.#outlet = outlet;
+    this.#topic = outlet.newTopic();
     this.#upstream = upstream;
     const { records } = offer;
     if (!offer.seekable) {
@@ -158,7 +162,7 @@ export class Fanout {
     const attaches = receiver.socket === undefined;
     this.#lanes.withdraw(receiver);
     if (receiver.socket !== undefined && receiver.socket !== socket) {
-      this.#bySocket.delete(receiver.socket);
+      this.#drop(receiver.socket);
       this.#outlet.fail(receiver.socket, "replaced");
     }
     receiver.socket = socket;
@@ -176,6 +180,7 @@ export class Fanout {
     this.#open(receiver, join.window);
     receiver.left = undefined;
     this.#bySocket.set(socket, receiver);
+    this.#topic.subscribe(socket);
     if (this.#retention !== undefined) {
       this.#retention.joined(receiver, attaches, now);
       if (attaches) this.#upstream.came(receiver.id, receiver.next);
@@ -354,6 +359,11 @@ export class Fanout {
     return this.#came === 1 && this.#lanes.pass(index, frame, keep, now);
   }
 
+  /** To all receivers of the share here. */
+  publish(message: Message): void {
+    this.#topic.publish(message);
+  }
+
   available(index: number, now: number): void {
     this.#lanes.available(index, now);
   }
@@ -387,6 +397,7 @@ export class Fanout {
   destroy(): void {
     this.#lanes.destroy();
     this.#bySocket.clear();
+    this.#topic.close();
     this.#receivers.clear();
     this.#changed.clear();
     this.#admissions.clear();
@@ -395,10 +406,15 @@ export class Fanout {
 
   #detach(receiver: Receiver): void {
     this.#lanes.leave(receiver);
-    if (receiver.socket !== undefined) this.#bySocket.delete(receiver.socket);
+    if (receiver.socket !== undefined) this.#drop(receiver.socket);
     receiver.socket = undefined;
     this.#changed.add(receiver);
     this.#retention?.changed(receiver, this.#now);
+  }
+
+  #drop(socket: SocketId): void {
+    this.#bySocket.delete(socket);
+    this.#topic.unsubscribe(socket);
   }
 
   #refuseFull(socket: SocketId): void {

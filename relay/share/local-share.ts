@@ -173,9 +173,7 @@ export class LocalShare {
 
   sendPresence(senderHere: boolean): void {
     const { share } = this.record.offer;
-    for (const socket of this.fanout.sockets) {
-      this.#options.outlet.send(socket, { t: "presence", share, senderHere });
-    }
+    this.fanout.publish({ t: "presence", share, senderHere });
   }
 
   destroy(): void {

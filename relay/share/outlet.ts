@@ -22,6 +22,8 @@ export type SendResult = "sent" | "queued" | "refused";
  * than one by one. Each socket gets what `sendFrame` and `send` would give it, in the same order.
  */
 export interface Topic {
+  readonly size: number;
+  readonly sockets: Iterable<SocketId>;
   subscribe(socket: SocketId): void;
   /** The socket gets nothing that is published from now on. */
   unsubscribe(socket: SocketId): void;
@@ -68,6 +70,14 @@ export class SingleSends implements Topic {
 
   constructor(outlet: Pick<Outlet, "sendFrame" | "send">) {
     this.#outlet = outlet;
+  }
+
+  get size(): number {
+    return this.#sockets.size;
+  }
+
+  get sockets(): Iterable<SocketId> {
+    return this.#sockets;
   }
 
   subscribe(socket: SocketId): void {

@@ -7,12 +7,13 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { ReceiverClient, ShareTable } from "./share-table.ts";
-import type { Outlet, SocketId } from "./outlet.ts";
+import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
 
 interface Channel {
   readonly name: string;
-  readonly sockets: Set<SocketId>;
+  /** Its receivers. */
+  readonly topic: Topic;
 }
 
 /** The receivers of a worker: what they hear of their channel's shares, and which they join. */
@@ -30,10 +31,10 @@ export class Receivers {
     const { channel } = client;
     let others = this.#byChannel.get(channel);
     if (others === undefined) {
-      others = { name: channel, sockets: new Set() };
+      others = { name: channel, topic: this.#outlet.newTopic() };
       this.#byChannel.set(channel, others);
     }
-    others.sockets.add(socket);
+    others.topic.subscribe(socket);
     // The string that all have and not the one just made: there is a client for each.
     client.channel = others.name;
     const list = this.#shares.inChannel(channel).map(asSeen);
@@ -42,8 +43,11 @@ export class Receivers {
 
   closed(socket: SocketId, client: ReceiverClient): void {
     const others = this.#byChannel.get(client.channel);
-    others?.sockets.delete(socket);
-    if (others?.sockets.size === 0) this.#byChannel.delete(client.channel);
+    others?.topic.unsubscribe(socket);
+    if (others?.topic.size === 0) {
+      others.topic.close();
+      this.#byChannel.delete(client.channel);
+    }
     this.#shares.of(client)?.fanout.closed(socket);
   }
 
@@ -77,9 +81,7 @@ export class Receivers {
 
   /** To all receivers in the channel of the share, those too that did not join it. */
   broadcast({ record: { channel } }: LocalShare, message: Message): void {
-    for (const socket of this.#byChannel.get(channel)?.sockets ?? []) {
-      this.#outlet.send(socket, message);
-    }
+    this.#byChannel.get(channel)?.topic.publish(message);
   }
 
   #join(socket: SocketId, client: ReceiverClient, join: MessageOf<"join">, now: number): void {

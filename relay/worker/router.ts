@@ -21,7 +21,8 @@ import type { OriginalData } from "../lobby/original/original-socket.ts";
 import { refusal } from "../net/refusal.ts";
 import { isPagePath, type PageDoor } from "../page/page-door.ts";
 import type { Peers } from "../net/peer.ts";
-import type { SocketData, Sockets } from "../net/sockets.ts";
+import type { SocketData } from "../net/socket.ts";
+import type { Sockets } from "../net/sockets.ts";
 import type { ProvedHello } from "../share/hub.ts";
 import type { SocketId } from "../share/outlet.ts";
 import type { Reports } from "./reports.ts";
@@ -190,7 +191,7 @@ export class Router {
       return this.#upgrade(request, server, original);
     }
     if (pathname === SOCKET_PATH) {
-      return this.#upgrade(request, server, sockets.dataFor(client, remote));
+      return this.#upgrade(request, server, sockets.dataFor(client, remote, server));
     }
     const otherwise = (): Answer => {
       return lobby.http.fetch(context) ?? refusal(404, this.#nothingHere());

@@ -82,6 +82,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     memory,
     pool,
     native,
+    isSecure: tls !== undefined,
     drained,
     failed: ({ client }, code, detail) => {
       countFault(code);

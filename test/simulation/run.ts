@@ -18,17 +18,27 @@ export type Result = { readonly outcome: Outcome } | { readonly failure: Failure
 const SLACK_MS = 1000;
 const STORY_LINES = 60;
 
+/** The ways that frames go out: each socket by itself, or all of the live lane by a topic where Bun sends. */
+export const WAYS_OUT = ["singly", "by topics"] as const;
+export type WayOut = (typeof WAYS_OUT)[number];
+
 /** Plays one seed; a failing one is played again to tell its story. */
-export function runSeed(seed: number, trace?: Trace): Result {
+export function runSeed(seed: number, trace?: Trace, wayOut: WayOut = "singly"): Result {
+  const scenario = draw(seed, wayOut);
   try {
-    return { outcome: play(seed, trace) };
+    return { outcome: play(scenario, seed, trace) };
   } catch (error) {
-    return { failure: tell(seed, error) };
+    return { failure: tell(scenario, seed, error) };
   }
 }
 
-function play(seed: number, trace?: Trace): Outcome {
+function draw(seed: number, wayOut: WayOut): Scenario {
   const scenario = drawScenario(seed);
+  if (wayOut === "singly") return scenario;
+  return { ...scenario, relay: { ...scenario.relay, publishes: true } };
+}
+
+function play(scenario: Scenario, seed: number, trace?: Trace): Outcome {
   const outcome = new Simulation(scenario, trace).run();
   if (isCalm(seed) && scenario.ending.at === "all done") compare(scenario, outcome, trace);
   return outcome;
@@ -72,10 +82,10 @@ function slowestFrameMs({ shares }: Scenario): number {
   return Math.max(...times);
 }
 
-function tell(seed: number, error: unknown): Failure {
+function tell(scenario: Scenario, seed: number, error: unknown): Failure {
   const message = error instanceof Violation ? error.message : `threw ${describeError(error)}`;
   const lines: string[] = [];
-  const simulation = new Simulation(drawScenario(seed), (line) => {
+  const simulation = new Simulation(scenario, (line) => {
     lines.push(line);
     if (lines.length > 2 * STORY_LINES) lines.splice(0, STORY_LINES);
   });

@@ -22,14 +22,11 @@ import { Bundles, type BundledSockets } from "../../relay/net/bundles.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";
 import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
-import {
-  SingleSends,
-  type SendResult,
-  type SocketId,
-  type Topic,
-} from "../../relay/share/outlet.ts";
+import { SocketTopic, type SharedFrames, type TopicHost } from "../../relay/net/topics.ts";
+import type { SendResult, SocketId, Topic } from "../../relay/share/outlet.ts";
 import type { BlockPool } from "../../relay/log/block-pool.ts";
 
+import { SimPublisher, type SimSubscriber } from "./publisher.ts";
 import type { Random } from "./random.ts";
 import type { RelayEnd, Wire } from "./wire.ts";
 import { Violation, type World } from "./world.ts";
@@ -38,8 +35,10 @@ import { Violation, type World } from "./world.ts";
 const CONTROL_ALLOWANCE_BYTES = 4096;
 /** And in a sender's: news up to its limit, and the messages of one turn. */
 const SENDER_ALLOWANCE_BYTES = SENDER_QUEUE_BYTES + CONTROL_BYTES;
+/** Sockets that get a frame in one call: few, so that there are several calls. */
+const SHARED_MOST = 3;
 
-interface Socket {
+interface Socket extends SimSubscriber {
   readonly wire: Wire;
   /** A fault was told and the close is on its way, as in relay/worker/worker.ts. */
   closing: boolean;
@@ -56,6 +55,8 @@ interface Socket {
 export interface WorkerSettings {
   /** Part of the sockets whose frames go out of the log itself. */
   readonly direct: number;
+  /** Topics publish, where the log itself does not send. */
+  readonly publishes?: boolean;
   /** A receiver that others wait for may make no progress for so long. */
   readonly stallMs: number;
 }
@@ -66,7 +67,7 @@ const PARTIES_MOST = 64;
 /** Records that one sender may be asked for at once. */
 const ASKED_MOST = CREDIT_MOST_RECORDS + CREDIT_BESIDE_RECORDS;
 
-export class SimWorker implements BundledSockets, RelayEnd {
+export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   readonly id: number;
   readonly hub: Hub;
   readonly #world: World;
@@ -74,6 +75,11 @@ export class SimWorker implements BundledSockets, RelayEnd {
   readonly #open = new Map<SocketId, Socket>();
   readonly #pool: BlockPool;
   readonly #settings: WorkerSettings;
+  readonly publishes: boolean;
+  /** Frames are small here. */
+  readonly atOnceBytes = 0;
+  readonly #publisher: SimPublisher;
+  #topics = 0;
   #handling: SocketId | undefined;
   #dead = false;
   #numbers = 0;
@@ -90,6 +96,8 @@ export class SimWorker implements BundledSockets, RelayEnd {
     this.#random = world.fork(`worker ${id}`);
     this.#pool = pool;
     this.#settings = settings;
+    this.publishes = settings.publishes === true;
+    this.#publisher = new SimPublisher(world, world.fork(`publisher ${id}`));
     this.hub = new Hub({
       worker: id,
       pool,
@@ -143,6 +151,7 @@ export class SimWorker implements BundledSockets, RelayEnd {
 
   opened(wire: Wire): void {
     this.#open.set(wire.id, {
+      ...this.#publisher.subscriber(wire),
       wire,
       closing: false,
       sender: false,
@@ -209,7 +218,22 @@ export class SimWorker implements BundledSockets, RelayEnd {
   }
 
   newTopic(): Topic {
-    return new SingleSends(this);
+    const frames: SharedFrames<Socket> = {
+      view: ({ block, offset, length }) => this.#pool.view(block, offset, length),
+      fits: (_socket, _place, others) => others < SHARED_MOST,
+      noteGiven: () => undefined,
+    };
+    return new SocketTopic(`${++this.#topics}`, this, frames);
+  }
+
+  shared(id: SocketId): Socket | undefined {
+    const socket = this.#open.get(id);
+    if (socket === undefined || socket.closing || socket.direct) return undefined;
+    return id === this.#handling || this.buffered(id) > 0 ? undefined : socket;
+  }
+
+  noteGiven(socket: Socket, message: Message): void {
+    this.#world.trace(() => `worker ${this.id} -> line ${socket.wire.id}: ${describe(message)}`);
   }
 
   sendFrame(id: SocketId, place: RecordPlace): SendResult {
@@ -294,8 +318,14 @@ export class SimWorker implements BundledSockets, RelayEnd {
       this.#world.streams.wanted(toHex(message.share), message.first, message.count);
     }
     if (message.t === "cancel" && message.reason === "too-late") this.#world.count("too late");
+    this.sendPacked(id, message, encodeControl(message));
+  }
+
+  sendPacked(id: SocketId, _message: Message, bytes: Uint8Array): void {
+    const socket = this.#open.get(id);
+    if (socket === undefined || socket.closing) return;
     this.#hold(socket);
-    this.#push(socket, encodeControl(message));
+    this.#push(socket, bytes);
   }
 
   fail(id: SocketId, code: SocketFault, detail?: string): void {
@@ -317,8 +347,10 @@ export class SimWorker implements BundledSockets, RelayEnd {
     for (const id of this.#open.keys()) this.fail(id, code);
   }
 
-  #push({ wire, sender }: Socket, bytes: Uint8Array): SendResult {
+  #push(socket: Socket, bytes: Uint8Array): SendResult {
+    const { wire, sender } = socket;
     const { down } = wire;
+    socket.flush();
     down.push(bytes.slice());
     if (isFrame(bytes)) {
       this.#world.trace(() => `worker ${this.id} -> line ${wire.id}: frame ${bytes[7]}`);

@@ -2,7 +2,8 @@ import { expect, test } from "bun:test";
 
 import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { MemoryBudget } from "../../../relay/limits/memory-budget.ts";
-import { Sockets, type Socket } from "../../../relay/net/sockets.ts";
+import type { Socket } from "../../../relay/net/socket.ts";
+import { Sockets } from "../../../relay/net/sockets.ts";
 import { hasNative, memoryRoom } from "../../support/relay/log-rooms.ts";
 import { randomId } from "../../support/relay/raw-client.ts";
 import { framesUpTo } from "../../support/relay/raw-receiver.ts";
@@ -59,6 +60,7 @@ test("a frame that left with a control message no longer counts as waiting", () 
   const sockets = new Sockets({
     pool: room.pool,
     native: undefined,
+    isSecure: false,
     clock: () => 0,
     limits: new LiveLimits(),
     memory,

@@ -116,7 +116,9 @@ export class RawClient implements AsyncDisposable {
    */
   static async open(url: string, from?: string): Promise<RawClient> {
     const headers = from === undefined ? {} : { "x-forwarded-for": from };
-    const client = new RawClient(new BunSocket(url, { headers }));
+    const client = new RawClient(
+      new BunSocket(url, { headers, tls: { rejectUnauthorized: false } }),
+    );
     await client.#until(() => client.#wasOpen, "having been open");
     return client;
   }

@@ -21,6 +21,7 @@ export interface RawReceiverOptions {
   /** The role that it claims; receiver, unless a test says otherwise. */
   readonly role?: Role;
   readonly hostname?: string;
+  readonly tls?: boolean;
   /**
    * Pings are events, and are not answered: for tests that say what time it is. Else one may come in any
    * test that takes PING_MS.
@@ -85,11 +86,11 @@ export class RawReceiver implements AsyncDisposable {
 
   /** Has said nothing yet. */
   static async connect(options: RawReceiverOptions): Promise<RawReceiver> {
-    const { port, share, hostname = "127.0.0.1", pings = false } = options;
+    const { port, share, hostname = "127.0.0.1", pings = false, tls } = options;
     const events: string[] = [];
     const wake = { call: (): void => undefined };
     const heard: Heard = {};
-    const socket = await StrictSocket.open(hostname, port, (message) => {
+    const told = (message: Received): void => {
       const control = controlIn(message);
       if (control?.t === "fault") heard.fault = control;
       if (control?.t === "challenge") {
@@ -106,7 +107,8 @@ export class RawReceiver implements AsyncDisposable {
       if (event === "no offers") return;
       events.push(event);
       wake.call();
-    });
+    };
+    const socket = await StrictSocket.open(hostname, port, told, tls);
     return new RawReceiver(socket, events, share, wake, heard);
   }
 

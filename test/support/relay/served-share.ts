@@ -39,7 +39,8 @@ export class ServedShare implements AsyncDisposable {
   }
 
   get options(): RawReceiverOptions {
-    return { port: this.relay.port, channel: this.channel, share: this.share };
+    const { channel, share } = this;
+    return { port: this.relay.port, channel, share, tls: this.url.startsWith("wss:") };
   }
 
   /** Greeted, and told of the share; it ends with all this. */

@@ -9,7 +9,8 @@ import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../relay/limits/operator-limits.ts";
 import type { SendResult, SocketId } from "../../../relay/share/outlet.ts";
 import type { BlockPool } from "../../../relay/log/block-pool.ts";
-import { Sockets, type Socket, type SocketData } from "../../../relay/net/sockets.ts";
+import type { Socket, SocketData } from "../../../relay/net/socket.ts";
+import { Sockets } from "../../../relay/net/sockets.ts";
 import type { ClientAddress } from "../../../relay/access/client-address.ts";
 import { bytesFor, nativeRoom } from "./log-rooms.ts";
 import { RawCalls } from "./raw-calls.ts";
@@ -24,6 +25,8 @@ export interface StageOptions {
   readonly bufferedBytes?: number;
   /** Everything goes out through Bun. */
   readonly ofBun?: boolean;
+  /** Topics publish, as where lines have TLS. */
+  readonly publishes?: boolean;
   readonly limits?: Partial<Limits>;
 }
 
@@ -86,6 +89,7 @@ export class Stage implements AsyncDisposable {
     frameBytes,
     bufferedBytes = BUFFERED_BYTES,
     ofBun = false,
+    publishes = false,
     limits = {},
   }: StageOptions) {
     this.#calls = this.#stack.use(new RawCalls());
@@ -97,6 +101,7 @@ export class Stage implements AsyncDisposable {
     const sockets = new Sockets({
       pool: room.pool,
       native: ofBun ? undefined : this.#valve,
+      isSecure: publishes,
       kernel: this.#valve,
       limits: new LiveLimits({ ...DEFAULT_LIMITS, ...limits }),
       memory: new MemoryBudget(() => this.now, { bytes: bufferedBytes }),
@@ -108,7 +113,7 @@ export class Stage implements AsyncDisposable {
       hostname,
       port: 0,
       fetch(request, server) {
-        const data = sockets.dataFor(NOBODY, server.requestIP(request));
+        const data = sockets.dataFor(NOBODY, server.requestIP(request), server);
         return server.upgrade(request, { data }) ? undefined : new Response("", { status: 426 });
       },
       websocket: {

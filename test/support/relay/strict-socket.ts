@@ -46,12 +46,15 @@ export class StrictSocket implements AsyncDisposable {
     hostname: string,
     port: number,
     told: (message: Received) => void,
+    tls = false,
   ): Promise<StrictSocket> {
     const { promise: opened, resolve } = Promise.withResolvers<StrictSocket>();
     let strict: StrictSocket;
     await Bun.connect({
       hostname,
       port,
+      // A test's relay has a certificate of the test.
+      tls: tls && { rejectUnauthorized: false },
       socket: {
         open: (socket) => {
           strict = new StrictSocket(socket, told);
