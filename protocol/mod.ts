@@ -7,6 +7,7 @@
 export * from "./wire/bounded-map.ts";
 export * from "./wire/bytes.ts";
 export * from "./code/code.ts";
+export * from "./wire/ack.ts";
 export * from "./wire/control.ts";
 export * from "./crypto/crypto.ts";
 export * from "./wire/display.ts";

@@ -16,6 +16,7 @@ import {
   checkHello,
   equalBytes,
   commonVersion,
+  decodeAck,
   decodeControl,
   isFrame,
   socketFault,
@@ -146,7 +147,8 @@ export class Hub {
         if (client.role !== "sender") throw new FaultError("wrong-role", "a frame");
         this.#senders.frame(main, client, bytes);
       } else if (main === socket) {
-        this.#control(socket, client, decodeControl(bytes, client.role));
+        const ack = client.role === "receiver" ? decodeAck(bytes) : undefined;
+        this.#control(socket, client, ack ?? decodeControl(bytes, client.role));
       } else {
         throw new FaultError("bad-message", "no frame, on a further connection");
       }
