@@ -93,6 +93,7 @@ export class ReceiverId {
     inFolder((folder) => {
       touch(folder, owned);
       folder.move(owned, folder, this.#free);
+      forgetOld(folder);
     });
   }
 
@@ -112,7 +113,7 @@ export class ReceiverId {
   }
 
   static #make(folder: HeldFolder, share: string, receiver: string): ReceiverId {
-    prune(folder);
+    dropOldest(folder, RECEIVER_IDS_KEPT - 1, (name) => mayGo(folder, name));
     const owned = ownedName(share, receiver);
     writeNew(folder, owned, new Uint8Array());
     return ReceiverId.#had(folder, owned, share, receiver);
@@ -159,13 +160,19 @@ function entryOf(name: string): Entry | undefined {
   return { name, share, receiver, owner };
 }
 
-/** Makes room for one more: of what no process has, what is too old goes, and then the oldest. */
-function prune(folder: HeldFolder): void {
-  const now = Date.now();
-  const ageOf = (name: string): number => now - Number(folder.lstat(name)?.mtimeMs ?? now);
-  const mayGo = (name: string): boolean => isGone(entryOf(name)?.owner, ageOf(name));
+/** Looks at every entry, so only once a share is over: a claim is on the way of the first byte. */
+function forgetOld(folder: HeldFolder): void {
   for (const name of namesIn(folder)) {
-    if (ageOf(name) > RECEIVER_IDS_MS && mayGo(name)) folder.clear(name);
+    if (ageOf(folder, name) > RECEIVER_IDS_MS && mayGo(folder, name)) folder.clear(name);
   }
-  dropOldest(folder, RECEIVER_IDS_KEPT - 1, mayGo);
+}
+
+function ageOf(folder: HeldFolder, name: string): number {
+  const now = Date.now();
+  return now - Number(folder.lstat(name)?.mtimeMs ?? now);
+}
+
+/** Whether no process has it. */
+function mayGo(folder: HeldFolder, name: string): boolean {
+  return isGone(entryOf(name)?.owner, ageOf(folder, name));
 }
