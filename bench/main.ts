@@ -10,7 +10,13 @@ import { parseOptions, parseReport, UsageError, type Options } from "./options.t
 import { page } from "./report/page.ts";
 import { readResult, ResultError } from "./report/parse.ts";
 import { progressLine, table } from "./report/table.ts";
-import { RESULT_VERSION, SYSTEMS, type BenchResult, type SystemInfo } from "./result.ts";
+import {
+  ON_REQUEST,
+  RESULT_VERSION,
+  SYSTEMS,
+  type BenchResult,
+  type SystemInfo,
+} from "./result.ts";
 import { runAll, type Job } from "./runner.ts";
 import { scenarios, standard } from "./scenarios/registry.ts";
 import { fileshareAt } from "./systems/fileshare.ts";
@@ -22,6 +28,8 @@ const INTERRUPTED = 130;
 
 /** ms after which a standard run begins nothing more, so that it ends within 5 minutes */
 const STANDARD_MS = 270_000;
+
+const STANDARD = SYSTEMS.filter((name) => !ON_REQUEST.has(name));
 
 const interrupted = new AbortController();
 
@@ -68,7 +76,7 @@ async function bench(args: readonly string[]): Promise<boolean> {
 
 /** Finds the installed ones of the systems asked for. A relay that runs already is measured alone. */
 async function find({ systems, relay }: Options): Promise<SystemInfo[]> {
-  const asked = relay === undefined ? (systems ?? SYSTEMS) : (["fileshare"] as const);
+  const asked = relay === undefined ? (systems ?? STANDARD) : (["fileshare"] as const);
   return Promise.all(
     asked.map(async (name) => {
       const { version, missing } = await systemOf(name).find();

@@ -36,6 +36,8 @@ export interface SystemInfo {
 export const SYSTEMS = [
   "fileshare",
   "fileshare-lobby",
+  "fileshare-copy",
+  "fileshare-tls",
   "nginx",
   "piping-server",
   "original",
@@ -45,6 +47,8 @@ export const SYSTEMS = [
   "sendme",
 ] as const;
 export type SystemName = (typeof SYSTEMS)[number];
+/** Systems that run only when they are named. */
+export const ON_REQUEST: ReadonlySet<SystemName> = new Set(["fileshare-copy", "fileshare-tls"]);
 
 export const SCENARIOS = [
   "fanout",

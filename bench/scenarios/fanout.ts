@@ -15,7 +15,16 @@ const BARS = [1, 2];
 export const fanout: Scenario = {
   name: "fanout",
   summary: "one sender, and N receivers that are present from the start",
-  systems: ["fileshare", "fileshare-lobby", "nginx", "piping-server", "original", "naive"],
+  systems: [
+    "fileshare",
+    "fileshare-lobby",
+    "fileshare-copy",
+    "fileshare-tls",
+    "nginx",
+    "piping-server",
+    "original",
+    "naive",
+  ],
   options: [
     {
       name: "fanout-total",

@@ -5,16 +5,26 @@ import { startRelay } from "../../relay/mod.ts";
 import type { RelaySays } from "./relay-process.ts";
 
 const { values } = parseArgs({
-  options: { workers: { type: "string" }, "log-bytes": { type: "string" } },
+  options: {
+    workers: { type: "string" },
+    "log-bytes": { type: "string" },
+    copy: { type: "boolean" },
+    "tls-cert": { type: "string" },
+    "tls-key": { type: "string" },
+  },
 });
 
 function say(message: RelaySays): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
+const { "tls-cert": cert, "tls-key": key } = values;
+
 await using relay = await startRelay({
   workers: Number(values.workers ?? 1),
   ...(values["log-bytes"] === undefined ? {} : { logBytes: Number(values["log-bytes"]) }),
+  zeroCopy: values.copy !== true,
+  tls: cert === undefined || key === undefined ? undefined : { cert, key },
   onStats: (stats) => say({ t: "stats", stats }),
   onTrouble: (trouble) => console.error(trouble),
 });

@@ -1,5 +1,7 @@
 /** The relay of this repository, and one that is there already. */
 import manifest from "../../package.json" with { type: "json" };
+import { Authority, writeCertificate } from "../../test/support/net/certificates.ts";
+import { TemporaryFolder } from "../temporary.ts";
 import { productUnderTest, startProductRelay } from "./product.ts";
 import { startRelayProcess } from "./relay-process.ts";
 import type { LoadDriver, RunningSystem, StartOptions, System } from "./system.ts";
@@ -29,12 +31,39 @@ export const fileshareLobby: System = {
   start: (options) => start(options, textLoad),
 };
 
+/** The same relay where the kernel does not send for it: Bun copies each frame. */
+export const fileshareCopy: System = {
+  name: "fileshare-copy",
+  find: () => Promise.resolve({ version: manifest.version }),
+  start: (options) => start(options, frameLoad, ["--copy"]),
+};
+
+/** The same relay with TLS. */
+export const fileshareTls: System = {
+  name: "fileshare-tls",
+  find: () => Promise.resolve({ version: manifest.version }),
+  async start(options) {
+    const certificate = new TemporaryFolder("certificate");
+    const { cert, key } = writeCertificate(certificate.path, new Authority().issue());
+    const args = [`--tls-cert=${cert}`, `--tls-key=${key}`];
+    const running = await start(options, frameLoad, args);
+    return {
+      ...running,
+      async [Symbol.asyncDispose]() {
+        await running[Symbol.asyncDispose]();
+        certificate[Symbol.dispose]();
+      },
+    };
+  },
+};
+
 async function start(
   { workers, logBytes }: StartOptions,
   load: LoadDriver,
+  more: readonly string[] = [],
 ): Promise<RunningSystem> {
   const log = logBytes === undefined ? [] : [`--log-bytes=${logBytes}`];
-  const args = [`--workers=${workers}`, ...log];
+  const args = [`--workers=${workers}`, ...log, ...more];
   const product = productUnderTest();
   if (product !== undefined) {
     const relay = await startProductRelay(product, args);

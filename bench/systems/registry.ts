@@ -2,7 +2,7 @@
 import type { SystemName } from "../result.ts";
 import { asSystem } from "./carrier.ts";
 import { croc } from "./croc.ts";
-import { fileshare, fileshareLobby } from "./fileshare.ts";
+import { fileshare, fileshareCopy, fileshareLobby, fileshareTls } from "./fileshare.ts";
 import { naive } from "./naive.ts";
 import { nginx } from "./nginx.ts";
 import { original } from "./original.ts";
@@ -15,6 +15,8 @@ const systems = new Map<SystemName, System>(
   [
     fileshare,
     fileshareLobby,
+    fileshareCopy,
+    fileshareTls,
     nginx,
     pipingServer,
     original,
