@@ -32,9 +32,10 @@ export class FlowWindow {
   #slot = 0;
   #slotEndsAt = -Infinity;
   #slotMs = Infinity;
+  #movedAt = -Infinity;
 
   /**
-   * @param least while nothing is known; a power of two is doubled exactly
+   * @param least while nothing is known, and on a path that carries less
    * @param most more than this is never on its way
    */
   constructor(least: number, most: number) {
@@ -54,6 +55,7 @@ export class FlowWindow {
     if (slotMs > this.#slotMs * SAME) return;
     // What was counted in longer slots says nothing for shorter ones.
     this.#slotMs = slotMs;
+    this.#slotEndsAt = Math.min(this.#slotEndsAt, this.#movedAt);
     this.#moved.fill(0);
   }
 
@@ -61,6 +63,7 @@ export class FlowWindow {
   moved(now: number): void {
     if (this.#roundTripMs === Infinity) return;
     this.#advance(now);
+    this.#movedAt = now;
     this.#moved[this.#slot]!++;
     const records = this.#moved.reduce((sum, each) => sum + each, 0);
     const perRoundTrip = (records * this.#roundTripMs) / (SLOTS * this.#slotMs);

@@ -75,8 +75,11 @@ describe("A window shrinks", () => {
   test("where a shorter round trip is found", () => {
     const window = newWindow(1000);
     move(window, 10, 3000);
+    const before = window.size;
     window.answered(50);
-    move(window, 10, 3000, 3000);
+    move(window, 10, 500, 3000);
+    expect(window.size).toBeLessThan(before);
+    move(window, 10, 3000, 3500);
     expect(window.size).toBe(LEAST);
   });
 });
