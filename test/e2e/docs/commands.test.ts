@@ -119,6 +119,7 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | "guard" | (string & {
   "bun web/build.ts --dist": "together",
   "bun run simulate": simulate,
   "bun run simulate --seeds 1000": simulate,
+  "bun run simulate --topics": `${simulate} --topics`,
   "bun run torture": torture,
   "bun run soak --minutes 30 --chart docs/pictures/soak.svg": `bun run soak --minutes 0.03 --chart ${join(folder, "soak.svg")}`,
   "bun run torture --minutes 5": torture,
@@ -143,6 +144,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | "guard" | (string & {
   "bun run bench": "parsed",
   "bun run bench fanout --receivers 1 --fanout-total 768MiB": "parsed",
   "bun run bench fanout --systems fileshare-lobby,original --receivers 8 --size 256MiB --rounds 2":
+    "parsed",
+  "bun run bench fanout --systems fileshare-copy,fileshare-tls --receivers 8,64,1000 --fanout-total 1GiB --rounds 5":
     "parsed",
   "bun run bench idle --receivers 5000": "parsed",
   "bun run bench fanout --systems fileshare --receivers 10000 --workers 2 --size 3MiB": "parsed",
