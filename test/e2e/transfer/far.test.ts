@@ -17,7 +17,7 @@ const ONE_WAY_MS = 500;
 const FIRST_WINDOW = (WINDOW_RECORDS + 1) * FRAME_BYTES;
 const LARGEST_WINDOW = (WINDOW_MOST_RECORDS + 1) * FRAME_BYTES;
 
-test.each(["receiver", "sender"] as const)(
+test.concurrent.each(["receiver", "sender"] as const)(
   "More than the first window is on its way to or from a far %s, and all of it arrives",
   async (far) => {
     using folder = temporaryFolder();
