@@ -36,6 +36,8 @@ export interface RecordLog extends RecordReader {
   reserve(index: number): boolean;
   /** The record will not come: its place may go to another. */
   release(index: number): void;
+  /** Its record need not stay; what still leaves of it does until it has left. */
+  drop(index: number): void;
   /** Copies a frame in. Without a place for it, it must be asked for again. */
   put(index: number, frame: Uint8Array): Kept;
   /** Gives memory back down to `blocks`, the least recently used first; 0: nobody reads here now. */
@@ -150,7 +152,19 @@ export class BlockLog implements RecordLog {
     const block = this.#blocks.get(number);
     if (block === undefined) return;
     if (block.reserved > 0) block.reserved--;
-    if (block.reserved === 0 && block.lengths.every(isNone)) this.#giveBack(number, block.slot);
+    this.#giveBackEmpty(number, block);
+  }
+
+  drop(index: number): void {
+    const number = Math.floor(index / this.#perBlock);
+    const block = this.#blocks.get(number);
+    if (block === undefined) return;
+    block.lengths[index % this.#perBlock] = 0;
+    this.#giveBackEmpty(number, block);
+  }
+
+  #giveBackEmpty(number: number, { reserved, lengths, slot }: Block): void {
+    if (reserved === 0 && lengths.every(isNone)) this.#giveBack(number, slot);
   }
 
   put(index: number, frame: Uint8Array): Kept {

@@ -32,6 +32,8 @@ import { Admissions, type Admission } from "./admissions.ts";
 export interface Upstream {
   need(needs: readonly PartyNeed[]): void;
   report(entries: ReceiverEntry[]): void;
+  /** The only receiver that ever came here was given a record of the log. */
+  given?(index: number): void;
   receipt(receipt: Receipt): void;
   // Of a share that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
@@ -93,7 +95,10 @@ export class Fanout {
       this.#retention = new Retention(records, stallMs, (least) => upstream.watermark(least));
     }
     this.#readAhead = new ReadAhead(records, (needs) => upstream.need(needs));
-    this.#lanes = new Lanes({ records, log, outlet, readAhead: this.#readAhead });
+    const given = (index: number): void => {
+      if (this.#came === 1) upstream.given?.(index);
+    };
+    this.#lanes = new Lanes({ records, log, outlet, readAhead: this.#readAhead, given });
   }
 
   get attached(): number {

@@ -97,6 +97,11 @@ export class HomeShare {
     origin.frame(frame, bytes);
   }
 
+  /** The only receiver that ever came to this worker has a record. */
+  given(index: number): void {
+    if (this.#remote.size === 0) this.origin?.given(index);
+  }
+
   /** Records that the sender was asked for a second time. */
   get wantedAgain(): number {
     return this.#wantedAgain + (this.origin?.wantedAgain ?? 0);

@@ -62,6 +62,8 @@ export interface LanesOptions {
   readonly log: RecordReader;
   readonly outlet: Outlet;
   readonly readAhead: ReadAhead;
+  /** A receiver was given a record of the log. */
+  readonly given?: (index: number) => void;
 }
 
 export class Lanes {
@@ -69,6 +71,7 @@ export class Lanes {
   #log: RecordReader;
   readonly #outlet: Outlet;
   readonly #readAhead: ReadAhead;
+  readonly #given: (index: number) => void;
   readonly #live = new Set<Reader>();
   /** The sockets of those in the live lane. */
   readonly #topic: Topic;
@@ -89,6 +92,7 @@ export class Lanes {
     this.#outlet = options.outlet;
     this.#topic = options.outlet.newTopic();
     this.#readAhead = options.readAhead;
+    this.#given = options.given ?? (() => undefined);
     this.#liveParty = options.readAhead.newParty();
   }
 
@@ -240,6 +244,7 @@ export class Lanes {
       this.#log.close(frame);
       if (result === "refused") return;
       reader.next++;
+      this.#given(next);
       this.#need(reader);
       if (result === "queued") return;
     }

@@ -286,8 +286,7 @@ export class Origin {
    * @throws FaultError `log-full`
    */
   #passes(index: number, bytes: Uint8Array): boolean {
-    if (this.#paced !== undefined || this.#rate.bytesPerSecond < this.#passBytesPerSecond)
-      return false;
+    if (!this.#isSoonReadAgain) return false;
     let kept: Kept | undefined;
     const keep = (): RecordPlace | undefined => {
       kept = this.#log.put(index, bytes);
@@ -295,8 +294,21 @@ export class Origin {
     };
     if (this.#output.pass?.(index, bytes, keep) !== true) return false;
     if (kept === undefined) this.#log.release(index);
+    else this.#log.drop(index);
     if (kept === "full") throw new FaultError("log-full");
     return true;
+  }
+
+  /**
+   * A receiver that is alone was given a record. Its block goes back, so that the next record comes into the same warm
+   * one and not into the next of the whole log.
+   */
+  given(index: number): void {
+    if (this.#isSoonReadAgain) this.#log.drop(index);
+  }
+
+  get #isSoonReadAgain(): boolean {
+    return this.#paced === undefined && this.#rate.bytesPerSecond >= this.#passBytesPerSecond;
   }
 
   report(entries: readonly ReceiverEntry[], worker: number): void {

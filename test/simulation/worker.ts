@@ -98,6 +98,8 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     this.#settings = settings;
     this.publishes = settings.publishes === true;
     this.#publisher = new SimPublisher(world, world.fork(`publisher ${id}`));
+    const passBytesPerSecond = world.fork(`log ${id}`).pick([0, Infinity]);
+    if (passBytesPerSecond === 0) world.count("worker that drops records");
     this.hub = new Hub({
       worker: id,
       pool,
@@ -105,7 +107,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
       primitives: { ...nodePrimitives, randomBytes: (length) => this.#numbered(length) },
       toDirectory,
       stallMs: settings.stallMs,
-      passBytesPerSecond: world.fork(`log ${id}`).pick([0, Infinity]),
+      passBytesPerSecond,
     });
     this.#tick();
   }
