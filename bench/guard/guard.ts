@@ -3,14 +3,12 @@
  * commit gives only what is measured: its relay and its commands. In each round a row runs both commits one
  * right after the other, every second round in reversed order: A B, B A, A B.
  */
-import { Authority, writeCertificate } from "../../test/support/net/certificates.ts";
 import { machine } from "../machine.ts";
 import { progressLine } from "../report/table.ts";
 import type { Machine, Run, SystemInfo, SystemName } from "../result.ts";
 import { runAll, type Job } from "../runner.ts";
-import { withProduct, type Product } from "../systems/product.ts";
+import { withProduct } from "../systems/product.ts";
 import { systemOf } from "../systems/registry.ts";
-import { TemporaryFolder } from "../temporary.ts";
 import { checkOut, mergeBase, workingTree, type Checkout } from "./checkout.ts";
 import { compare, failures, type Compared, type GuardRun, type Side } from "./comparison.ts";
 import { parseGuard, type GuardOptions } from "./options.ts";
@@ -41,12 +39,11 @@ export async function guard(args: readonly string[], signal: AbortSignal): Promi
   const startedAt = new Date();
   using before = await checkOut(options.before ?? (await mergeBase()));
   using after = options.after === undefined ? workingTree() : await checkOut(options.after);
-  using certificate = new TemporaryFolder("certificate");
   const systems = await peersOf(options);
   for (const { name, missing } of systems) {
     if (missing !== undefined) console.error(`${name} is left out: ${missing}`);
   }
-  const jobs = jobsOf(options, { before, after }, systems, tlsOptions(certificate.path));
+  const jobs = jobsOf(options, { before, after }, systems);
   const runs: GuardRun[] = [];
   await runAll([...jobs.keys()], {
     rounds: options.rounds,
@@ -111,32 +108,23 @@ function jobsOf(
   { rows }: GuardOptions,
   { before, after }: Readonly<Record<"before" | "after", Checkout>>,
   systems: readonly SystemInfo[],
-  certificate: readonly string[],
 ): Map<Job, Pick<GuardRun, "row" | "side">> {
   const here = new Set(systems.flatMap(({ name, missing }) => (missing ? [] : [name])));
-  const relayOptions = { usual: [], copy: ["--copy"], tls: certificate };
   const jobs = new Map<Job, Pick<GuardRun, "row" | "side">>();
   for (const row of rows) {
-    const add = (side: Side, system: SystemName, product?: Product): void => {
-      jobs.set(jobOf(row, system, product), { row: row.name, side });
+    const add = (side: Side, system: SystemName, folder?: string): void => {
+      jobs.set(jobOf(row, system, folder), { row: row.name, side });
     };
-    const options = relayOptions[row.relay];
-    add("before", "fileshare", { folder: before.folder, relayOptions: options });
-    add("after", "fileshare", { folder: after.folder, relayOptions: options });
+    add("before", row.system, before.folder);
+    add("after", row.system, after.folder);
     for (const peer of row.peers) if (here.has(peer)) add(peer, peer);
   }
   return jobs;
 }
 
-function jobOf(row: GuardRow, system: SystemName, product: Product | undefined): Job {
+function jobOf(row: GuardRow, system: SystemName, folder: string | undefined): Job {
   const job = row.jobOf(system);
-  if (product === undefined) return job;
-  const run = (signal: AbortSignal) => withProduct(product, () => job.case.run(signal));
+  if (folder === undefined) return job;
+  const run = (signal: AbortSignal) => withProduct(folder, () => job.case.run(signal));
   return { ...job, case: { ...job.case, run } };
-}
-
-/** Options of a relay with a certificate that nobody trusts, in files of the folder. */
-function tlsOptions(folder: string): string[] {
-  const { cert, key } = writeCertificate(folder, new Authority().issue());
-  return [`--tls-cert=${cert}`, `--tls-key=${key}`];
 }

@@ -22,8 +22,8 @@ export interface GuardRow {
   readonly figures: readonly Figure[];
   /** Systems that `--peers` runs beside it. */
   readonly peers: readonly SystemName[];
-  /** Options that the relay gets beside its usual ones; a certificate is made for `tls`. */
-  readonly relay: "usual" | "copy" | "tls";
+  /** Ours. */
+  readonly system: SystemName;
   /** What one run of it does. */
   readonly jobOf: (system: SystemName) => Job;
 }
@@ -62,7 +62,7 @@ function fanout(receivers: number, size: string): GuardRow {
     name: `fanout-${receivers}`,
     figures: [aggregate, relayCpu, ...loadCpu],
     peers: SERVERS,
-    relay: "usual",
+    system: "fileshare",
     jobOf: (system) => oneJob(`fanout --receivers ${receivers} --size ${size} --workers 1`, system),
   };
 }
@@ -71,34 +71,34 @@ export const ROWS: readonly GuardRow[] = [
   fanout(1, "1GiB"),
   fanout(8, "384MiB"),
   fanout(64, "48MiB"),
-  { ...fanout(64, "48MiB"), name: "copy-64", relay: "copy", peers: [] },
-  { ...fanout(64, "24MiB"), name: "tls-64", relay: "tls", peers: [] },
+  { ...fanout(64, "48MiB"), name: "copy-64", system: "fileshare-copy", peers: [] },
+  { ...fanout(64, "24MiB"), name: "tls-64", system: "fileshare-tls", peers: [] },
   {
     name: "many",
     figures: [aggregate, relayCpu, rssAnon, ...loadCpu],
     peers: [],
-    relay: "usual",
+    system: "fileshare",
     jobOf: (system) => oneJob("fanout --receivers 10000 --size 3MiB --workers 2", system),
   },
   {
     name: "transfer",
     figures: [seconds, ...slope],
     peers: CARRIERS,
-    relay: "usual",
+    system: "fileshare",
     jobOf: (system) => slopeJob(system, "disk to disk"),
   },
   {
     name: "to-null",
     figures: [seconds, ...slope],
     peers: [],
-    relay: "usual",
+    system: "fileshare",
     jobOf: (system) => slopeJob(system, "disk to /dev/null"),
   },
   {
     name: "small",
     figures: [less("send to saved", "s", ({ completion }) => completion.p50)],
     peers: [],
-    relay: "usual",
+    system: "fileshare",
     jobOf: (system) => oneJob("small --small-size 1KiB", system, "send to saved"),
   },
   {
@@ -114,7 +114,7 @@ export const ROWS: readonly GuardRow[] = [
       relayCpu,
     ],
     peers: [],
-    relay: "usual",
+    system: "fileshare",
     jobOf: (system) => oneJob("distance --one-way 150 --size 500MiB", system),
   },
 ];

@@ -10,29 +10,22 @@ import { bound } from "./command.ts";
 const START_MS = 15_000;
 const END_MS = 2000;
 
-export interface Product {
-  /** The root of a checkout with its packages. */
-  readonly folder: string;
-  /** Further options of its relay, such as `--copy`. */
-  readonly relayOptions: readonly string[];
-}
+const own = `${import.meta.dir}/../..`;
+let current: string | undefined;
 
-const own: Product = { folder: `${import.meta.dir}/../..`, relayOptions: [] };
-let current: Product | undefined;
-
-/** Undefined: this checkout, with the relay that tells the bench of itself. */
-export function productUnderTest(): Product | undefined {
+/** The root of the checkout; undefined: this one, with the relay that tells the bench of itself. */
+export function productUnderTest(): string | undefined {
   return current;
 }
 
 /** The root of the checkout that is measured. */
 export function productFolder(): string {
-  return (current ?? own).folder;
+  return current ?? own;
 }
 
-/** Everything that `run` starts is of that product. One after the other only. */
-export async function withProduct<T>(product: Product, run: () => Promise<T>): Promise<T> {
-  current = product;
+/** @param folder the root of a checkout with its packages: all that `run` starts is of it, one run at a time */
+export async function withProduct<T>(folder: string, run: () => Promise<T>): Promise<T> {
+  current = folder;
   try {
     return await run();
   } finally {
@@ -47,13 +40,13 @@ export interface ProductRelay extends AsyncDisposable {
 
 /** @throws Error when it does not come up */
 export async function startProductRelay(
-  { folder, relayOptions }: Product,
+  folder: string,
   args: readonly string[],
 ): Promise<ProductRelay> {
   const common = ["relay", "--host", "127.0.0.1", "--port", "0", "--no-admin", "--drain", "0"];
   const line = [process.execPath, `${folder}/cli/main.ts`, ...common, "--json", ...args];
   const child = adopt(
-    Bun.spawn(bound([...line, ...relayOptions]), {
+    Bun.spawn(bound(line), {
       stdin: "ignore",
       stdout: "pipe",
       stderr: "inherit",

@@ -5,10 +5,9 @@ import { join } from "node:path";
 
 import { checkOut, ROOT } from "../../../bench/guard/checkout.ts";
 import type { GuardResult } from "../../../bench/guard/guard.ts";
-import { fileshare } from "../../../bench/systems/fileshare.ts";
+import { fileshareTls } from "../../../bench/systems/fileshare.ts";
 import { withProduct } from "../../../bench/systems/product.ts";
 import { measure, MiB } from "../../support/bench/load.ts";
-import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 
 test("guard compares a commit with the working tree, and keeps every run", async () => {
   const folder = mkdtempSync(join(tmpdir(), "bench-guard-"));
@@ -53,17 +52,8 @@ test("a commit is a folder of its own until it is disposed", async () => {
 });
 
 test("a relay of a checkout is loaded over TLS too", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "bench-tls-"));
-  try {
-    const { cert, key } = writeCertificate(folder, new Authority().issue());
-    const product = { folder: ROOT, relayOptions: [`--tls-cert=${cert}`, `--tls-key=${key}`] };
-    const run = await withProduct(product, () =>
-      measure(fileshare, [{ kind: "healthy", count: 2 }]),
-    );
-    expect(run.invalid).toBeUndefined();
-    expect(run.bytes).toBe(2 * (5 * MiB + 1000));
-    expect(run.relayCpuSecondsPerGiB).toBeGreaterThan(0);
-  } finally {
-    rmSync(folder, { recursive: true });
-  }
+  const run = await withProduct(ROOT, () => measure(fileshareTls, [{ kind: "healthy", count: 2 }]));
+  expect(run.invalid).toBeUndefined();
+  expect(run.bytes).toBe(2 * (5 * MiB + 1000));
+  expect(run.relayCpuSecondsPerGiB).toBeGreaterThan(0);
 });
