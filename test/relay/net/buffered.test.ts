@@ -4,6 +4,7 @@ import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { MemoryBudget } from "../../../relay/limits/memory-budget.ts";
 import type { Socket } from "../../../relay/net/socket.ts";
 import { Sockets } from "../../../relay/net/sockets.ts";
+import type { SocketId } from "../../../relay/share/outlet.ts";
 import { hasNative, memoryRoom } from "../../support/relay/log-rooms.ts";
 import { randomId } from "../../support/relay/raw-client.ts";
 import { framesUpTo } from "../../support/relay/raw-receiver.ts";
@@ -51,6 +52,47 @@ test.skipIf(!hasNative)(
     await gone;
     expect(stage.fill(third.id, 1)).toBeGreaterThan(0);
     expect(stage.fill(fourth.id, 1)).toBeGreaterThan(0);
+  },
+);
+
+test.skipIf(!hasNative)(
+  "sockets of a topic hold no more memory together than there is, and get all of what they took",
+  async () => {
+    const settings = { frameBytes: MiB, blocks: 40, bufferedBytes: 6 * MiB };
+    await using stage = new Stage({ ...settings, ofBun: true, publishes: true });
+    const clients = [];
+    for (let count = 0; count < 8; count++) clients.push(await stage.client());
+    const topic = stage.sockets.newTopic();
+    for (const { receiver, id } of clients) {
+      receiver.socket.pause();
+      topic.subscribe(id);
+    }
+    /** How many frames each took. */
+    const took = new Map(clients.map(({ id }) => [id, 0]));
+    const refused = new Set<SocketId>();
+    for (let index = 0; topic.size > 0; index++) {
+      const refusing = stage.publish(topic, index);
+      for (const id of topic.sockets) {
+        if (refusing.has(id)) refused.add(id);
+        else took.set(id, index + 1);
+        // As the lanes do.
+        if (refusing.has(id) || stage.buffered(id).inAll > 0) topic.unsubscribe(id);
+      }
+    }
+    const waiting = clients.filter(({ id }) => stage.buffered(id).ofBun > 0);
+    expect(waiting.length).toBeGreaterThan(0);
+    expect(waiting.length).toBeLessThanOrEqual(3);
+    expect(refused.size).toBe(clients.length - waiting.length);
+    for (const { receiver, id } of clients) {
+      receiver.socket.resume();
+      const all = took.get(id)!;
+      if (all > 0) await receiver.until(`frame ${all - 1}`);
+      expect(receiver.frames).toEqual(framesUpTo(all));
+    }
+    // There is room again, and nobody that waits is passed over.
+    for (const id of refused) {
+      if (stage.send(id, took.get(id)!) === "refused") await stage.drained(id);
+    }
   },
 );
 

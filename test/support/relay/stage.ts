@@ -1,13 +1,13 @@
 /** The sockets of a worker without its logic: a real server, whose frames and messages the test gives. */
 import { NONCE_BYTES, type Message } from "../../../protocol/mod.ts";
 import { BUFFERED_BYTES, MemoryBudget } from "../../../relay/limits/memory-budget.ts";
-import { BlockLog } from "../../../relay/log/block-log.ts";
+import { BlockLog, type RecordPlace } from "../../../relay/log/block-log.ts";
 import type { Kernel } from "../../../relay/net/sendfile.ts";
 import type { Native } from "../../../relay/system/native.ts";
 import type { Descriptor } from "../../../relay/system/connections.ts";
 import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../relay/limits/operator-limits.ts";
-import type { SendResult, SocketId } from "../../../relay/share/outlet.ts";
+import type { SendResult, SocketId, Topic } from "../../../relay/share/outlet.ts";
 import type { BlockPool } from "../../../relay/log/block-pool.ts";
 import type { Socket, SocketData } from "../../../relay/net/socket.ts";
 import { Sockets } from "../../../relay/net/sockets.ts";
@@ -172,13 +172,22 @@ export class Stage implements AsyncDisposable {
 
   /** Puts a record into the log and gives its frame to a socket. */
   send(id: SocketId, index: number): SendResult {
+    return this.#withPlace(index, (place) => this.sockets.sendFrame(id, place));
+  }
+
+  /** As `send`, to all of a topic. @returns those that refused it */
+  publish(topic: Topic, index: number): ReadonlySet<SocketId> {
+    return this.#withPlace(index, (place) => topic.publishFrame(place));
+  }
+
+  #withPlace<T>(index: number, give: (place: RecordPlace) => T): T {
     if (!this.log.has(index)) {
       if (!this.log.reserve(index)) throw new Error("the log is full");
       this.log.put(index, this.share.frame(index));
     }
     const place = this.log.open(index);
     if (place === undefined) throw new Error("no such record");
-    const result = this.sockets.sendFrame(id, place);
+    const result = give(place);
     this.log.close(place);
     return result;
   }
