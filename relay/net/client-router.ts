@@ -21,6 +21,8 @@ import {
 import type { Egress } from "./egress.ts";
 import { KeptFrames, keyOf, type FrameUser, type KeptFrame } from "./kept-frames.ts";
 
+const NOBODY: ReadonlySet<SocketId> = new Set();
+
 /** A frame for a local client, which reads or keeps it, if at all, before `frame` returns. */
 export interface GivenFrame {
   /** Equal for equal frames. */
@@ -173,7 +175,7 @@ export class ClientRouter implements Outlet {
   }
 
   newTopic(): Topic {
-    return new RoutedTopic(this, this.#sockets.newTopic());
+    return new RoutedTopic(this, this.#sockets);
   }
 
   /** Whether each frame for a socket has to wait for its turn. */
@@ -211,30 +213,31 @@ export class ClientRouter implements Outlet {
 /** Sockets get what is published by a topic of theirs, and clients without one by themselves. */
 class RoutedTopic implements Topic {
   readonly #router: ClientRouter;
-  readonly #sockets: Topic;
+  readonly #outlet: Outlet;
+  /** Each is there once it has a client: most shares and channels have few. */
+  #sockets: Topic | undefined;
   #locals: SingleSends | undefined;
 
-  constructor(router: ClientRouter, sockets: Topic) {
+  constructor(router: ClientRouter, outlet: Outlet) {
     this.#router = router;
-    this.#sockets = sockets;
+    this.#outlet = outlet;
   }
 
   get size(): number {
-    return this.#sockets.size + (this.#locals?.size ?? 0);
+    return (this.#sockets?.size ?? 0) + (this.#locals?.size ?? 0);
   }
 
   get sockets(): SocketId[] {
-    return [...this.#sockets.sockets, ...(this.#locals?.sockets ?? [])];
+    return [...(this.#sockets?.sockets ?? []), ...(this.#locals?.sockets ?? [])];
   }
 
   subscribe(socket: SocketId): void {
-    if (socket >= 0) this.#sockets.subscribe(socket);
+    if (socket >= 0) (this.#sockets ??= this.#outlet.newTopic()).subscribe(socket);
     else (this.#locals ??= new SingleSends(this.#router)).subscribe(socket);
   }
 
   unsubscribe(socket: SocketId): void {
-    if (socket >= 0) this.#sockets.unsubscribe(socket);
-    else this.#locals?.unsubscribe(socket);
+    (socket >= 0 ? this.#sockets : this.#locals)?.unsubscribe(socket);
   }
 
   publishFrame(place: RecordPlace): ReadonlySet<SocketId> {
@@ -244,17 +247,17 @@ class RoutedTopic implements Topic {
         this.sockets.filter((socket) => this.#router.sendFrame(socket, place) === "refused"),
       );
     }
-    const refused = this.#sockets.publishFrame(place);
+    const refused = this.#sockets?.publishFrame(place) ?? NOBODY;
     return this.#locals === undefined ? refused : refused.union(this.#locals.publishFrame(place));
   }
 
   publish(message: Message): void {
-    this.#sockets.publish(message);
+    this.#sockets?.publish(message);
     this.#locals?.publish(message);
   }
 
   close(): void {
-    this.#sockets.close();
+    this.#sockets?.close();
     this.#locals?.close();
   }
 }
