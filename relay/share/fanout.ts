@@ -65,7 +65,10 @@ export class Fanout {
   /** The sockets of `#bySocket`. */
   readonly #topic: Topic;
   readonly #changed = new Set<Receiver>();
-  /** Receivers that ever came here; one that was forgotten and comes again counts again. */
+  /**
+   * Receivers that ever came here, and times that one asked again for what it was given: neither may cost the sender
+   * one upload after another.
+   */
   #came = 0;
   readonly #admissions = new Admissions();
   /** Whether the sender must admit a receiver before it is served. */
@@ -180,6 +183,7 @@ export class Fanout {
       receiver.since = from;
       this.#readAhead.drop(receiver.party);
     }
+    if (from < receiver.next) this.#came++;
     receiver.next = from;
     receiver.acked = from;
     this.#open(receiver, join.window);
@@ -351,7 +355,7 @@ export class Fanout {
   }
 
   /**
-   * Gives a record that has just come to the only receiver that ever came, past the log.
+   * Gives a record that has just come to the only receiver that ever came, and came once, past the log.
    * @param keep puts it in the log all the same
    * @returns whether the receiver took it
    */

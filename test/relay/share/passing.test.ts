@@ -134,6 +134,22 @@ describe("a record goes past the log", () => {
     expect(play.log.has(5)).toBe(true);
   });
 
+  test("P17 once, and not again to a receiver that asks for it again and again", () => {
+    const play = new Play();
+    play.join(1);
+    play.come(10);
+    play.outlet.take();
+    play.join(1, 0);
+    const lines = play.come(30);
+    expect(lines).toContain("1 frame 0");
+    expect(lines.filter((line) => line.includes("passed"))).toEqual([]);
+    play.wants = 0;
+    play.join(1, 0);
+    expect(play.outlet.take()).toContain("1 frame 0");
+    expect(play.log.has(0)).toBe(true);
+    expect(play.wants).toBe(0);
+  });
+
   test("and comes from the sender again for a receiver that joins late", () => {
     const play = new Play();
     play.join(1);
