@@ -55,9 +55,10 @@ function compare(scenario: Scenario, outcome: Outcome, trace?: Trace): void {
     plan.habits.stopsAfter === undefined ? plan : { ...plan, absent: true },
   );
   const alone = new Simulation({ ...scenario, receivers }, trace).run();
-  const recordsMs = scenario.receivers.flatMap(({ habits }) => {
+  const recordsMs = scenario.receivers.flatMap(({ habits }, index) => {
     const read = habits.stopsAfter;
-    return read === undefined ? [] : [(read + WINDOW_RECORDS) * slowestFrameMs(scenario)];
+    const window = Math.max(WINDOW_RECORDS, outcome.windows.get(`receiver ${index}`) ?? 0);
+    return read === undefined ? [] : [(read + window) * slowestFrameMs(scenario)];
   });
   const tolerance = recordsMs.reduce((sum, ms) => sum + ms, SLACK_MS + readingMs(scenario));
   for (const [name, at] of outcome.finishedAt) {
