@@ -21,7 +21,7 @@ export type TopicSocket = Pick<Socket, "subscribe" | "unsubscribe"> & {
 
 /** The sockets of the worker. */
 export interface TopicHost<S extends TopicSocket> {
-  /** Whether Bun's topics cost less than a send to each socket. */
+  /** Whether Bun's topics cost no more than a send to each socket: not where it sends to others without a copy. */
   readonly publishes: boolean;
   /** Bun publishes smaller messages at the end of its turn, and nothing tells how a socket took them. bytes */
   readonly atOnceBytes: number;
