@@ -62,7 +62,7 @@ export const send = define({
     ),
     connections: text(
       "n",
-      "Connections to the relay, 1 to 8 (default: auto, which takes one, and 4 if the relay is far away)",
+      "Connections to the relay, 1 to 8 (default: auto, which takes one, and 8 if the relay is far away)",
     ),
     code: text("code", "Use a code of your own (default: FILESHARE_CODE, else a new code)"),
     lobby: flag("Send to the lobby, where every client of the relay can receive"),
@@ -152,7 +152,7 @@ export const recv = define({
     ),
     connections: text(
       "n",
-      "Connections to the relay, 1 to 8 (default: auto, which takes one, and 4 if the relay is far away)",
+      "Connections to the relay, 1 to 8 (default: auto, which takes one, and 8 if the relay is far away)",
     ),
     ...shared,
   },

@@ -15,7 +15,7 @@ import { FurtherLinks, SentRecords, type Membership } from "./further-links.ts";
 import { LinkGroup, RelayLink, type RelayLinkEvents } from "./relay-link.ts";
 
 /** The connections to a relay that is far away, the main one among them. */
-const FAR_CONNECTIONS = 4;
+const FAR_CONNECTIONS = 8;
 
 /** The part of a client that takes the events of its link. */
 export interface LinkUser {
@@ -72,6 +72,11 @@ export class SessionLink implements LinkSocket {
   get buffered(): number | undefined {
     if (this.#link === undefined || this.#further === undefined) return this.#link?.buffered;
     return this.#emptiest?.buffered === 0 ? 0 : this.#group.buffered;
+  }
+
+  /** Whether it has several connections, or will have in a moment. */
+  get extends(): boolean {
+    return this.#further !== undefined;
   }
 
   /** Whether frames may come by several connections, in any order. */

@@ -157,6 +157,7 @@ export class Receiving {
       host: new URL(this.#place.relay).hostname,
       token: this.#place.token,
       lobby,
+      agrees: () => !this.#job.ask && this.#link.extends,
       // The search has connected already, and goes on for ever.
       giveUpAfterMs: this.#search === undefined ? connectTimeoutMs : undefined,
       fixed: stdout,

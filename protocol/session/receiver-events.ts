@@ -10,6 +10,11 @@ export interface ReceiverOptions extends Introduction {
    * driver may set it for each share.
    */
   readonly unconfirmed?: boolean;
+  /**
+   * The receiver agrees to whatever comes, and several connections shall all begin at once: the relay need not wait for
+   * a word about the first record. Unless given, it waits.
+   */
+  readonly agrees?: () => boolean;
   readonly giveUpAfterMs: number | undefined;
   /** No other share can take the place of one that was begun; false unless given. */
   readonly fixed?: boolean;

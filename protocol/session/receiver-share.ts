@@ -83,6 +83,12 @@ export class ReceiverShare {
     return "take";
   }
 
+  /** Keeps a record that must not be taken before a person agrees. */
+  hold(index: number, window: number, ciphertext: Uint8Array): void {
+    if (this.joined && index >= this.next)
+      this.#early.put(index, ciphertext, Math.min(this.next + window, this.records));
+  }
+
   /** The record `next`, if it came early. */
   takeEarly(): Uint8Array | undefined {
     return this.joined ? this.#early.take(this.next) : undefined;

@@ -39,9 +39,11 @@ export function isUnfinished({ at }: Step): boolean {
  * How many records the relay may have in flight to us; 0 is attached and paused. One or none also
  * tells the sender that this receiver has not agreed yet.
  * @param whole the window of a receiver that agreed
+ * @param agrees it agrees to whatever comes
  */
-export function windowOf({ at }: Step, whole: number): number {
-  if (at === "previewing") return 1;
+export function windowOf({ at }: Step, whole: number, agrees: boolean): number {
+  if (at === "previewing") return agrees ? whole : 1;
+  if (at === "asking" && agrees) return whole;
   return at === "receiving" || at === "saving" || at === "confirming" ? whole : 0;
 }
 

@@ -255,6 +255,9 @@ export class ReceiverSession {
     { index, ciphertext }: Extract<ReceiverEvent, { type: "frame" }>,
     now: number,
   ): ReceiverEffect[] {
+    if (this.#step.at === "asking" && ciphertext !== undefined) {
+      this.#step.share.hold(index, this.#window, ciphertext);
+    }
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
     switch (share.frame(index, ciphertext)) {
@@ -276,7 +279,10 @@ export class ReceiverSession {
   }
 
   #stored(event: Extract<ReceiverEvent, { type: "stored" }>, now: number): ReceiverEffect[] {
-    const effects = this.#afterStored(event, now);
+    return this.#withEarly(this.#afterStored(event, now));
+  }
+
+  #withEarly(effects: ReceiverEffect[]): ReceiverEffect[] {
     if (this.#step.at !== "receiving") return effects;
     const early = this.#step.share.takeEarly();
     return early === undefined ? effects : [...effects, { type: "take", early }];
@@ -295,7 +301,11 @@ export class ReceiverSession {
 
   /** The manifest needs another record. */
   previewMore(): ReceiverEffect[] {
-    return this.#step.at === "previewing" ? this.#step.share.ack(this.#window) : [];
+    if (this.#step.at !== "previewing") return [];
+    const { share } = this.#step;
+    const acked = share.ack(this.#window);
+    const early = share.takeEarly();
+    return early === undefined ? acked : [...acked, { type: "take", early }];
   }
 
   #corrupt(now: number): ReceiverEffect[] {
@@ -320,7 +330,7 @@ export class ReceiverSession {
     const jumps = next !== undefined && next > share.next;
     share.next = next ?? share.next;
     share.progressAt = now;
-    return this.#advance(share, jumps, now);
+    return this.#withEarly(this.#advance(share, jumps, now));
   }
 
   /**
@@ -468,7 +478,13 @@ export class ReceiverSession {
   }
 
   get #window(): number {
-    return windowOf(this.#step, this.#flow.size);
+    return windowOf(this.#step, this.#flow.size, this.#agrees);
+  }
+
+  /** A stream that a person looks at for long would hold up others, so its first record is waited for. */
+  get #agrees(): boolean {
+    const { lobby, agrees } = this.#options;
+    return !lobby && this.#share?.offer.seekable === true && agrees?.() === true;
   }
 
   /** On a new line everything is found out anew. A relay of before allows `window` alone. */

@@ -123,8 +123,11 @@ export class SimReceiver extends Client {
     const isFull = this.random.chance(0.5) || home.habits.windowMost !== undefined;
     const window = isFull ? WINDOW_RECORDS : 2;
     const { windowMost = drawMost(world, home.name) } = home.habits;
+    const { declines, thinkMs } = home.habits;
+    const agrees = (): boolean => !declines && thinkMs === 0 && this.further !== undefined;
     this.#session = new ReceiverSession(
       {
+        agrees,
         signer,
         lobby,
         window,

@@ -25,11 +25,14 @@ class Receiver {
   readonly stored: number[] = [];
   readonly said: string[] = [];
   now = 0;
+  readonly #previews: boolean;
+  readonly #agrees: boolean;
   readonly #session = new ReceiverSession(
     {
       signer: nodePrimitives.signer(new Uint8Array(32)),
       lobby: false,
       giveUpAfterMs: undefined,
+      agrees: () => this.#agrees,
       window: WINDOW,
       confirmMs: 1000,
       random: () => 0,
@@ -37,17 +40,22 @@ class Receiver {
     0,
   );
 
-  constructor() {
+  /** @param previews it has not agreed yet: it is told of by `agrees` */
+  constructor(previews?: { readonly agrees: boolean; readonly seekable?: boolean }) {
+    this.#previews = previews !== undefined;
+    this.#agrees = previews?.agrees === true;
+    const { seekable = true } = previews ?? {};
     this.handle({ type: "tick" });
     this.handle({ type: "opened" });
     this.hear({ t: "challenge", nonce: new Uint8Array(32) });
     const limits = { frame: 1024, window: WINDOW, credit: WINDOW };
     this.hear({ t: "welcome", v: 2, session: new Uint8Array(8), limits });
-    this.hear({ t: "offers", list: [{ ...OFFER, senderHere: true }] });
+    this.hear({ t: "offers", list: [{ ...OFFER, seekable, senderHere: true }] });
     const name = new Uint8Array(0);
     const receiver = new Uint8Array(16);
-    this.handle({ type: "share-opened", receiver, name, next: 0, agreed: true });
-    this.said.length = 0;
+    const agreed = !this.#previews;
+    this.handle({ type: "share-opened", receiver, name, next: 0, agreed });
+    if (agreed) this.said.length = 0;
   }
 
   hear(message: Message): void {
@@ -75,8 +83,9 @@ class Receiver {
     if (effect.type === "take") {
       this.stored.push((effect.early ?? atHand)?.[0] ?? -1);
       this.handle({ type: "stored" });
+      if (this.#previews && this.stored.length === 1) this.handle({ type: "manifest-known" });
     } else if (effect.type === "send" && effect.message.t === "join") {
-      this.said.push(`join ${effect.message.from}`);
+      this.said.push(`join ${effect.message.from}/${effect.message.window}`);
     }
   }
 }
@@ -99,7 +108,7 @@ describe("records of several connections", () => {
     const receiver = new Receiver();
     for (const index of [0, 2, 3]) receiver.frame(index);
     receiver.handle({ type: "connection-lost" });
-    expect(receiver.said).toEqual(["join 1"]);
+    expect(receiver.said).toEqual(["join 1/16"]);
     receiver.frame(1);
     expect(receiver.stored).toEqual([0, 1, 2, 3]);
   });
@@ -110,7 +119,7 @@ describe("records of several connections", () => {
     receiver.tick(STALL_MS - 1);
     expect(receiver.said).toEqual([]);
     receiver.tick(1);
-    expect(receiver.said).toEqual(["join 1"]);
+    expect(receiver.said).toEqual(["join 1/16"]);
   });
 
   test("beyond the window are not kept: no honest relay sends them", () => {
@@ -123,7 +132,7 @@ describe("records of several connections", () => {
   test("by one connection are in order, so that a gap is a loss at once", () => {
     const receiver = new Receiver();
     receiver.frame(0, true).frame(2, true);
-    expect(receiver.said).toEqual(["join 1"]);
+    expect(receiver.said).toEqual(["join 1/16"]);
   });
 
   test("that are whole need no other join", () => {
@@ -131,6 +140,23 @@ describe("records of several connections", () => {
     for (let index = 0; index < OFFER.records; index++) receiver.frame(index);
     receiver.handle({ type: "connection-lost" });
     expect(receiver.said).toEqual([]);
+  });
+});
+
+describe("a receiver that agrees to whatever comes", () => {
+  test("has its whole window from the beginning, and takes in order what came while it was asked", () => {
+    const receiver = new Receiver({ agrees: true });
+    expect(receiver.said).toEqual(["join 0/16"]);
+    for (const index of [2, 0, 1]) receiver.frame(index);
+    // The first one holds the manifest, and nothing of the rest is stored before it agreed.
+    expect(receiver.stored).toEqual([0]);
+    receiver.handle({ type: "accepted" });
+    expect(receiver.stored).toEqual([0, 1, 2]);
+  });
+
+  test("waits for a word in a stream, which others may be held up by", () => {
+    const receiver = new Receiver({ agrees: true, seekable: false });
+    expect(receiver.said).toEqual(["join 0/1"]);
   });
 });
 
