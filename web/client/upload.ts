@@ -15,8 +15,8 @@ import type { SealLog } from "./seal-log.ts";
 import { changedFile } from "./source-fault.ts";
 
 /**
- * Records between the files and the socket: as many as the relay wants at once. Each takes three
- * times its size for a moment, so 48 MiB at most.
+ * Records between the files and the socket: as many as the relay wants at first. More that it wants of a
+ * far sender wait in the session. Each takes three times its size for a moment, so 48 MiB at most.
  */
 const PIPELINE_RECORDS = CREDIT_RECORDS;
 /** Records whose tags are stored in one transaction; the next ones are read meanwhile. */
