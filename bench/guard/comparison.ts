@@ -52,13 +52,19 @@ export function compare(
   });
 }
 
-/** Rows in which a run of ours has no figures, and why. */
-export function failures(runs: readonly GuardRun[]): string[] {
-  return runs.flatMap(({ row, side, run: { round, invalid } }) =>
-    (side === "before" || side === "after") && invalid !== undefined
-      ? [`${row} ${side}, round ${round + 1}: ${invalid}`]
-      : [],
-  );
+/** A run without figures, and why. */
+export interface Failure {
+  /** A peer may fail. */
+  readonly isOurs: boolean;
+  readonly text: string;
+}
+
+export function failures(runs: readonly GuardRun[]): Failure[] {
+  return runs.flatMap(({ row, side, run: { round, invalid } }) => {
+    if (invalid === undefined) return [];
+    const text = `${row} ${side}, round ${round + 1}: ${invalid}`;
+    return [{ isOurs: side === "before" || side === "after", text }];
+  });
 }
 
 function compareFigure(
