@@ -3,6 +3,8 @@
  * commit gives only what is measured: its relay and its commands. In each round a row runs both commits one
  * right after the other, every second round in reversed order: A B, B A, A B.
  */
+import { writeFileSync } from "node:fs";
+
 import { machine } from "../machine.ts";
 import { progressLine } from "../report/table.ts";
 import type { Machine, Run, SystemInfo, SystemName } from "../result.ts";
@@ -45,20 +47,7 @@ export async function guard(args: readonly string[], signal: AbortSignal): Promi
   }
   const jobs = jobsOf(options, { before, after }, systems);
   const runs: GuardRun[] = [];
-  await runAll([...jobs.keys()], {
-    rounds: options.rounds,
-    timeout: options.timeout,
-    signal,
-    onRun: (progress) => {
-      const which = jobs.get(progress.job);
-      if (progress.run === undefined || which === undefined) return;
-      console.error(`${which.row} ${which.side}: ${progressLine(progress)}`);
-      runs.push({ ...which, run: withoutDetails(progress.run) });
-    },
-  });
-  const compared = compare(options.rows, runs, options.bound);
-  const failed = failures(runs);
-  const result: GuardResult = {
+  const resultSoFar = (): GuardResult => ({
     version: 1,
     startedAt: startedAt.toISOString(),
     seconds: (Date.now() - startedAt.getTime()) / 1000,
@@ -69,13 +58,32 @@ export async function guard(args: readonly string[], signal: AbortSignal): Promi
     rounds: options.rounds,
     bound: options.bound,
     systems,
-    compared,
+    compared: compare(options.rows, runs, options.bound),
     runs,
-  };
-  if (options.json !== undefined) await Bun.write(options.json, `${JSON.stringify(result)}\n`);
+  });
+  await runAll([...jobs.keys()], {
+    rounds: options.rounds,
+    timeout: options.timeout,
+    signal,
+    onRun: (progress) => {
+      const which = jobs.get(progress.job);
+      if (progress.run === undefined || which === undefined) return;
+      console.error(`${which.row} ${which.side}: ${progressLine(progress)}`);
+      runs.push({ ...which, run: withoutDetails(progress.run) });
+      // After each run: an interruption loses none of the rounds before.
+      if (options.json !== undefined) {
+        writeFileSync(options.json, `${JSON.stringify(resultSoFar())}\n`);
+      }
+    },
+  });
+  const result = resultSoFar();
+  const failed = failures(runs);
   console.log(summary(result));
-  for (const each of failed) console.log(`! no figures: ${each}`);
-  return failed.length === 0 && compared.every(({ worse }) => worse === undefined);
+  for (const { text } of failed) console.log(`! no figures: ${text}`);
+  return (
+    !failed.some(({ isOurs }) => isOurs) &&
+    result.compared.every(({ worse }) => worse === undefined)
+  );
 }
 
 function summary({ before, after, rounds, bound, seconds, compared }: GuardResult): string {

@@ -35,6 +35,13 @@ const aggregate: Figure = {
   judged: true,
   of: ({ aggregateBytesPerSecond }) => aggregateBytesPerSecond / GiB,
 };
+const content: Figure = {
+  name: "content",
+  unit: "MiB/s",
+  better: "more",
+  judged: true,
+  of: ({ aggregateBytesPerSecond }) => aggregateBytesPerSecond / MiB,
+};
 const relayCpu = less("relay CPU", "s/GiB", (run) => run.relayCpuSecondsPerGiB);
 const rssAnon = less("RssAnon", "MiB", ({ relayRssAnonPeak }) =>
   relayRssAnonPeak === undefined ? undefined : relayRssAnonPeak / MiB,
@@ -64,6 +71,17 @@ function fanout(receivers: number, size: string): GuardRow {
     peers: SERVERS,
     system: "fileshare",
     jobOf: (system) => oneJob(`fanout --receivers ${receivers} --size ${size} --workers 1`, system),
+  };
+}
+
+/** @param size with further options */
+function far(name: string, size: string, figure: Figure): GuardRow {
+  return {
+    name,
+    figures: [figure, relayCpu],
+    peers: [],
+    system: "fileshare",
+    jobOf: (system) => oneJob(`distance --one-way 150 --size ${size}`, system),
   };
 }
 
@@ -101,22 +119,14 @@ export const ROWS: readonly GuardRow[] = [
     system: "fileshare",
     jobOf: (system) => oneJob("small --small-size 1KiB", system, "send to saved"),
   },
-  {
-    name: "distance",
-    figures: [
-      {
-        name: "content",
-        unit: "MiB/s",
-        better: "more",
-        judged: true,
-        of: ({ aggregateBytesPerSecond }) => aggregateBytesPerSecond / MiB,
-      },
-      relayCpu,
-    ],
-    peers: [],
-    system: "fileshare",
-    jobOf: (system) => oneJob("distance --one-way 150 --size 500MiB", system),
-  },
+  far("distance", "500MiB", content),
+  far("distance-1gbit", "1GiB --rate 1Gbit", {
+    name: "of the line",
+    unit: "%",
+    better: "more",
+    judged: true,
+    of: ({ extra }) => extra["fillPercent"],
+  }),
 ];
 
 function less(name: string, unit: string, of: (measured: Measured) => number | undefined): Figure {

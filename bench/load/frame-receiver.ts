@@ -1,6 +1,7 @@
 import {
   ACK_EVERY_RECORDS,
   FRAME_MARK,
+  KEEPALIVE_MS,
   WINDOW_RECORDS,
   decodeControl,
   encodeControl,
@@ -48,6 +49,8 @@ export class FrameReceiver implements Member {
   #askedAgain = -1;
   #running = false;
   #hasLeft = false;
+  /** When it sent something last. */
+  #saidAt = 0;
   #joined = false;
   #offered = Promise.withResolvers<void>();
   #control: Uint8Array[] = [];
@@ -121,7 +124,15 @@ export class FrameReceiver implements Member {
     this.#send({ t: "ack", share, next: this.#next, window: this.#window });
   }
 
+  /** Says again where it is after a long silence, as a real one does while a frame takes its time. */
+  keepAlive(): void {
+    const { kind, doneAt } = this.tally;
+    if (!this.#joined || this.#hasLeft || doneAt !== undefined || kind === "stopped") return;
+    if (clock() - this.#saidAt >= KEEPALIVE_MS) this.#acknowledge();
+  }
+
   #send(message: Message): void {
+    this.#saidAt = clock();
     this.#socket?.send(BINARY, encodeControl(message));
   }
 

@@ -9,6 +9,9 @@ import { Crowd } from "./crowd.ts";
 import { FrameReceiver } from "./frame-receiver.ts";
 import { frameShare } from "./frame-share.ts";
 
+/** ms between two looks for receivers that were silent for long */
+const LOOK_MS = 1000;
+
 const naive = process.argv[2] === "naive";
 
 await runLoad((plan) => {
@@ -22,5 +25,6 @@ await runLoad((plan) => {
     return new FrameReceiver({ id, number, group, groupIndex, share, crowd, naive });
   });
   void crowd.gather(members);
+  if (!naive) setInterval(() => members.forEach((member) => member.keepAlive()), LOOK_MS);
   return crowd;
 });

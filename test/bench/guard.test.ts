@@ -102,7 +102,8 @@ describe("a comparison", () => {
     const runs = [...runsOf("before", [1, 1]), ...runsOf("after", [undefined, 3])];
     expect(compare(rows, runs, 10)[0]?.ratio).toEqual({ median: 3, least: 3, most: 3 });
     expect(failures([...runs, ...runsOf("nginx", [undefined])])).toEqual([
-      "fanout-1 after, round 1: a wrong byte",
+      { isOurs: true, text: "fanout-1 after, round 1: a wrong byte" },
+      { isOurs: false, text: "fanout-1 nginx, round 1: a wrong byte" },
     ]);
   });
 
