@@ -160,6 +160,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | "guard" | (string & {
   "bun run bench slow --systems fileshare --receivers 500 --slow-slow 0 --slow-stopped 500 --slow-stop-after 1MiB --slow-size 16MiB":
     "parsed",
   "bun run bench attack --rounds 5": "parsed",
+  "bun run bench transfer --systems fileshare --size 256MiB --json small.json": "parsed",
+  "bun run bench transfer --systems fileshare --size 1280MiB --json large.json": "parsed",
   "bun run bench large --large-log 64MiB --large-size 640MiB": "parsed",
   "bun run bench distance --one-way 0,25,150 --rate 1Gbit":
     "bun run bench distance --one-way 1 --rate 1Gbit --size 2MiB --rounds 1",
