@@ -6,7 +6,6 @@ import { type LinkNews, linkEvent, linkFaultDetail, stuckLinkEvent } from "./con
 import type { Job } from "../job/jobs.ts";
 import type { Route } from "../job/routes.ts";
 import { decodeFrame } from "../../protocol/wire/frame.ts";
-import { FAR_MS } from "./distance.ts";
 import { followBandwidth } from "./far-sockets.ts";
 import { proxyFor } from "./proxy.ts";
 import { endpointOf } from "./relay-address.ts";
@@ -14,6 +13,11 @@ import { isLoopback } from "./own-addresses.ts";
 import { FurtherLinks, SentRecords, type Membership } from "./further-links.ts";
 import { LinkGroup, RelayLink, type RelayLinkEvents } from "./relay-link.ts";
 
+/**
+ * A relay at least so far away gets several connections, if nobody says how many. From hello to welcome; a relay
+ * verifies a signature meanwhile. ms
+ */
+const FAR_MS = 20;
 /** The connections to a relay that is far away, the main one among them. */
 const FAR_CONNECTIONS = 8;
 

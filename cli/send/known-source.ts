@@ -9,7 +9,7 @@ import { dataPerRecord, plainOffset, recordBytes, RECORD_SIZE } from "../../prot
 import { collectAfter } from "./file-list.ts";
 import type { Unsound } from "../job/event-schema.ts";
 import type { SkippedEntry } from "./skipped.ts";
-import type { Content, Cut, EditionOf, RecordData, Source, SizeOf } from "./source.ts";
+import type { Content, Cut, EditionOf, RecordData, Source } from "./source.ts";
 
 /** The plan by which a share of known length is cut into records. */
 interface Described {
@@ -69,18 +69,12 @@ export class KnownSource implements Source {
     return this.#content.unsound;
   }
 
-  describe(
-    share: Uint8Array,
-    apart = false,
-    editionOf?: EditionOf,
-    sizeOf?: SizeOf,
-  ): EncodedManifest {
+  describe(share: Uint8Array, apart = false, editionOf?: EditionOf): EncodedManifest {
     if (this.#share !== undefined) throw new FaultError("internal", "a source described twice");
     const { files, kind, states } = this.#content;
     const edition = editionOf?.(files, this.#content.stamps());
     const version = (states ?? edition) === undefined ? MANIFEST_VERSION : STATES_VERSION;
-    const total = files.reduce((sum, { size }) => sum + size, 0);
-    const most = { recordSize: sizeOf?.(total) ?? this.#recordSize };
+    const most = { recordSize: this.#recordSize };
     const encoded = encodeManifest({ version, share, ...most, files, kind, apart, edition });
     const { head, plainBytes, manifest } = encoded;
     collectAfter(files.length);

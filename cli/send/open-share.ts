@@ -10,7 +10,6 @@ import {
   EDITIONS,
   FaultError,
   PROOF_BYTES,
-  FRAME_HEADER_BYTES,
   RECORD_SIZE,
   dataPerRecord,
   decodeHead,
@@ -38,19 +37,11 @@ import { keptSends } from "./kept-sends.ts";
 import { keysOfMasterText } from "../job/job-keys.ts";
 import { isFoundHere } from "../job/routes.ts";
 import { TAG_BYTES } from "./sealed-tags.ts";
-import { isFar } from "../connection/distance.ts";
-import type { EditionOf, SizeOf, Source } from "./source.ts";
+import type { EditionOf, Source } from "./source.ts";
 import type { SourceOptions } from "./open-source.ts";
 
 /** Records compared before anything else has its turn. */
 const RECORDS_AT_ONCE = 32;
-/**
- * Record size of a short share whose relay is far away. A new connection takes more than a second for its first MiB
- * there, and a relay passes on whole records: small ones are on all connections and on both sides of it at once.
- */
-const FAR_RECORD_SIZE = 128 * 1024 - FRAME_HEADER_BYTES;
-/** A longer share lasts until its connections are fast, and then large records have a larger window. bytes */
-const SHORT_SHARE_BYTES = 128 * 1024 ** 2;
 /** Changes that are told one by one. */
 const CHANGES_TOLD = 10;
 
@@ -84,7 +75,6 @@ export interface Past {
  * @param master of the job's code, in hex
  * @param open opens what the job names, each time it is called
  * @param signal ends the comparison with what was sent before
- * @param distance whether the relay is far away, which is being found out
  * @throws FaultError when it can't be sent, or "interrupted"
  */
 export async function openShare(
@@ -93,7 +83,6 @@ export async function openShare(
   open: (options: SourceOptions) => Promise<Source>,
   emit: (event: ClientEvent) => void,
   signal: AbortSignal,
-  distance = isFar(job.relay, job.route === "network"),
 ): Promise<OpenShare> {
   const known = new Map<Code, Keys>();
   const keysOf = (code: Code): Keys => {
@@ -116,7 +105,7 @@ export async function openShare(
       if (leaksContent(kept, job)) {
         const { code } = kept.entry;
         kept.forget();
-        return begin({ job, source, keys: keysOf(code), code, isFar: await distance });
+        return begin({ job, source, keys: keysOf(code), code });
       }
       const found = await goOn(kept, { source, keysOf, emit, signal });
       if ("source" in found) return found;
@@ -134,8 +123,7 @@ export async function openShare(
         `there is no unfinished share ${job.keep.share} of this command`,
       );
     }
-    const { code } = job;
-    return begin({ job, source, keys: keysOf(code), code, isFar: await distance });
+    return begin({ job, source, keys: keysOf(job.code), code: job.code });
   } catch (error) {
     source?.close();
     kept?.close();
@@ -156,8 +144,7 @@ function leaksContent(kept: KeptSend, job: SendJob): boolean {
   if (!holdsBack(job) || kept.entry.apart) return false;
   const before = attempt(() => kept.content());
   return (
-    before !== undefined &&
-    kept.end <= Math.ceil(before.head.length / dataPerRecord(sizeIn(before)))
+    before !== undefined && kept.end <= Math.ceil(before.head.length / dataPerRecord(RECORD_SIZE))
   );
 }
 
@@ -215,9 +202,7 @@ async function goOn(
   // Of other files it is no edition.
   const editionOf: EditionOf = ({ length }) =>
     edition?.since.length === length ? edition : undefined;
-  // It was chosen for another distance, perhaps.
-  const sizeOf = before && !kept.entry.apart ? () => sizeIn(before) : undefined;
-  const encoded = source.describe(share, kept.entry.apart, editionOf, sizeOf);
+  const encoded = source.describe(share, kept.entry.apart, editionOf);
   const stamps = source.stamps();
   if (stamps === undefined || before === undefined || toHex(share) !== kept.entry.share) return [];
   const now: Content = { head: encoded.head, stamps };
@@ -341,26 +326,15 @@ interface Beginning {
   readonly past?: Past;
   /** The share before. */
   readonly former?: Former;
-  /** Whether its relay is; false unless given. */
-  readonly isFar?: boolean;
 }
 
-function farSize(bytes: number): number {
-  return bytes <= SHORT_SHARE_BYTES ? FAR_RECORD_SIZE : RECORD_SIZE;
-}
-
-function sizeIn({ head }: Pick<Content, "head">): number {
-  return decodeHead(head).recordSize;
-}
-
-function begin(beginning: Beginning): OpenShare {
-  const { job, source, keys, code, past, former } = beginning;
+function begin({ job, source, keys, code, past, former }: Beginning): OpenShare {
   const { relay, route, keep } = job;
   const proof = primitives.randomBytes(PROOF_BYTES);
   const share = shareIdFromProof(proof, primitives);
   const apart = holdsBack(job);
   const editionOf: EditionOf | undefined = former && editionAfter.bind(undefined, former);
-  const encoded = source.describe(share, apart, editionOf, sizeOf(beginning));
+  const encoded = source.describe(share, apart, editionOf);
   const cipher = recordCipher(keys.content, share, primitives);
   const { bytes, records } = encoded.manifest;
   const stamps = source.stamps();
@@ -379,14 +353,6 @@ function begin(beginning: Beginning): OpenShare {
       );
     });
   return { source, code, keys, proof, share, encoded, cipher, kept, past };
-}
-
-/** Undefined: the usual one. */
-function sizeOf({ job, isFar: far = false, former }: Beginning): SizeOf | undefined {
-  if (holdsBack(job)) return undefined;
-  if (former !== undefined) return () => sizeIn(former);
-  // Each record costs the relay the same for each receiver, whatever its size.
-  return far && job.receivers === 1 && !job.stay ? farSize : undefined;
 }
 
 function tellChanges(

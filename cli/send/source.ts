@@ -12,9 +12,6 @@ export interface RecordData {
   readonly padding: number;
 }
 
-/** The size of the records of a share whose files have so many bytes. */
-export type SizeOf = (bytes: number) => number;
-
 /** Compares the files of a source, with their stamps, with those of the share before. */
 export type EditionOf = (
   files: Manifest["files"],
@@ -41,14 +38,8 @@ export interface Source {
    * The manifest of a share of this, with what `read` needs to cut records.
    * Once per source: a share id belongs to one content.
    * @param apart no record holds both manifest and content; false unless given. Of a stream none does.
-   * @param sizeOf the size of its records at most, by the bytes of its files; RECORD_SIZE unless given. A stream has its own
    */
-  describe(
-    share: Uint8Array,
-    apart?: boolean,
-    editionOf?: EditionOf,
-    sizeOf?: SizeOf,
-  ): EncodedManifest;
+  describe(share: Uint8Array, apart?: boolean, editionOf?: EditionOf): EncodedManifest;
   /**
    * The record `index`, in any order and as often as asked where it is seekable, else in order with
    * the last CREDIT_RECORDS again. Undefined: it is not there yet, or beyond the end. Of files that
