@@ -98,6 +98,7 @@ export class SessionLink implements LinkSocket {
       message: (bytes: Uint8Array) => this.#user.message(bytes),
       lost: ({ fault, why }: { fault: FaultCode; why?: string | undefined }) => {
         this.#why = why;
+        this.#dropFurther();
         this.#user.lost(fault);
       },
       slow: (why: string) => (this.#why = why),
@@ -147,10 +148,15 @@ export class SessionLink implements LinkSocket {
   }
 
   disconnect(): void {
-    this.#further?.drop();
-    this.#further = undefined;
+    this.#dropFurther();
     this.#link?.drop();
     this.#link = undefined;
+  }
+
+  /** They end with the main one. */
+  #dropFurther(): void {
+    this.#further?.drop();
+    this.#further = undefined;
   }
 
   /** By the main connection, as all but frames. */
