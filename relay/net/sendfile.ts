@@ -164,7 +164,9 @@ export class DirectSender {
     if (took === head.length + frame.length) return "sent";
     const place = tookOfFrame === "dead" ? undefined : keep();
     if (place === undefined) {
-      // Half a message is on its way, and the rest is nowhere.
+      // Half a message is on its way: until the socket is given up, nothing may get between.
+      stream.copy = Buffer.concat([head, frame]).subarray(took);
+      stream.left = stream.copy.length;
       setImmediate(() => events.failed(id));
       return "queued";
     }

@@ -219,6 +219,8 @@ describe.skipIf(!hasNative)("sendfile (GNU/Linux)", () => {
       play.onFailed = resolve;
     });
     expect(direct.pass(1, new Uint8Array(FRAME_BYTES), () => undefined)).toBe("queued");
+    // Other messages wait behind it until then.
+    expect(direct.left(1)).toBeGreaterThan(0);
     await failed;
     expect(play.failed).toEqual([1]);
   });
