@@ -89,6 +89,11 @@ export class Bundles implements Outlet {
     return this.#sockets.passFrame?.(socket, frame, keep) ?? "refused";
   }
 
+  paceBy(receiver: SocketId): void {
+    // While one socket of a bundle is full, others may have room.
+    if (!this.#bundles.has(receiver)) this.#sockets.paceBy?.(receiver);
+  }
+
   /** The next frame goes by another one first: a kernel takes much before it says that it is full. */
   #putLast(all: SocketId[], socket: SocketId): void {
     all.splice(all.indexOf(socket), 1);

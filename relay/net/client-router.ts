@@ -174,6 +174,10 @@ export class ClientRouter implements Outlet {
     return this.#sockets.passFrame?.(socket, frame, keep) ?? "refused";
   }
 
+  paceBy(receiver: SocketId): void {
+    if (receiver >= 0) this.#sockets.paceBy?.(receiver);
+  }
+
   newTopic(): Topic {
     return new RoutedTopic(this, this.#sockets);
   }

@@ -27,6 +27,7 @@ import { BUN_FACTOR, CopiedFrames } from "./copied-frames.ts";
 import { closeWith } from "./refusal.ts";
 import { FdMatcher } from "./fd-matcher.ts";
 import { Line, type LineOptions, type RemoteEnd } from "./line.ts";
+import { Pauses } from "./pauses.ts";
 import { TOKEN_OVER, type DisconnectReason } from "./peer.ts";
 import { DirectSender, type Kernel } from "./sendfile.ts";
 import {
@@ -68,6 +69,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
   readonly #direct: DirectSender | undefined;
   readonly #fdMatcher: FdMatcher | undefined;
   readonly #copied: CopiedFrames;
+  readonly #pauses: Pauses;
   #topics = 0;
   readonly #open = new Map<SocketId, Socket>();
   /** The socket whose message is being handled: until that is over, Bun holds back what it is sent. */
@@ -83,6 +85,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
   constructor(options: SocketsOptions) {
     this.#options = options;
     const { pool, native, clock, memory } = options;
+    this.#pauses = new Pauses(clock);
     this.#copied = new CopiedFrames({
       pool,
       memory,
@@ -195,6 +198,8 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     socket.data.memory?.leave();
     socket.data.arriving?.leave();
     socket.data.line.closed();
+    this.#pauses.closed(socket);
+    this.#pauses.takesMore(id);
     this.#direct?.detach(id);
   }
 
@@ -248,6 +253,12 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     const result = this.#direct?.pass(id, frame, keep) ?? "refused";
     if (result !== "refused") socket.data.line.earn(1);
     return result;
+  }
+
+  paceBy(id: SocketId): void {
+    if (this.#handling === undefined || !this.#isFrameOnItsWay(id)) return;
+    const sender = this.#open.get(this.#handling);
+    if (sender !== undefined) this.#pauses.holdBack(sender, id);
   }
 
   newTopic(): Topic {
@@ -308,6 +319,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
 
   /** Goes on with frames that the kernel took a part of, and with sockets that it did not find. */
   tick(): void {
+    this.#pauses.tick();
     this.#direct?.tick();
     this.#fdMatcher?.tick(
       this.#options.clock(),
@@ -384,14 +396,14 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     data.arriving ??= this.#options.memory.enter(
       {
         address: data.client.limitKey,
-        room: () => socket.resume(),
+        room: () => this.#pauses.resume(socket, "memory"),
         cut: () => this.fail(data.id, "too-many", NO_MEMORY),
       },
       "arriving",
     );
     const room = data.arriving.ask(Math.max(0, bytes - data.arriving.bytes));
     data.arriving.hold(bytes);
-    if (room === "wait") socket.pause();
+    if (room === "wait") this.#pauses.pause(socket, "memory");
     else if (room === "full") this.fail(data.id, "too-many", NO_MEMORY);
   }
 
@@ -430,5 +442,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     for (const bytes of waiting ?? []) this.#give(socket, bytes);
     if (closing === undefined) this.#options.drained(id);
     else closeWith(socket, closing);
+    // The receiver may have got another frame, of the log, and catches up.
+    if (!this.#isFrameOnItsWay(id)) this.#pauses.takesMore(id);
   }
 }

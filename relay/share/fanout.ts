@@ -368,6 +368,11 @@ export class Fanout {
     return this.#came === 1 && this.#lanes.pass(index, frame, keep, now);
   }
 
+  /** The only receiver that ever came, and came once. */
+  get lone(): SocketId | undefined {
+    return this.#came === 1 ? this.#bySocket.keys().next().value : undefined;
+  }
+
   /** To all receivers of the share here. */
   publish(message: Message): void {
     this.#topic.publish(message);

@@ -95,6 +95,15 @@ export class HomeShare {
     this.came.frames++;
     this.came.bytes += bytes.length;
     origin.frame(frame, bytes);
+    this.#pace(origin);
+  }
+
+  /** Where the log is of no use, a sender that is faster than the only receiver waits rather than fill it. */
+  #pace({ isSoonReadAgain }: Origin): void {
+    const { fanout, outlet } = this.#options;
+    if (!isSoonReadAgain || this.#remote.size > 0) return;
+    const receiver = fanout.lone;
+    if (receiver !== undefined) outlet.paceBy?.(receiver);
   }
 
   /** The only receiver that ever came to this worker has a record. */

@@ -286,7 +286,7 @@ export class Origin {
    * @throws FaultError `log-full`
    */
   #passes(index: number, bytes: Uint8Array): boolean {
-    if (!this.#isSoonReadAgain) return false;
+    if (!this.isSoonReadAgain) return false;
     let kept: Kept | undefined;
     const keep = (): RecordPlace | undefined => {
       kept = this.#log.put(index, bytes);
@@ -304,10 +304,11 @@ export class Origin {
    * one and not into the next of the whole log.
    */
   given(index: number): void {
-    if (this.#isSoonReadAgain) this.#log.drop(index);
+    if (this.isSoonReadAgain) this.#log.drop(index);
   }
 
-  get #isSoonReadAgain(): boolean {
+  /** Whether the sender can read all again, and is so fast that it takes little time. */
+  get isSoonReadAgain(): boolean {
     return this.#paced === undefined && this.#rate.bytesPerSecond >= this.#passBytesPerSecond;
   }
 

@@ -49,6 +49,11 @@ export interface Outlet {
    * @param keep keeps the frame in the log, when the socket does not take all of it; undefined: it can't
    */
   passFrame?(socket: SocketId, frame: Uint8Array, keep: () => RecordPlace | undefined): SendResult;
+  /**
+   * The client whose frame is being handled shall give no more until this receiver took the frame that is on its way
+   * to it, if there is one; not for long, see `net/pauses.ts`.
+   */
+  paceBy?(receiver: SocketId): void;
   newTopic(): Topic;
   /** Whether frames for this socket wait for something that is not its own to do. */
   holdsBack?(socket: SocketId): boolean;

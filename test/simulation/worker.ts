@@ -19,6 +19,7 @@ import { SENDER_QUEUE_BYTES } from "../../relay/share/home-share.ts";
 import { READ_AHEAD_MOST_RECORDS } from "../../relay/share/read-ahead.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Bundles, type BundledSockets } from "../../relay/net/bundles.ts";
+import { Pauses } from "../../relay/net/pauses.ts";
 import { Hub } from "../../relay/share/hub.ts";
 import type { RecordPlace } from "../../relay/log/block-log.ts";
 import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
@@ -79,6 +80,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   /** Frames are small here. */
   readonly atOnceBytes = 0;
   readonly #publisher: SimPublisher;
+  readonly #pauses: Pauses;
   #topics = 0;
   #handling: SocketId | undefined;
   #dead = false;
@@ -97,6 +99,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     this.#pool = pool;
     this.#settings = settings;
     this.publishes = settings.publishes === true;
+    this.#pauses = new Pauses(() => world.clock.now);
     this.#publisher = new SimPublisher(world, world.fork(`publisher ${id}`));
     const passBytesPerSecond = world.fork(`log ${id}`).pick([0, Infinity]);
     if (passBytesPerSecond === 0) world.count("worker that drops records");
@@ -135,6 +138,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   #tick(): void {
     this.#world.clock.after(TICK_MS, () => {
       if (this.#dead) return;
+      this.#pauses.tick();
       this.hub.tick(this.#world.clock.now);
       // At any time, since few receivers seldom hold up as many blocks as it takes.
       if (this.#pool.isHeldUp || this.#random.chance(0.5)) {
@@ -195,6 +199,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
       return;
     }
     this.hub.drained(wire.id, this.#world.clock.now);
+    if (wire.down.buffered === 0) this.#pauses.takesMore(wire.id);
   }
 
   closed(wire: Wire): void {
@@ -203,6 +208,8 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     const socket = this.#open.get(wire.id);
     if (socket !== undefined) this.#letGo(socket);
     this.#open.delete(wire.id);
+    this.#pauses.closed(wire.up);
+    this.#pauses.takesMore(wire.id);
     this.hub.closed(wire.id, this.#world.clock.now);
   }
 
@@ -270,6 +277,14 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     }
     this.#holdRest(socket, place, bytes);
     return "queued";
+  }
+
+  paceBy(id: SocketId): void {
+    const socket = this.#open.get(id);
+    const sender = this.#handling === undefined ? undefined : this.#open.get(this.#handling);
+    if (socket?.direct !== true || socket.wire.down.buffered === 0 || sender === undefined) return;
+    this.#world.count("sender held back");
+    this.#pauses.holdBack(sender.wire.up, id);
   }
 
   #holdRest(socket: Socket, place: RecordPlace, bytes: Uint8Array): void {

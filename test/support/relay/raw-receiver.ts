@@ -151,10 +151,9 @@ export class RawReceiver implements AsyncDisposable {
     this.send({ t: "ack", share: this.#share.offer.share, next, window });
   }
 
-  /** Acknowledges whatever comes until the whole share is here; the next record is `from`. */
-  async takeAll(from = 0): Promise<void> {
-    const { records } = this.#share.offer;
-    for (let next = from; next < records; next++) {
+  /** Acknowledges whatever comes until all before `end` is here, or the whole share; the next record is `from`. */
+  async takeAll(from = 0, end = this.#share.offer.records): Promise<void> {
+    for (let next = from; next < end; next++) {
       await this.until(`frame ${next}`);
       this.ack(next + 1);
     }

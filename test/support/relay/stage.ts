@@ -80,6 +80,8 @@ export class Stage implements AsyncDisposable {
   readonly #closed = new Map<SocketId, () => void>();
   readonly #heard = new Map<SocketId, (isAlive: boolean) => void>();
   readonly #received = new Map<SocketId, number>();
+  /** Messages of these are frames for one receiver each. */
+  readonly #lone = new Map<SocketId, { readonly receiver: SocketId; readonly came: () => void }>();
   readonly #calls: RawCalls;
   #last: SocketId = 0;
 
@@ -129,6 +131,12 @@ export class Stage implements AsyncDisposable {
         message: (socket, message) => {
           // Whatever it says first is its hello.
           sockets.handle(socket, message.length, (id) => {
+            const lone = this.#lone.get(id);
+            if (lone !== undefined) {
+              sockets.paceBy(lone.receiver);
+              lone.came();
+              return;
+            }
             sockets.noPing(id);
             sockets.send(id, { t: "offers", list: [{ ...this.share.offer, senderHere: true }] });
           });
@@ -195,6 +203,15 @@ export class Stage implements AsyncDisposable {
   say(id: SocketId, senderHere: boolean): void {
     const message: Message = { t: "presence", share: this.share.offer.share, senderHere };
     this.sockets.send(id, message);
+  }
+
+  /** From now on each message of a client counts as a frame for this receiver alone. @param came told of each */
+  pace(sender: SocketId, receiver: SocketId, came: () => void): void {
+    this.#lone.set(sender, { receiver, came });
+  }
+
+  isPaused(id: SocketId): boolean {
+    return this.#bun.get(id)?.isPaused === true;
   }
 
   /** Sends records from `first` on until the socket takes only a part of one; returns that one. */
