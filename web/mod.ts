@@ -30,25 +30,25 @@ export function pageFiles(): Promise<readonly PageFile[]> {
 
 async function findFiles(): Promise<readonly PageFile[]> {
   const embedded = await embeddedBundle("page");
-  if (embedded !== undefined) return fromBundle(embedded);
+  if (embedded !== undefined) return fromBundle(await embedded.bytes());
   const compiled = compiledFile("page.bundle", import.meta.url);
-  if (compiled !== undefined) return fromBundle(await Bun.file(compiled).text());
+  if (compiled !== undefined) return fromBundle(await Bun.file(compiled).bytes());
   const { bundlePage, DIST } = await import("./build.ts");
   // Beside the sources a bundle may be an old one.
   if (existsSync(join(HERE, "page/main.tsx"))) return bundlePage();
-  return fromBundle(await Bun.file(join(HERE, DIST)).text());
+  return fromBundle(await Bun.file(join(HERE, DIST)).bytes());
 }
 
 /**
- * The text of a bundle that a binary carries. `deploy/build/binary.ts` puts it there, and may add a hash to its name.
+ * A bundle that a binary carries. `deploy/build/binary.ts` puts it there, and may add a hash to its name.
  * @returns undefined in a program that is no binary
  */
-export async function embeddedBundle(name: "page" | "admin-page"): Promise<string | undefined> {
+export async function embeddedBundle(name: "page" | "admin-page"): Promise<Blob | undefined> {
   if (!Bun.isStandaloneExecutable) return undefined;
   const isIt = new RegExp(`(?:^|/)${name}(?:-\\w+)?\\.bundle$`);
   const found = Bun.embeddedFiles.find(
     (file) => "name" in file && typeof file.name === "string" && isIt.test(file.name),
   );
   if (found === undefined) throw new Error(`This binary was built without ${name}.bundle.`);
-  return found.text();
+  return found;
 }

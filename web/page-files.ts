@@ -15,28 +15,32 @@ export interface PageFile {
 /** The highest level of libdeflate. */
 const GZIP_BEST = 12;
 
-/** A file in a bundle: its bytes in Base64, with brotli where that is smaller. The rest follows from them. */
+/** A file in a bundle: the length of its bytes, with brotli where that is smaller. The rest follows from them. */
 interface BundledFile extends Pick<PageFile, "path" | "headers"> {
-  readonly bytes?: string;
-  readonly brotli?: string;
+  readonly bytes?: number;
+  readonly brotli?: number;
 }
 
-/** All files as one text. */
-export function toBundle(files: readonly PageFile[]): string {
-  const bundled = files.map(({ path, headers, bytes, brotli }): BundledFile => {
-    const content =
-      brotli === undefined ? { bytes: bytes.toBase64() } : { brotli: brotli.toBase64() };
-    return { path, headers, ...content };
+const LINE_END = 0x0a;
+
+/** All files as one: a line of JSON about them, then their bytes. */
+export function toBundle(files: readonly PageFile[]): Uint8Array<ArrayBuffer> {
+  const index = files.map(({ path, headers, bytes, brotli }): BundledFile => {
+    return { path, headers, ...(brotli ? { brotli: brotli.length } : { bytes: bytes.length }) };
   });
-  return JSON.stringify(bundled);
+  const line = new TextEncoder().encode(`${JSON.stringify(index)}\n`);
+  return Buffer.concat([line, ...files.map(({ bytes, brotli }) => brotli ?? bytes)]);
 }
 
-export function fromBundle(text: string): readonly PageFile[] {
-  return (JSON.parse(text) as readonly BundledFile[]).map(({ path, headers, bytes, brotli }) => {
-    if (brotli === undefined) return { path, headers, bytes: Uint8Array.fromBase64(bytes ?? "") };
-    const packed = Uint8Array.fromBase64(brotli);
-    const plain = new Uint8Array(brotliDecompressSync(packed));
-    return { path, headers, bytes: plain, brotli: packed, gzip: gzipped(plain) };
+export function fromBundle(bundle: Uint8Array<ArrayBuffer>): readonly PageFile[] {
+  let at = bundle.indexOf(LINE_END) + 1;
+  const index = new TextDecoder().decode(bundle.subarray(0, at));
+  return (JSON.parse(index) as readonly BundledFile[]).map(({ path, headers, bytes, brotli }) => {
+    const content = bundle.slice(at, at + (brotli ?? bytes ?? 0));
+    at += content.length;
+    if (brotli === undefined) return { path, headers, bytes: content };
+    const plain = new Uint8Array(brotliDecompressSync(content));
+    return { path, headers, bytes: plain, brotli: content, gzip: gzipped(plain) };
   });
 }
 

@@ -117,14 +117,12 @@ export class SessionLink implements LinkSocket {
 
   /** The relay welcomed the main connection: further ones may come. */
   extend(membership: Membership): void {
+    const proxy = this.#route === "network" ? undefined : proxyFor(this.#relay, process.env);
+    const { host, port } = endpointOf(proxy ?? this.#relay);
     // A busy machine may take long for an answer to itself.
-    const isHere = isLoopback(endpointOf(this.#relay).host);
-    const isFar = !isHere && performance.now() - this.#helloAt >= FAR_MS;
+    const isFar = !isLoopback(host) && performance.now() - this.#helloAt >= FAR_MS;
     // A receiver sends little: its relay does the same for what it sends to it.
     const follow = (): void => {
-      const isDirect = this.#route === "network";
-      const proxy = isDirect ? undefined : proxyFor(this.#relay, process.env);
-      const { port } = endpointOf(proxy ?? this.#relay);
       if (isFar && membership.role === "sender") void followBandwidth(port);
     };
     follow();

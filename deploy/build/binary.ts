@@ -21,8 +21,8 @@ export const ENTRIES = ["cli/main.ts", ...WORKER_SCRIPTS] as const;
 
 /** The parts that all binaries of a build have in common. */
 export interface Shared {
-  /** Texts that are embedded, by the names that `embeddedBundle` of `web/mod.ts` looks for. */
-  readonly bundles: Readonly<Record<string, string>>;
+  /** Files that are embedded, by the names that `embeddedBundle` of `web/mod.ts` looks for. */
+  readonly bundles: Readonly<Record<string, string | Uint8Array<ArrayBuffer>>>;
   /** Names the sources, such as `197df82e1c2f`. */
   readonly build: string;
 }
@@ -55,7 +55,7 @@ export async function makeBinary(
       // The paths of all entries become a part of the binary, so no bundle lies in a temporary folder.
       entrypoints: [...ENTRIES, ...Object.keys(bundles)].map((entry) => join(ROOT, entry)),
       files: Object.fromEntries(
-        Object.entries(bundles).map(([name, text]) => [join(ROOT, name), text]),
+        Object.entries(bundles).map(([name, content]) => [join(ROOT, name), content]),
       ),
       root: ROOT,
       target: "bun",

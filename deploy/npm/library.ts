@@ -57,6 +57,7 @@ export async function compile(root: string): Promise<void> {
       chunkNames: "[hash]",
       minify: true,
       legalComments: "none",
+      charset: "utf8",
       define: { FILESHARE_BUILD: '"npm"', "process.env.NODE_ENV": '"production"' },
       logLevel: "error",
     }),

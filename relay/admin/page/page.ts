@@ -85,7 +85,7 @@ export function adminPage(): Promise<Page> {
 async function find(): Promise<Page> {
   const { embeddedBundle } = await import("../../../web/mod.ts");
   const bundled = await embeddedBundle("admin-page");
-  return bundled === undefined ? make() : (JSON.parse(bundled) as Page);
+  return bundled === undefined ? make() : ((await bundled.json()) as Page);
 }
 
 async function make(): Promise<Page> {

@@ -8,7 +8,7 @@ import { MiB } from "../../support/bench/load.ts";
 
 const RUN_MS = 100_000;
 const specs = scenarios.flatMap(({ options }) => options);
-const ofWorkers = scenarios.filter(({ name }) => !["small", "transfer"].includes(name));
+const ofWorkers = scenarios.filter(({ name }) => !["small", "transfer", "distance"].includes(name));
 
 test.each(ofWorkers)("$name: the relay has one worker unless it is told otherwise", (scenario) => {
   const workersOf = (...args: readonly string[]): number[] => {

@@ -59,7 +59,7 @@ async function ended(words: readonly string[], env: Record<string, string>): Pro
 }
 
 describe("the package", () => {
-  test("has the launcher, compiled code, types, the manual page and what readers look for", async () => {
+  test("has the launcher, compiled code, types and what readers look for", async () => {
     const list = Bun.spawnSync(["tar", "-tzf", installed.tarball]).stdout.toString();
     const files = list
       .trimEnd()
