@@ -6,6 +6,7 @@
  *   open --challenge--> hello with the session's id --welcome with the same id--> online
  *                                                   --fault: at another worker--> again, a few times
  *                                                   --another id: an older relay--> none
+ *                                                   --any other fault: it is full--> no more
  */
 import { equalBytes } from "../../protocol/wire/bytes.ts";
 import { decodeControl, encodeControl, type MessageOf } from "../../protocol/wire/control.ts";
@@ -147,6 +148,8 @@ export class FurtherLinks {
       further.state = "online";
       this.#options.joined();
     } else {
+      // A relay that has no room needs its room for clients that have no connection yet.
+      if (message.t === "fault" && message.code !== "not-here") this.#triesLeft = 0;
       this.#lose(further);
     }
   }
@@ -155,7 +158,8 @@ export class FurtherLinks {
     if (!this.#links.delete(further)) return;
     further.link?.drop();
     if (further.state === "online" && further.link !== undefined) this.#options.lost(further.link);
-    if (this.#triesLeft === 0) return;
+    // A relay that does not even greet refuses this address, or cannot be reached.
+    if (this.#triesLeft === 0 || further.state === "greeting") return;
     const timer = setTimeout(() => {
       this.#retries.delete(timer);
       this.#open();

@@ -13,6 +13,8 @@ import { setTimeout as sleep } from "node:timers/promises";
  * read.
  */
 const OUTPUT_BUFFER_BYTES = 2 * 1024 ** 2;
+/** Arrays that were written and are kept: the records that wait while the line is read. */
+const ARRAYS_KEPT = 3;
 const writeBeside = promisify(write);
 
 /** Time between two tries to write to a full pipe that does not block. */
@@ -35,8 +37,8 @@ export class OutputStore extends StreamStore {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   /**
-   * Arrays that were written, for what comes next: the first touch of fresh pages costs more than the copy. They are
-   * no more than waited at once, which OUTPUT_BUFFER_BYTES and one record bound.
+   * Arrays that were written, for what comes next: the first touch of fresh pages costs more than the copy. A window
+   * of records may wait at once when several connections bring the first of them last, so most are let go.
    */
   readonly #written: Uint8Array[] = [];
   #paused = false;
@@ -80,7 +82,7 @@ export class OutputStore extends StreamStore {
       for (let part = this.#waiting.shift(); part !== undefined; part = this.#waiting.shift()) {
         await this.#writeFully(part);
         this.#waitingBytes -= part.length;
-        this.#written.push(part);
+        if (this.#written.length < ARRAYS_KEPT) this.#written.push(part);
         if (this.#paused && this.#waitingBytes < OUTPUT_BUFFER_BYTES) {
           this.#paused = false;
           this.#reader.resume();

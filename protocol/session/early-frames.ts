@@ -22,7 +22,8 @@ export class EarlyFrames {
    */
   put(index: number, ciphertext: Uint8Array, end: number): boolean {
     if (index >= end || this.#frames.has(index)) return false;
-    this.#frames.set(index, ciphertext.slice());
+    // Not `slice`, which of a Buffer makes a view.
+    this.#frames.set(index, new Uint8Array(ciphertext));
     this.#bytes += ciphertext.length;
     return true;
   }

@@ -23,6 +23,8 @@ export class ReceiverShare {
   missingSince: number | undefined;
   /** The share is over for all: no sender is left to take a receipt. */
   ended = false;
+  /** Records came that were not kept, or were on their way on a connection that broke: only another join brings them. */
+  lacks = false;
   /** Times in a row that the record `next` did not decrypt. */
   corrupt = 0;
   readonly #early = new EarlyFrames();
@@ -83,10 +85,15 @@ export class ReceiverShare {
     return "take";
   }
 
-  /** Keeps a record that must not be taken before a person agrees. */
-  hold(index: number, window: number, ciphertext: Uint8Array): void {
-    if (this.joined && index >= this.next)
-      this.#early.put(index, ciphertext, Math.min(this.next + window, this.records));
+  /**
+   * Keeps a record that must not be taken before a person agrees.
+   * @param ciphertext undefined: it came by the only connection, and is not kept
+   */
+  hold(index: number, window: number, ciphertext: Uint8Array | undefined): void {
+    if (!this.joined || index < this.next) return;
+    const end = Math.min(this.next + window, this.records);
+    if (ciphertext === undefined || index >= end) this.lacks = true;
+    else this.#early.put(index, ciphertext, end);
   }
 
   /** The record `next`, if it came early. */
@@ -124,6 +131,7 @@ export class ReceiverShare {
     this.#early.dropBefore(this.next);
     this.#allow(window, now);
     this.#rejoining = gap;
+    this.lacks = false;
     this.#acked = this.next;
     this.progressAt = now;
     const { share } = this.offer;

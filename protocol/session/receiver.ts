@@ -255,9 +255,7 @@ export class ReceiverSession {
     { index, ciphertext }: Extract<ReceiverEvent, { type: "frame" }>,
     now: number,
   ): ReceiverEffect[] {
-    if (this.#step.at === "asking" && ciphertext !== undefined) {
-      this.#step.share.hold(index, this.#window, ciphertext);
-    }
+    if (this.#step.at === "asking") this.#step.share.hold(index, this.#window, ciphertext);
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
     switch (share.frame(index, ciphertext)) {
@@ -273,6 +271,7 @@ export class ReceiverSession {
 
   /** Any record that is not here may have been on its way there. */
   #connectionLost(now: number): ReceiverEffect[] {
+    if (this.#step.at === "asking") this.#step.share.lacks = true;
     if (this.#step.at !== "previewing" && this.#step.at !== "receiving") return [];
     const { share } = this.#step;
     return share.joined && !share.isWhole ? share.join(this.#window, now, true) : [];
@@ -335,12 +334,12 @@ export class ReceiverSession {
 
   /**
    * Goes on behind what is here, or saves the whole. A record that was never sent can't be acknowledged:
-   * a receiver that jumps over it joins again behind it.
+   * a receiver that jumps over it joins again behind it, as one does that could not keep what came while it was asked.
    */
   #advance(share: ReceiverShare, jumps: boolean, now: number): ReceiverEffect[] {
     this.#step = { at: share.isWhole ? "saving" : "receiving", share };
-    const effects =
-      jumps && share.joined ? share.join(this.#window, now, true) : share.ack(this.#window, now);
+    const joins = (jumps || share.lacks) && share.joined;
+    const effects = joins ? share.join(this.#window, now, true) : share.ack(this.#window, now);
     return share.isWhole ? [...effects, { type: "save" }] : effects;
   }
 

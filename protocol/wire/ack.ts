@@ -38,7 +38,12 @@ export function decodeAck(bytes: Uint8Array): Ack | undefined {
   const next = wholeAt(bytes, nextAt);
   const window = wholeAt(bytes, windowAt);
   if (next > RECORD_INDEX || window > WINDOW_MOST_RECORDS) return undefined;
-  return { t: "ack", share: bytes.slice(HEAD.length, HEAD.length + SHARE_BYTES), next, window };
+  return {
+    t: "ack",
+    share: new Uint8Array(bytes.subarray(HEAD.length, HEAD.length + SHARE_BYTES)),
+    next,
+    window,
+  };
 }
 
 function latin(text: string): Uint8Array {

@@ -111,6 +111,15 @@ export class AddressTable {
     this.#add(place, -1);
   }
 
+  /** Whether half of what all may have, or those at this place, is in use: the rest is for clients that have nothing. */
+  isCrowded(place: Place, limits: Limits, now: number): boolean {
+    if (this.size > limits["max-sockets"] / 2) return true;
+    if (place === UNPLACED) return false;
+    if (this.#sum(place) > limits["sockets-per-address"] / 2) return true;
+    const ahead = Atomics.load(this.#due, place) - BigInt(Math.round(now * 1000));
+    return ahead > BigInt(MINUTE_US / 2);
+  }
+
   #over(slot: Place, limits: Limits): RelayLimitName | undefined {
     if (this.size > limits["max-sockets"]) return "max-sockets";
     if (slot === UNPLACED || this.#sum(slot) <= limits["sockets-per-address"]) return undefined;

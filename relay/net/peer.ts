@@ -66,6 +66,12 @@ export class Peers {
     return this.#addresses.enter(limitKey, this.#limits.now, this.#clock());
   }
 
+  /** Whether a client that is in already may have no more connections: others would find no place. */
+  isCrowded({ place }: Peer): boolean {
+    if (place === undefined) return true;
+    return this.#addresses.isCrowded(place, this.#limits.now, this.#clock());
+  }
+
   over(name: RelayLimitName): FaultError {
     return this.#limits.over(name);
   }

@@ -50,7 +50,7 @@ export interface HubOptions extends Omit<ShareOptions, "budget"> {
   readonly hasOneChannel?: boolean;
   /** Whether browsers find the page here; senders are told. */
   readonly hasPage?: boolean;
-  /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed` */
+  /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed`, `too-many` */
   readonly admit?: (socket: SocketId, entry: ProvedHello) => void;
   readonly primitives: SyncPrimitives;
   readonly limits?: LiveLimits;
@@ -60,6 +60,8 @@ export interface HubOptions extends Omit<ShareOptions, "budget"> {
 export interface ProvedHello extends Pick<MessageOf<"hello">, "role" | "token"> {
   /** 16 bytes */
   readonly channel: Uint8Array;
+  /** It is another connection of a client that is in already. */
+  readonly isFurther: boolean;
 }
 
 export class Hub {
@@ -260,7 +262,7 @@ export class Hub {
     checkHello(hello, { nonce, name }, primitives);
     const { role, token } = hello;
     const id = channelOf(hello.key, primitives);
-    this.#options.admit?.(socket, { role, token, channel: id });
+    this.#options.admit?.(socket, { role, token, channel: id, isFurther: hello.of !== undefined });
     const channel = toHex(id);
     if (hello.of !== undefined) {
       this.#extend(socket, channel, hello, hello.of);

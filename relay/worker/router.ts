@@ -38,6 +38,7 @@ const HEALTH = /^(?:https?:\/\/[^/?#]*)?\/healthz(?:\?|$)/;
 
 const WRONG_ORIGIN =
   "The relay takes no web page of this address, unless it is told it with --public-url or --origin.";
+const CROWDED = "the places that are left are for clients without a connection";
 const BAD_REQUEST = 400;
 const UNAUTHORIZED = 401;
 /** The client may well have asked for one: proxies drop that, unless they are told otherwise. */
@@ -206,12 +207,13 @@ export class Router {
 
   /**
    * Lets a socket in whose hello is proved. Clients without one have been let in before.
-   * @throws FaultError `not-allowed`, or as `OneChannel`
+   * @throws FaultError `not-allowed`, `too-many`, or as `OneChannel`
    */
-  admit(id: SocketId, { role, channel, token }: ProvedHello): void {
-    const { sockets } = this.#options;
+  admit(id: SocketId, { role, channel, token, isFurther }: ProvedHello): void {
+    const { sockets, peers } = this.#options;
     const data = sockets.dataOf(id);
     if (data === undefined) return;
+    if (isFurther && peers.isCrowded(data)) throw new FaultError("too-many", CROWDED);
     this.#oneChannel?.check(channel, token);
     const lobby = equalBytes(channel, lobbyKeys().channel);
     try {

@@ -9,6 +9,7 @@ import {
 } from "../../protocol/mod.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { RawClient, offerOf, randomId, rawShare } from "../support/relay/raw-client.ts";
+import { policyOf } from "../support/relay/limited.ts";
 import { relayOfFile } from "../support/relay/relay-of-file.ts";
 import { policyWith, token, type TestToken } from "../support/relay/tokens.ts";
 import { expectFault, expectServed } from "../support/relay/wire-checks.ts";
@@ -156,6 +157,25 @@ describe("a further connection", () => {
     }
     await expectServed(file.url, main, channel, share);
     await Promise.all([main[Symbol.asyncDispose](), further[Symbol.asyncDispose]()]);
+  });
+
+  test("P16 takes no place of a client that has none, where half of the places are taken", async () => {
+    const policy = policyOf({ "max-sockets": 6 });
+    await using relay = await startRelay({ workers: 1, policy });
+    const url = `ws://127.0.0.1:${relay.port}/ws`;
+    const channel = randomId();
+    await using stack = new AsyncDisposableStack();
+    const main = stack.use(await RawClient.greeted(url, "receiver", channel));
+    for (let count = 0; count < 2; count++) {
+      const further = stack.use(await RawClient.further(url, "receiver", channel, main));
+      await expectTaken(further, main);
+    }
+    const beyond = await RawClient.further(url, "receiver", channel, main);
+    await expectFault(beyond, "too-many");
+    await beyond[Symbol.asyncDispose]();
+    for (let count = 0; count < 3; count++) {
+      stack.use(await RawClient.greeted(url, "receiver", channel));
+    }
   });
 
   test("P16 that takes nothing holds up no frame that another one may carry", async () => {

@@ -148,6 +148,24 @@ describe("further connections", () => {
     link.disconnect();
   });
 
+  test("are tried no more at a relay that is full", async () => {
+    const full: Message = { t: "fault", code: "too-many", message: "", retry: true };
+    const elsewhere: Message = { t: "fault", code: "not-here", message: "", retry: true };
+    let answers = 0;
+    await using relay = new PlayedRelay(() => (++answers === 1 ? elsewhere : full));
+    const { link, welcomed, lost } = linkTo(relay, 2);
+    await welcomed;
+    await relay.until(() => relay.closed === 2);
+    // Another relay is tried several times meanwhile.
+    await using other = new PlayedRelay(() => elsewhere);
+    const { link: tried } = linkTo(other, 2);
+    await other.until(() => other.closed === 6);
+    expect(relay.furtherHellos).toHaveLength(2);
+    expect(lost).toEqual([]);
+    link.disconnect();
+    tried.disconnect();
+  });
+
   test("give up on one that says what only the main one may say", async () => {
     await using relay = new PlayedRelay(() => ({ t: "offers", list: [] }));
     const { link, welcomed, frames } = linkTo(relay, 2);

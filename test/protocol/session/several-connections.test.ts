@@ -154,6 +154,25 @@ describe("a receiver that agrees to whatever comes", () => {
     expect(receiver.stored).toEqual([0, 1, 2]);
   });
 
+  test("asks again for what came by its only connection while it was asked", () => {
+    const receiver = new Receiver({ agrees: true });
+    receiver.frame(0, true).frame(1, true).frame(2, true);
+    receiver.handle({ type: "accepted" });
+    expect(receiver.said).toEqual(["join 0/16", "join 1/16"]);
+    receiver.frame(1, true);
+    expect(receiver.stored).toEqual([0, 1]);
+  });
+
+  test("asks again when a connection broke while it was asked", () => {
+    const receiver = new Receiver({ agrees: true });
+    receiver.frame(0).frame(2);
+    receiver.handle({ type: "connection-lost" });
+    receiver.handle({ type: "accepted" });
+    expect(receiver.said).toEqual(["join 0/16", "join 1/16"]);
+    receiver.frame(1);
+    expect(receiver.stored).toEqual([0, 1, 2]);
+  });
+
   test("waits for a word in a stream, which others may be held up by", () => {
     const receiver = new Receiver({ agrees: true, seekable: false });
     expect(receiver.said).toEqual(["join 0/1"]);
@@ -161,9 +180,11 @@ describe("a receiver that agrees to whatever comes", () => {
 });
 
 describe("frames that came early", () => {
-  test("are copies, as a link reuses its memory", () => {
+  test.each([
+    ["an array", recordOf(5)],
+    ["a Buffer", Buffer.from(recordOf(5))],
+  ])("are copies of %s, as a link reuses its memory", (_, lent) => {
     const frames = new EarlyFrames();
-    const lent = recordOf(5);
     expect(frames.put(5, lent, 10)).toBe(true);
     lent.fill(0);
     expect(frames.take(5)).toEqual(recordOf(5));

@@ -53,6 +53,32 @@ describe("T4 sockets", () => {
     expect(tables[2]!.size).toBe(10);
   });
 
+  test("beyond half of those of one address, or of all, leave no room for further ones of a client", () => {
+    const addresses = workers(1).tables[0]!;
+    const isCrowded = (place: Place): boolean => addresses.isCrowded(place, limits, 0);
+    const places = [1, 2].map(() => enter(addresses, "192.0.2.1"));
+    expect(isCrowded(places[0]!)).toBe(false);
+    enter(addresses, "192.0.2.1");
+    expect(isCrowded(places[0]!)).toBe(true);
+    const other = enter(addresses, "192.0.2.2");
+    expect(isCrowded(other)).toBe(false);
+    for (let count = addresses.size; count < 6; count++) enter(addresses, undefined);
+    expect(isCrowded(other)).toBe(true);
+  });
+
+  test("of an address with half of its attempts of a minute may be no further ones", () => {
+    const addresses = workers(1).tables[0]!;
+    const place = enter(addresses, "192.0.2.1");
+    const attempt = (): void => {
+      addresses.attempt("192.0.2.1", limits["attempts-per-minute"], 0);
+    };
+    for (let count = 0; count < 300; count++) attempt();
+    expect(addresses.isCrowded(place, limits, 0)).toBe(false);
+    attempt();
+    expect(addresses.isCrowded(place, limits, 0)).toBe(true);
+    expect(addresses.isCrowded(place, limits, 1000)).toBe(false);
+  });
+
   test("of a worker that crashed are counted no more", () => {
     const { tables, crash } = workers(2);
     for (const at of [0, 0, 0, 1]) enter(tables[at]!, "192.0.2.1");
