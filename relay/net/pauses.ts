@@ -21,6 +21,8 @@ export type PauseReason = "memory" | "receiver";
 interface HeldBack {
   readonly senders: Set<Readable>;
   readonly since: number;
+  /** HOLD_BACK_MS passed: nothing is held back any more until the receiver takes more. */
+  isOver: boolean;
 }
 
 export class Pauses {
@@ -52,8 +54,12 @@ export class Pauses {
 
   /** Until `takesMore`, or for HOLD_BACK_MS. */
   holdBack(sender: Readable, receiver: SocketId): void {
-    const heldBack = this.#heldBack.get(receiver) ?? { senders: new Set(), since: this.#clock() };
-    this.#heldBack.set(receiver, heldBack);
+    let heldBack = this.#heldBack.get(receiver);
+    if (heldBack === undefined) {
+      heldBack = { senders: new Set(), since: this.#clock(), isOver: false };
+      this.#heldBack.set(receiver, heldBack);
+    }
+    if (heldBack.isOver) return;
     heldBack.senders.add(sender);
     this.pause(sender, "receiver");
   }
@@ -63,17 +69,24 @@ export class Pauses {
     const heldBack = this.#heldBack.get(receiver);
     if (heldBack === undefined) return;
     this.#heldBack.delete(receiver);
-    for (const sender of heldBack.senders) this.resume(sender, "receiver");
+    this.#readOn(heldBack);
   }
 
   tick(): void {
     const now = this.#clock();
-    for (const [receiver, { since }] of this.#heldBack) {
-      if (now - since >= HOLD_BACK_MS) this.takesMore(receiver);
+    for (const heldBack of this.#heldBack.values()) {
+      if (heldBack.isOver || now - heldBack.since < HOLD_BACK_MS) continue;
+      heldBack.isOver = true;
+      this.#readOn(heldBack);
     }
   }
 
   closed(sender: Readable): void {
     this.#reasons.delete(sender);
+  }
+
+  #readOn({ senders }: HeldBack): void {
+    for (const sender of senders) this.resume(sender, "receiver");
+    senders.clear();
   }
 }

@@ -48,7 +48,7 @@ test("all connections of a sender are read again when its receiver takes more", 
   expect(senders.map(({ isRead }) => isRead)).toEqual([true, true]);
 });
 
-test("a receiver holds its sender back from the first frame on, and not for longer with each further one", () => {
+test("a receiver holds its sender back for a while, and not again before it takes more", () => {
   let now = 0;
   const pauses = new Pauses(() => now);
   const sender = new Fake();
@@ -59,7 +59,11 @@ test("a receiver holds its sender back from the first frame on, and not for long
   expect(sender.isRead).toBe(false);
   now = HOLD_BACK_MS;
   pauses.tick();
+  pauses.holdBack(sender, RECEIVER);
   expect(sender.isRead).toBe(true);
+  pauses.takesMore(RECEIVER);
+  pauses.holdBack(sender, RECEIVER);
+  expect(sender.isRead).toBe(false);
 });
 
 test("a sender that is gone is not touched", () => {
