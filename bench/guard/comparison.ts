@@ -1,4 +1,4 @@
-/** What the rounds of two commits say of each other: pure functions of the runs. */
+/** The comparison of two commits by their rounds: pure functions of the runs. */
 import type { Run, SystemName } from "../result.ts";
 import { median } from "../stats.ts";
 import type { Figure, GuardRow } from "./rows.ts";

@@ -96,7 +96,7 @@ function summary({ before, after, rounds, bound, seconds, compared }: GuardResul
   return [head, "", guardTable(compared), "", end].join("\n");
 }
 
-/** Whatever is compared needs no receivers and no samples, of which 10,000 receivers have many. */
+/** A comparison needs no receivers and no samples, of which 10,000 receivers have many. */
 function withoutDetails(run: Run): Run {
   return { ...run, perReceiver: [], samples: [] };
 }

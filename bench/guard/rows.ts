@@ -24,7 +24,7 @@ export interface GuardRow {
   readonly peers: readonly SystemName[];
   /** Ours. */
   readonly system: SystemName;
-  /** What one run of it does. */
+  /** The work of one run. */
   readonly jobOf: (system: SystemName) => Job;
 }
 
@@ -46,7 +46,7 @@ const relayCpu = less("relay CPU", "s/GiB", (run) => run.relayCpuSecondsPerGiB);
 const rssAnon = less("RssAnon", "MiB", ({ relayRssAnonPeak }) =>
   relayRssAnonPeak === undefined ? undefined : relayRssAnonPeak / MiB,
 );
-/** What all have beside the relay: see "Cost of the load" in the reference. */
+/** Figures beside those of the relay: see "Cost of the load" in the reference. */
 const loadCpu: readonly Figure[] = [
   { ...less("sender CPU", "s/GiB", (run) => run.senderCpuSecondsPerGiB), judged: false },
   { ...less("receivers CPU", "s/GiB", (run) => run.receiversCpuSecondsPerGiB), judged: false },

@@ -149,7 +149,7 @@ class Lines implements AsyncDisposable {
     return { ...program, env: { ...program.env, FILESHARE_RELAY: url } };
   }
 
-  /** What they carried, and their CPU time. */
+  /** The bytes that they carried, and their CPU time. */
   async end(): Promise<{ readonly carried: Carried; readonly cpuSeconds: number }> {
     await this.#child.stdin.end();
     const carried: Carried = await this.#hear();

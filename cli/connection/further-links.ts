@@ -24,7 +24,7 @@ const TRIES_PER_CONNECTION = 6;
 /** Between a connection that failed and the next try: a relay counts the tries of an address. ms */
 const RETRY_MS = 300;
 
-/** What a relay needs to know of a further connection's client. */
+/** The facts by which a relay knows whose a further connection is. */
 export interface Membership {
   /** The `session` of the main connection's `welcome`. */
   readonly session: Uint8Array;

@@ -53,7 +53,7 @@ export class FlowWindow {
     this.#roundTripMs = Math.min(this.#roundTripMs, Math.max(ms, 0));
     const slotMs = Math.max(SLOT_MS, this.#roundTripMs / SLOTS);
     if (slotMs > this.#slotMs * SAME) return;
-    // What was counted in longer slots says nothing for shorter ones.
+    // Counts of longer slots say nothing for shorter ones.
     this.#slotMs = slotMs;
     this.#slotEndsAt = Math.min(this.#slotEndsAt, this.#movedAt);
     this.#moved.fill(0);

@@ -84,7 +84,7 @@ export class SocketState extends Connections {
   }
 
   /**
-   * What is sent to a peer that is far away follows the bandwidth of the path, and not its losses.
+   * Bytes for a peer that is far away follow the bandwidth of the path, and not its losses.
    * @param farMs a round trip that counts as far
    * @returns whether it does: the kernel may not have that way, or not allow it
    */

@@ -19,7 +19,7 @@ const signer = nodePrimitives.signer(new Uint8Array(32));
 
 type Socket = Bun.ServerWebSocket;
 
-/** What a relay says to a hello with `of`. */
+/** A relay's answer to a hello with `of`. */
 type Answer = (hello: MessageOf<"hello">) => Message;
 
 const welcome = (session: Uint8Array): Message => {

@@ -199,7 +199,7 @@ describe.skipIf(!hasNative)("sendfile (GNU/Linux)", () => {
       }),
     ).toBe("queued");
     expect(direct.left(1)).toBeGreaterThan(0);
-    // Whatever was in memory is another frame's by now, and its log gave the block back.
+    // The memory holds another frame by now, and the log gave the block back.
     const sent = Buffer.concat([headOf(1000), small, headOf(large.length), large]);
     small.fill(0);
     large.fill(0);

@@ -196,7 +196,7 @@ describe("Bun, on which the topics of the relay lean,", () => {
     await using given = await published(FRAME_BYTES);
     const { server, heard, got } = given;
     void server.stop();
-    // What it returns changes in the course of that.
+    // Its result changes in the course of that.
     server.publish("t", Uint8Array.of(7), false);
     await heard;
     expect(got.map(({ payload }) => payload.toString("hex"))).toEqual(["07"]);
