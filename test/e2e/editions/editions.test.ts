@@ -103,7 +103,8 @@ describe("a receiver that needs a record which is another by now", () => {
     expect(await one.outcome).toEqual({ fault: undefined, exitCode: 0 });
     const first = bytesIn(at.tree);
 
-    // Sealed long ago, and forgotten by the relay: two of many.
+    // Sealed long ago, and forgotten by the relay: the large one has more records than the log.
+    writeFileSync(join(at.tree, "c-large"), content(3, LARGE));
     writeFileSync(join(at.tree, "b150"), "quite another");
     rmSync(join(at.tree, "b160"));
     await using two = receive({ ...job, out: late });
