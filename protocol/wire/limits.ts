@@ -164,10 +164,7 @@ export const CONFIRM_MS = 10_000;
 
 // Connections
 
-/**
- * items: connections of one session; more gain nothing on a line where each loses a packet of a
- * thousand
- */
+/** items: connections of one session; each takes a place of its address at the relay */
 export const CONNECTIONS_PER_SESSION = 8;
 /** ms: time to an open socket and a welcome; Bun itself waits for ever */
 export const CONNECT_MS = 10_000;

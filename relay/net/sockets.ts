@@ -251,7 +251,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     if (socket === undefined || socket.data.closing !== undefined) return "refused";
     if (this.#fdMatcher?.isPending(id) === true) return "refused";
     const result = this.#direct?.pass(id, frame, keep) ?? "refused";
-    if (result !== "refused") socket.data.line.earn(1);
+    if (result !== "refused") earnAnswer(socket);
     return result;
   }
 

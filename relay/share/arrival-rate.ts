@@ -2,7 +2,7 @@
 const SPAN_MS = 100;
 /**
  * The same for a fast sender, of which frames wait in the log until its rate is known. It is more than a kernel keeps
- * of one line (tcp_rmem: 6 MiB), which says nothing about the sender. bytes
+ * of one line (tcp_rmem: 6 MiB by default), which says nothing about the sender. bytes
  */
 const SPAN_BYTES = 8 * 1024 ** 2;
 

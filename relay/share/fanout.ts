@@ -99,7 +99,7 @@ export class Fanout {
     }
     this.#readAhead = new ReadAhead(records, (needs) => upstream.need(needs));
     const given = (index: number): void => {
-      if (this.#came === 1) upstream.given?.(index);
+      if (this.#isAlone) upstream.given?.(index);
     };
     this.#lanes = new Lanes({ records, log, outlet, readAhead: this.#readAhead, given });
   }
@@ -365,12 +365,17 @@ export class Fanout {
     keep: () => RecordPlace | undefined,
     now: number,
   ): boolean {
-    return this.#came === 1 && this.#lanes.pass(index, frame, keep, now);
+    return this.#isAlone && this.#lanes.pass(index, frame, keep, now);
+  }
+
+  /** Whether one receiver came, and asked for nothing twice. */
+  get #isAlone(): boolean {
+    return this.#came === 1;
   }
 
   /** The only receiver that ever came, and came once. */
   get lone(): SocketId | undefined {
-    return this.#came === 1 ? this.#bySocket.keys().next().value : undefined;
+    return this.#isAlone ? this.#bySocket.keys().next().value : undefined;
   }
 
   /** To all receivers of the share here. */

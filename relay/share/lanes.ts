@@ -164,7 +164,7 @@ export class Lanes {
     reader.next++;
     this.#noteSent(frame);
     this.#count(reader);
-    this.#needLiveSoon();
+    this.#needLiveInSteps();
     this.#readAhead.flush();
     return true;
   }
@@ -302,14 +302,14 @@ export class Lanes {
       const index = this.#liveIndex;
       const frame = index < this.#records ? this.#log.open(index) : undefined;
       if (frame === undefined) {
-        if (index < this.#records) this.#needLiveSoon();
+        if (index < this.#records) this.#needLiveInSteps();
         return;
       }
       this.#liveIndex = index + 1;
       this.#forgetLive();
       const left = this.#deliverLive(frame);
       this.#log.close(frame);
-      if (this.#live.size > 0) this.#needLiveSoon();
+      if (this.#live.size > 0) this.#needLiveInSteps();
       // Frames on their way for the lane are so for the receiver that was in it last.
       else if (left !== undefined) this.#need(left);
     }
@@ -388,8 +388,8 @@ export class Lanes {
     this.#request(this.#liveParty, from, most, this.#liveProven);
   }
 
-  /** As `#needLive`, in steps, after the lane moved on. */
-  #needLiveSoon(): void {
+  /** As `#needLive`, when enough has gathered for a message, after the lane moved on. */
+  #needLiveInSteps(): void {
     const from = this.#liveIndex;
     const { upTo } = this.#liveParty;
     const end = Math.min(from + this.#ahead(), this.#liveMayReadTo, this.#records);

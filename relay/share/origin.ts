@@ -68,8 +68,8 @@ export interface OriginOutput {
 interface Asked {
   /** Whether it is for a proven party. */
   readonly proven: boolean;
-  /** ms */
-  readonly at: number;
+  /** Undefined: it was asked for before, and either answer may come, so its time tells nothing of the path. ms */
+  readonly at: number | undefined;
 }
 
 /** Ciphertext of one data byte: the byte, the delimiter, the tag. */
@@ -335,25 +335,29 @@ export class Origin {
   senderLost(): void {
     this.#senderHere = false;
     this.#furthest = -1;
+    this.#credit.reset();
+    this.#forgetAsked();
+  }
+
+  /** One of the sender's connections broke: all that did not come is asked for again. */
+  askAgain(): void {
+    if (!this.#senderHere) return;
+    this.#forgetAsked();
+    this.#ask();
+  }
+
+  /** What was asked for may not come: it is asked for again, before anything else. */
+  #forgetAsked(): void {
     const again = [
       ...Array.from(this.#outstanding, ([index, { proven }]) => [index, proven] as const),
       ...this.#again,
     ];
     for (const index of this.#outstanding.keys()) this.#log.release(index);
     this.#outstanding.clear();
-    this.#credit.reset();
     this.#provenOutstanding = 0;
     this.#again.clear();
     if (this.#paced !== undefined) again.sort(([one], [other]) => one - other);
     for (const [index, proven] of again) this.#again.set(index, proven);
-  }
-
-  /** One of the sender's connections broke: all that did not come is asked for again. */
-  askAgain(): void {
-    if (!this.#senderHere) return;
-    this.senderLost();
-    this.#senderHere = true;
-    this.#ask();
   }
 
   /**
@@ -427,7 +431,8 @@ export class Origin {
         this.#isFull = this.#outstanding.size === 0;
         break;
       }
-      this.#await(index, this.#take(index));
+      const isAgain = this.#again.has(index);
+      this.#await(index, this.#take(index), isAgain);
       if (run !== undefined && run.first + run.count === index) {
         run.count++;
       } else {
@@ -454,15 +459,15 @@ export class Origin {
     if (found === undefined || !this.#log.reserve(found.index)) return;
     const { index } = found;
     this.#again.delete(index);
-    this.#await(index, this.#requests.take(found));
+    this.#await(index, this.#requests.take(found), false);
     this.#want({ first: index, count: 1 });
   }
 
   /** A record is being asked for. */
-  #await(index: number, proven: boolean): void {
-    const at = this.#output.now();
-    if (this.#outstanding.size === 0) this.#movedAt = at;
-    this.#outstanding.set(index, { proven, at });
+  #await(index: number, proven: boolean, isAgain: boolean): void {
+    const now = this.#output.now();
+    if (this.#outstanding.size === 0) this.#movedAt = now;
+    this.#outstanding.set(index, { proven, at: isAgain ? undefined : now });
     if (proven) this.#provenOutstanding++;
     if (index < this.#wantedEnd) this.wantedAgain++;
     else this.#wantedEnd = index + 1;

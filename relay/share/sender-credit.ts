@@ -49,9 +49,9 @@ export class SenderCredit {
     return CREDIT_RECORDS + this.#beyond;
   }
 
-  /** A record came that was asked for then. */
-  came(askedAt: number, now: number): void {
-    this.#flow.answered(now - askedAt);
+  /** A record came that was asked for then. @param askedAt undefined: its time tells nothing of the path */
+  came(askedAt: number | undefined, now: number): void {
+    if (askedAt !== undefined) this.#flow.answered(now - askedAt);
     this.#flow.moved(now);
     this.#take(this.#flow.size - CREDIT_RECORDS);
   }

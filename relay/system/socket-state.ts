@@ -31,8 +31,8 @@ const TCP_INFO_RECEIVED = { offset: 128, size: 136 };
 /** Where tcpi_rtt is in struct tcp_info, in microseconds. bytes */
 const TCP_INFO_RTT = 68;
 /**
- * Measured with one packet of a thousand lost: from here on CUBIC, which takes each loss for congestion, carries less
- * than a tenth of BBR. Nearer BBR gains nothing. ms
+ * A peer counts as far from here on. There CUBIC suffers, which takes each loss for congestion; decision 0073 has
+ * figures. ms
  */
 const FAR_RTT_MS = 10;
 const FAR_CONGESTION = Buffer.from("bbr");

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import {
+  CREDIT_MOST_RECORDS,
   CREDIT_RECORDS,
   RECEIVERS_PER_MESSAGE,
   RECEIVERS_PER_SHARE,
@@ -137,6 +138,27 @@ describe("wants", () => {
     expect(play.need([0, 4])).toEqual(["want 0+4"]);
     expect(play.need([2, 4], [50, 1], [0, 2], [51, 2])).toEqual(["want 4+2", "want 50+3"]);
     for (let times = 0; times < 1000; times++) expect(play.need([0, 6])).toEqual([]);
+  });
+
+  test("keep the credit of a far sender that loses one connection of several", () => {
+    const play = new Play({ records: 2000, blocks: 2000 });
+    let next = 0;
+    /** All that is asked for comes after so long. */
+    const round = (ms: number): void => {
+      play.now += ms;
+      const end = next + play.origin.pending.outstanding;
+      for (; next < end; next++) play.frame(next);
+      play.need([next, CREDIT_MOST_RECORDS]);
+    };
+    play.need([0, CREDIT_MOST_RECORDS]);
+    for (let count = 0; count < 5; count++) round(300);
+    expect(play.origin.credit).toBe(CREDIT_MOST_RECORDS);
+    play.origin.askAgain();
+    expect(play.takeSaid()).toEqual([`want ${next}+${CREDIT_MOST_RECORDS}`]);
+    // They were on their way on the other connections: their time is not that of the path.
+    round(1);
+    for (let count = 0; count < 5; count++) round(300);
+    expect(play.origin.credit).toBe(CREDIT_MOST_RECORDS);
   });
 
   test("are never more than the credit, and go on as records come", () => {
