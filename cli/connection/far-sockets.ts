@@ -19,8 +19,8 @@ const CONGESTION = Buffer.from("bbr");
  */
 export async function followBandwidth(port: number): Promise<number> {
   if (process.platform !== "linux" || process.versions["bun"] === undefined) return 0;
-  const { FFIType, dlopen, ptr } = await import("bun:ffi");
   try {
+    const { FFIType, dlopen, ptr } = await import("bun:ffi");
     const library = dlopen("libc.so.6", {
       getpeername: { args: ["i32", "ptr", "ptr"], returns: FFIType.i32 },
       setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: FFIType.i32 },

@@ -9,8 +9,8 @@
  *                                                   --any other fault: it is full--> no more
  */
 import { equalBytes } from "../../protocol/wire/bytes.ts";
-import { decodeControl, encodeControl, type MessageOf } from "../../protocol/wire/control.ts";
-import type { Role } from "../../protocol/wire/control.ts";
+import { helloMessage, type Introduction } from "../../protocol/session/link.ts";
+import { decodeControl, encodeControl, type Role } from "../../protocol/wire/control.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { isFrame } from "../../protocol/wire/frame.ts";
 import { CONNECT_MS } from "../../protocol/wire/limits.ts";
@@ -29,8 +29,7 @@ export interface Membership {
   /** The `session` of the main connection's `welcome`. */
   readonly session: Uint8Array;
   readonly role: Role;
-  /** @throws FaultError as `helloMessage` */
-  readonly hello: (challenge: MessageOf<"challenge">, of: Uint8Array) => MessageOf<"hello">;
+  readonly introduction: Introduction;
 }
 
 export interface FurtherOptions extends Membership {
@@ -135,11 +134,12 @@ export class FurtherLinks {
   }
 
   #hear(further: Further, bytes: Uint8Array): void {
-    const { role, session, hello } = this.#options;
+    const { role, session, introduction } = this.#options;
     const message = decodeControl(bytes, `relay-to-${role}`);
     if (message.t === "challenge" && further.state === "greeting") {
       further.state = "proving";
-      further.link?.send(encodeControl(hello(message, session)));
+      const hello = helloMessage(message, role, introduction, session);
+      further.link?.send(encodeControl(hello));
     } else if (message.t === "welcome" && further.state === "proving") {
       if (!equalBytes(message.session, session)) {
         this.drop();

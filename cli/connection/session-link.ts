@@ -56,13 +56,18 @@ export class SessionLink implements LinkSocket {
   /** Why there is no link, as far as that is known. */
   #why: string | undefined;
 
-  /** @param connections most that it may have; undefined: it decides by the distance of the relay */
   constructor(
-    { relay, route, ca }: Pick<Job, "relay" | "route" | "ca">,
-    connections: number | undefined,
+    {
+      relay,
+      route,
+      ca,
+      limit,
+      connections,
+    }: Pick<Job, "relay" | "route" | "ca" | "limit" | "connections">,
     user: LinkUser,
   ) {
-    this.#connections = connections;
+    // A rate that is limited is little for one connection.
+    this.#connections = connections ?? (limit === undefined ? undefined : 1);
     this.#relay = relay;
     this.#route = route;
     this.#ca = ca;
@@ -176,13 +181,9 @@ export class SessionLink implements LinkSocket {
     const further = this.#further?.online ?? [];
     if (this.#link === undefined || further.length === 0) return this.#link;
     const links = [this.#link, ...further];
-    let emptiest = this.#link;
-    for (let at = 0; at < links.length; at++) {
-      const link = links[(this.#turn + at) % links.length];
-      if (at === 0 && link !== undefined) emptiest = link;
-      else if (link !== undefined && link.buffered < emptiest.buffered) emptiest = link;
-    }
-    return emptiest;
+    const first = this.#turn % links.length;
+    const inTurn = [...links.slice(first), ...links.slice(0, first)];
+    return inTurn.reduce((least, link) => (link.buffered < least.buffered ? link : least));
   }
 
   pause(): void {

@@ -15,7 +15,6 @@ import {
   decodeControl,
   decodeFrame,
   faultMessage,
-  helloMessage,
   isFrame,
   isOfShare,
   sealName,
@@ -30,7 +29,7 @@ import {
   type Unreadable,
 } from "../../protocol/mod.ts";
 import { SessionDriver } from "../../protocol/session/driver.ts";
-import type { LinkAction } from "../../protocol/session/link.ts";
+import type { Introduction, LinkAction } from "../../protocol/session/link.ts";
 import { EventPace } from "../job/event-pace.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
@@ -135,9 +134,7 @@ export class Receiving {
     this.#limit = new RateLimit(job.limit);
     this.#search = search;
     this.#place = { relay: job.relay, route: job.route ?? "option", token: job.token };
-    // A rate that is limited is little for one connection.
-    const connections = job.connections ?? (job.limit === undefined ? undefined : 1);
-    this.#link = new SessionLink(job, connections, {
+    this.#link = new SessionLink(job, {
       opened: () => this.#handle({ type: "opened" }),
       message: (bytes) => this.#message(bytes),
       lost: (fault) => this.#handle({ type: "lost", fault }),
@@ -153,9 +150,7 @@ export class Receiving {
   #newSession(): ReceiverSession {
     const { lobby, connectTimeoutMs, stdout } = this.#job;
     const options = {
-      signer: signerOf(this.#keys, primitives),
-      host: new URL(this.#place.relay).hostname,
-      token: this.#place.token,
+      ...this.#introduction,
       lobby,
       agrees: () => !this.#job.ask && this.#link.extends,
       // The search has connected already, and goes on for ever.
@@ -329,18 +324,14 @@ export class Receiving {
     const isEnd = message.t === "fault" && !message.retry;
     if (search !== undefined && isEnd && this.#isHeeding) this.#leaveRelay(search);
     else this.#handle({ type: "message", message });
-    if (message.t === "welcome") this.#extend(message.session);
+    if (message.t !== "welcome") return;
+    const { session } = message;
+    this.#link.extend({ session, role: "receiver", introduction: this.#introduction });
   }
 
-  #extend(session: Uint8Array): void {
+  get #introduction(): Introduction {
     const { relay, token } = this.#place;
-    const signer = signerOf(this.#keys, primitives);
-    const about = { signer, host: new URL(relay).hostname, token };
-    this.#link.extend({
-      session,
-      role: "receiver",
-      hello: (challenge, of) => helloMessage(challenge, "receiver", about, of),
-    });
+    return { signer: signerOf(this.#keys, primitives), host: new URL(relay).hostname, token };
   }
 
   #frame(bytes: Uint8Array): void {

@@ -60,11 +60,14 @@ export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal)
       handle({ type: "failed", fault: error.code });
     }
   };
-  const link = new SessionLink(job, 1, {
-    opened: () => handle({ type: "opened" }),
-    message: hear,
-    lost: (fault) => handle({ type: "lost", fault }),
-  });
+  const link = new SessionLink(
+    { ...job, connections: 1 },
+    {
+      opened: () => handle({ type: "opened" }),
+      message: hear,
+      lost: (fault) => handle({ type: "lost", fault }),
+    },
+  );
   const clock = (): number => performance.now();
   const { handle } = new SessionDriver<SenderEvent, SenderEffect>(
     session,

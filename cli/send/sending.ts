@@ -19,7 +19,6 @@ import {
   encodeFrame,
   faultMessage,
   fromHex,
-  helloMessage,
   openName,
   signerOf,
   toHex,
@@ -36,7 +35,7 @@ import {
   type SyncRecordCipher,
 } from "../../protocol/mod.ts";
 import { SessionDriver } from "../../protocol/session/driver.ts";
-import type { LinkAction } from "../../protocol/session/link.ts";
+import type { Introduction, LinkAction } from "../../protocol/session/link.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
 import { EventPace } from "../job/event-pace.ts";
@@ -149,9 +148,7 @@ export class Sending {
     const capability = capabilityOf(keys, primitives, share);
     this.#session = new SenderSession(
       {
-        signer: signerOf(keys, primitives),
-        host: new URL(job.relay).hostname,
-        token: job.token,
+        ...this.#introduction,
         offer: job.ask === true ? { ...offer, admit: true } : offer,
         proof,
         capability,
@@ -169,13 +166,16 @@ export class Sending {
       performance.now(),
     );
     this.#move = new Move(place, source, this.#session, course.next);
-    this.#link = new SessionLink(job, this.#connections, {
-      opened: () => this.#handle({ type: "opened" }),
-      message: (bytes) => this.#message(bytes),
-      lost: (fault) => this.#handle({ type: "lost", fault }),
-      furtherLost: (records) => this.#handle({ type: "connection-lost", records }),
-      stuck: (event) => this.#pace.tell(event),
-    });
+    this.#link = new SessionLink(
+      { ...job, connections: this.#connections },
+      {
+        opened: () => this.#handle({ type: "opened" }),
+        message: (bytes) => this.#message(bytes),
+        lost: (fault) => this.#handle({ type: "lost", fault }),
+        furtherLost: (records) => this.#handle({ type: "connection-lost", records }),
+        stuck: (event) => this.#pace.tell(event),
+      },
+    );
     const now = (): number => performance.now();
     this.#driver = new SessionDriver(this.#session, this.#link, now, (effect) => this.#do(effect));
     const ids = { share: toHex(share), path: ciphertextPath(share, capability) };
@@ -284,7 +284,10 @@ export class Sending {
       const message = decodeControl(bytes, "relay-to-sender");
       this.#handle({ type: "message", message });
       if (message.t === "accepted") this.#accepted();
-      if (message.t === "welcome") this.#extend(message.session);
+      if (message.t === "welcome") {
+        const { session } = message;
+        this.#link.extend({ session, role: "sender", introduction: this.#introduction });
+      }
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       this.#handle({ type: "failed", fault: error.code });
@@ -293,22 +296,15 @@ export class Sending {
 
   /**
    * A record of a stream is kept only as long as few came after it: one that is late on a connection of several might
-   * be asked for when it is gone. A rate that is limited is little for one connection.
+   * be asked for when it is gone.
    */
   get #connections(): number | undefined {
-    if (!this.#source.seekable) return 1;
-    return this.#job.connections ?? (this.#job.limit === undefined ? undefined : 1);
+    return this.#source.seekable ? this.#job.connections : 1;
   }
 
-  #extend(session: Uint8Array): void {
+  get #introduction(): Introduction {
     const { relay, token } = this.#job;
-    const signer = signerOf(this.#keys, primitives);
-    const about = { signer, host: new URL(relay).hostname, token };
-    this.#link.extend({
-      session,
-      role: "sender",
-      hello: (challenge, of) => helloMessage(challenge, "sender", about, of),
-    });
+    return { signer: signerOf(this.#keys, primitives), host: new URL(relay).hostname, token };
   }
 
   /** Sends wanted records while the socket and the rate allow; else it comes back by itself. */

@@ -86,26 +86,26 @@ function linkTo(relay: PlayedRelay, connections: number) {
   const frames: Uint8Array[] = [];
   const lost: number[] = [];
   const { promise: welcomed, resolve } = Promise.withResolvers<void>();
-  const link = new SessionLink({ relay: relay.url, route: "option" }, connections, {
-    opened: () => undefined,
-    lost: () => undefined,
-    furtherLost: () => lost.push(1),
-    message: (bytes) => {
-      if (bytes[0] === 0xc1) {
-        frames.push(bytes.slice());
-        return;
-      }
-      const message = decodeControl(bytes, "relay-to-receiver");
-      if (message.t === "challenge") link.control(helloMessage(message, "receiver", { signer }));
-      if (message.t !== "welcome") return;
-      link.extend({
-        session: message.session,
-        role: "receiver",
-        hello: (challenge, of) => helloMessage(challenge, "receiver", { signer }, of),
-      });
-      resolve();
+  const link = new SessionLink(
+    { relay: relay.url, route: "option", limit: undefined, connections },
+    {
+      opened: () => undefined,
+      lost: () => undefined,
+      furtherLost: () => lost.push(1),
+      message: (bytes) => {
+        if (bytes[0] === 0xc1) {
+          frames.push(bytes.slice());
+          return;
+        }
+        const message = decodeControl(bytes, "relay-to-receiver");
+        if (message.t === "challenge") link.control(helloMessage(message, "receiver", { signer }));
+        if (message.t !== "welcome") return;
+        const { session } = message;
+        link.extend({ session, role: "receiver", introduction: { signer } });
+        resolve();
+      },
     },
-  });
+  );
   link.connect();
   return { link, frames, lost, welcomed };
 }
