@@ -135,6 +135,20 @@ test.skipIf(!hasNative)("a sender is read on when its receiver goes (GNU/Linux)"
   expect(isPaused()).toBe(false);
 });
 
+test.skipIf(!hasNative)(
+  "a socket with room gets a frame from memory, and the log none of it (GNU/Linux)",
+  async () => {
+    await using stage = new Stage({ frameBytes: 100 });
+    const { receiver, id } = await stage.client();
+    let kept = 0;
+    const keep = (): undefined => void kept++;
+    for (const index of [0, 1]) expect(stage.pass(id, index, keep)).toBe("sent");
+    await receiver.until("frame 1");
+    expect(receiver.frames).toEqual(framesUpTo(2));
+    expect(kept).toBe(0);
+  },
+);
+
 /** Enough that the relay knows how fast the sender is. */
 const RECORDS = 64;
 const RECORD = FRAME_BYTES - FRAME_HEADER_BYTES;

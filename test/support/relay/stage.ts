@@ -188,6 +188,11 @@ export class Stage implements AsyncDisposable {
     return this.#withPlace(index, (place) => topic.publishFrame(place));
   }
 
+  /** Gives the frame of a record to a socket from memory. @param keep as `Outlet.passFrame` takes it */
+  pass(id: SocketId, index: number, keep: () => RecordPlace | undefined): SendResult {
+    return this.sockets.passFrame(id, this.share.frame(index), keep);
+  }
+
   #withPlace<T>(index: number, give: (place: RecordPlace) => T): T {
     if (!this.log.has(index)) {
       if (!this.log.reserve(index)) throw new Error("the log is full");
