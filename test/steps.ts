@@ -127,17 +127,16 @@ interface KeptBrowsers extends AsyncDisposable {
 
 /** Starts test/support/browser-keeper.ts, which starts a browser when a test file asks for one. */
 async function keepBrowsers(): Promise<KeptBrowsers> {
-  const socket = join(scrypts, `browsers-${crypto.randomUUID()}`);
   const program = join(import.meta.dir, "support/browser-keeper.ts");
-  const keeper = Bun.spawn([process.execPath, program, socket], {
+  const keeper = Bun.spawn([process.execPath, program], {
     stdin: "pipe",
     stdout: "pipe",
     stderr: "inherit",
   });
-  // Its one line, or nothing when it failed.
-  await keeper.stdout.getReader().read();
+  const { value } = await keeper.stdout.getReader().read();
+  if (value === undefined) throw new Error("The keeper of browsers did not start");
   return {
-    env: { RUN_BROWSERS: socket },
+    env: { RUN_BROWSERS: new TextDecoder().decode(value).trim() },
     async [Symbol.asyncDispose]() {
       await keeper.stdin.end();
       await keeper.exited;

@@ -2,7 +2,7 @@
  * Keeps browsers for the test files of one run: a start of Firefox costs more than a test in it. A browser is lent to
  * one file at a time, as Firefox has one session of WebDriver BiDi. `steps.ts` starts this program:
  *
- *   bun test/support/browser-keeper.ts SOCKET    says "ready", and ends all browsers when its standard input ends
+ *   bun test/support/browser-keeper.ts    says its address, and ends all browsers when its standard input ends
  *
  * A file asks for `/chromium` or `/firefox`. The answer is one line of JSON, a `LentBrowser`; it ends when the file
  * gives the browser back, or dies.
@@ -69,10 +69,11 @@ function isBrowserName(text: string): text is BrowserName {
 if (import.meta.main) {
   const keeper = new Keeper();
   const server = Bun.serve({
-    unix: process.argv[2]!,
-    async fetch(request, server) {
-      // The answer lasts as long as the file has the browser.
-      server.timeout(request, 0);
+    hostname: "127.0.0.1",
+    port: 0,
+    // A browser may take long to start, and the answer lasts as long as the file has it.
+    idleTimeout: 0,
+    async fetch(request) {
       const name = new URL(request.url).pathname.slice(1);
       if (!isBrowserName(name)) return new Response(null, { status: 404 });
       const lent = await keeper.lend(name);
@@ -83,7 +84,7 @@ if (import.meta.main) {
       return new Response(lease);
     },
   });
-  console.log("ready");
+  console.log(server.url.origin);
   await Bun.stdin.bytes();
   await server.stop(true);
   keeper.end();

@@ -112,11 +112,11 @@ export class TestBrowser implements AsyncDisposable {
     });
   }
 
-  /** @param keeper the socket of `browser-keeper.ts` */
+  /** @param keeper the address of `browser-keeper.ts` */
   static async #lent(name: BrowserName, keeper: string): Promise<TestBrowser> {
     const lease = new AbortController();
     const { signal } = lease;
-    const answer = await fetch(`http://keeper/${name}`, { unix: keeper, signal });
+    const answer = await fetch(`${keeper}/${name}`, { signal });
     if (!answer.ok) throw new Error(`${name} did not start: ${await answer.text()}`);
     const body = answer.body as ReadableStream<Uint8Array>;
     const { value } = await body.getReader().read();
