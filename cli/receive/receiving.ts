@@ -38,6 +38,7 @@ import { unsoundEvent } from "../job/unsound-event.ts";
 import { Progress } from "../job/progress.ts";
 import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
 import { ChecksumFile } from "./checksum-file.ts";
+import { FoundRelay } from "./found-relay.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, OnExists, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
@@ -56,14 +57,6 @@ import {
 
 /** Time between two syncs of what a receiver has written. */
 const CHECKPOINT_MS = 2000;
-
-/**
- * A relay that the search took gives the first record at once. After this time others are looked at as well. It
- * stays while they have nothing: a sender may ask a person first. ms
- */
-const UNPROVED_MS = 5000;
-/** The time for the session to connect to the relay that the search took. ms */
-const RELOCATED_MS = 3000;
 
 const STDOUT = 1;
 
@@ -102,16 +95,7 @@ export class Receiving {
   #notWhole = false;
   /** For --checksum-file. */
   readonly #list: ChecksumFile | undefined;
-  /** The search that found the relay. */
-  readonly #search: RelaySearch | undefined;
-  #place: Place;
-  /** A record came from this relay that the code opens. */
-  #isProved = false;
-  #isOnline = false;
-  /** When other relays are looked at again; undefined: they are already, or need not be. */
-  #lookAt: number | undefined;
-  /** The session has no relay until the search takes one. */
-  #isAway = false;
+  readonly #relay: FoundRelay;
   /** A message of the relay is handled, so a fault is the relay's. */
   #isHeeding = false;
   /** Disk work under way; the thread ends only after it. */
@@ -132,8 +116,10 @@ export class Receiving {
     this.#madeOut = !job.stdout && makeDestination(this.#job.out);
     this.#keys = keysFor(job, job.code);
     this.#limit = new RateLimit(job.limit);
-    this.#search = search;
-    this.#place = { relay: job.relay, route: job.route ?? "option", token: job.token };
+    const place = { relay: job.relay, route: job.route ?? "option", token: job.token } as const;
+    // What is left of the share before is closed first.
+    const relocate = (to: Place): void => void this.#disk.then(() => this.#relocate(to));
+    this.#relay = new FoundRelay(place, search, relocate);
     this.#link = new SessionLink(job, {
       opened: () => this.#handle({ type: "opened" }),
       message: (bytes) => this.#message(bytes),
@@ -154,7 +140,7 @@ export class Receiving {
       lobby,
       agrees: () => !this.#job.ask && this.#link.extends,
       // The search has connected already, and goes on for ever.
-      giveUpAfterMs: this.#search === undefined ? connectTimeoutMs : undefined,
+      giveUpAfterMs: this.#relay.isSearched ? undefined : connectTimeoutMs,
       fixed: stdout,
       window: this.#limit.window,
       windowMost: this.#limit.windowMost,
@@ -196,57 +182,25 @@ export class Receiving {
       this.#checkpointAt = now;
       this.#incoming?.checkpoint().catch((error: unknown) => this.#failed(error));
     }
-    if (!this.#isAway) this.#handle({ type: "tick" });
-    this.#lookAround(now);
+    if (!this.#relay.isAway) this.#handle({ type: "tick" });
+    if (!this.#session.finished) this.#relay.lookAround(now);
     this.#pace.tick();
   }
 
-  /** The relay is lost, or shows nothing that the code opens: perhaps another does. */
-  #lookAround(now: number): void {
-    if (this.#lookAt === undefined || now < this.#lookAt || this.#session.finished) return;
-    this.#lookAt = undefined;
-    const { relay } = this.#place;
-    if (this.#isOnline) this.#search?.distrust(relay);
-    this.#search?.begin((place) => this.#relocate(place), this.#isOnline ? relay : undefined);
-  }
-
-  #linked(online: boolean): void {
-    if (online) this.#search?.pause();
-    this.#isOnline = online;
-    this.#isProved = false;
-    this.#lookAt = performance.now() + (online ? UNPROVED_MS : 0);
-  }
-
-  #proved(): void {
-    if (this.#isProved) return;
-    this.#isProved = true;
-    this.#lookAt = undefined;
-    this.#search?.pause();
-  }
-
-  /** The share is at another relay now, or at the same one again. */
   #relocate(place: Place): void {
     if (this.#session.finished) return;
-    this.#place = place;
-    this.#isAway = false;
     this.#link.relocate(place);
     const { hostname: host } = new URL(place.relay);
     this.#handle({ type: "relocated", to: { host, token: place.token } });
-    this.#linked(false);
-    this.#lookAt = performance.now() + RELOCATED_MS;
+    this.#relay.moved(place);
   }
 
-  /** A relay without a proof may say anything: it must not end the search for the true one. */
-  #leaveRelay(search: RelaySearch): void {
-    this.#isAway = true;
-    this.#linked(false);
-    this.#lookAt = undefined;
+  #leaveRelay(): void {
     this.#link.disconnect();
     this.#passOver(undefined);
-    search.distrust(this.#place.relay);
     this.#session = this.#newSession();
     this.#driver = this.#driverOf(this.#session);
-    search.begin((place) => void this.#disk.then(() => this.#relocate(place)));
+    this.#relay.leave();
   }
 
   #handle(event: ReceiverEvent): void {
@@ -288,7 +242,7 @@ export class Receiving {
         return;
       case "link":
         this.#pace.tell(this.#link.news(effect));
-        this.#linked(effect.online);
+        this.#relay.linked(effect.online);
         return;
       case "sender":
         this.#pace.tell({ event: "sender", here: effect.here });
@@ -297,15 +251,15 @@ export class Receiving {
         this.#pace.tell({ event: "waiting" });
         return;
       case "finish":
-        if (this.#search !== undefined && this.#isHeeding && isOfRelay(effect.fault)) {
-          this.#leaveRelay(this.#search);
+        if (this.#relay.isSearched && this.#isHeeding && isOfRelay(effect.fault)) {
+          this.#leaveRelay();
         } else void this.#finish(effect.fault, effect.detail);
         return;
     }
   }
 
   #message(bytes: Uint8Array): void {
-    this.#isHeeding = !this.#isProved;
+    this.#isHeeding = !this.#relay.isProved;
     this.#heed(bytes);
     this.#isHeeding = false;
   }
@@ -320,9 +274,8 @@ export class Receiving {
   }
 
   #hear(message: Message): void {
-    const search = this.#search;
     const isEnd = message.t === "fault" && !message.retry;
-    if (search !== undefined && isEnd && this.#isHeeding) this.#leaveRelay(search);
+    if (this.#relay.isSearched && isEnd && this.#isHeeding) this.#leaveRelay();
     else this.#handle({ type: "message", message });
     if (message.t !== "welcome") return;
     const { session } = message;
@@ -330,7 +283,7 @@ export class Receiving {
   }
 
   get #introduction(): Introduction {
-    const { relay, token } = this.#place;
+    const { relay, token } = this.#relay.place;
     return { signer: signerOf(this.#keys, primitives), host: new URL(relay).hostname, token };
   }
 
@@ -388,7 +341,7 @@ export class Receiving {
       }
       return;
     }
-    this.#proved();
+    this.#relay.proved();
     this.#limitRate(this.#ciphertext.length);
     const { manifestKnown, last } = taken;
     this.#handle({ type: "stored", last, next: incoming.next });
@@ -508,7 +461,7 @@ export class Receiving {
 
   async #finish(how: FaultCode | undefined, detail: string | undefined): Promise<void> {
     this.#opening = undefined;
-    this.#search?.close();
+    this.#relay.close();
     clearInterval(this.#timer);
     const incoming = this.#incoming;
     this.#incoming = undefined;
