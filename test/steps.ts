@@ -2,9 +2,17 @@
  * The steps of `bun run test` and `bun run check`, and their sum. A step runs Bun in the repository.
  * This file imports nothing that has to be installed first. The tiers of tests are folders: see test/README.md.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+import {
+  describeFailures,
+  errorsOutsideTests,
+  failedTests,
+  lastLines,
+  type Failure,
+} from "./failed-tests.ts";
 
 /** Folders with tests that start processes, browsers and other programs, or play many random cases. */
 const WHOLE = ["e2e", "hostile", "simulation", "fuzz", "torture", "soak"];
@@ -64,6 +72,7 @@ const scrypts = mkdtempSync(join(tmpdir(), "fileshare-scrypts-"));
 export class Sum {
   #passed = 0;
   #failed = 0;
+  readonly #failures: Failure[] = [];
 
   /** Runs a step to its end. Its output is passed on as it comes (`live`), or whole when it has ended. */
   async step(
@@ -73,15 +82,21 @@ export class Sum {
     env: Readonly<Record<string, string>> = {},
   ): Promise<boolean> {
     if (live) console.log(`\n# ${title}`);
-    const { exitCode, output } = await run(args, live, env);
+    const isTests = args[0] === "test";
+    using report = new Report();
+    const { exitCode, output } = await run(isTests ? report.ask(args) : args, live, env);
     if (!live) console.log(`\n# ${title}\n${output.trimEnd()}`);
-    if (args[0] !== "test") {
-      if (exitCode !== 0) this.#failed += 1;
-      return exitCode === 0;
-    }
-    this.#passed += count(output, "pass") ?? 0;
+    const failures = isTests ? report.failures() : [];
+    if (isTests) this.#passed += count(output, "pass") ?? 0;
     // A runner that failed without naming a failed test (a crash, a file that does not load) is one.
-    this.#failed += Math.max(count(output, "fail") ?? 0, exitCode === 0 ? 0 : 1);
+    const failed = Math.max((isTests && count(output, "fail")) || 0, exitCode === 0 ? 0 : 1);
+    this.#failed += failed;
+    if (failures.length < failed) {
+      const error = (isTests && errorsOutsideTests(output)) || lastLines(output);
+      failures.push({ where: title, name: `exit code ${exitCode}`, error });
+    }
+    this.#failures.push(...failures);
+    if (failures.length > 0) console.log(`\n${describeFailures(failures)}`);
     return exitCode === 0;
   }
 
@@ -116,8 +131,33 @@ export class Sum {
   /** Ends the process. Its last line is what machines read. */
   finish(): never {
     rmSync(scrypts, { recursive: true, force: true });
+    if (this.#failures.length > 0) console.log(`\n${describeFailures(this.#failures)}`);
     console.log(`\n${this.#passed} passed, ${this.#failed} failed`);
     process.exit(this.#failed === 0 ? 0 : 1);
+  }
+}
+
+/** What the runner reports of one step, in a file of its own until it is read. */
+class Report implements Disposable {
+  readonly #folder = mkdtempSync(join(tmpdir(), "fileshare-report-"));
+  readonly #path = join(this.#folder, "junit.xml");
+
+  /** The same command, which also writes the report */
+  ask([command = "test", ...options]: readonly string[]): string[] {
+    return [command, "--reporter=junit", `--reporter-outfile=${this.#path}`, ...options];
+  }
+
+  /** None where the runner ended too early to write it. */
+  failures(): Failure[] {
+    try {
+      return failedTests(readFileSync(this.#path, "utf8"));
+    } catch {
+      return [];
+    }
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
