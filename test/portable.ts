@@ -3,9 +3,7 @@
  * uses no /proc, no signals beside Ctrl-C, no modes, links or programs of Debian.
  */
 import { Sum } from "./steps.ts";
-
-/** ms that a test may take on a slow machine; it ends a test that hangs */
-const TEST_MS = 120_000;
+import { TEST_MS } from "./support/patience.ts";
 
 /** Folders and files below `test/`. */
 export const PORTABLE = [

@@ -7,7 +7,7 @@ import { draw, snapshot, type Picture, type Size } from "./draw.ts";
 const FRAME_EVERY_MS = 400;
 const LOOK_EVERY_MS = 100;
 /** Nothing that a scene waits for takes so long. */
-const GIVE_UP_MS = 60_000;
+const GIVE_UP_MS = 240_000;
 const KEY_EVERY_MS = 25;
 
 export interface RecordingOptions {

@@ -18,7 +18,7 @@ const SLOW = "24MiB";
 /** Slow enough to be half-way when it is killed, on any machine. */
 const VICTIM = "64MiB";
 /** Nothing here takes so long; if it does, something hangs. */
-const GIVE_UP_MS = 100_000;
+const GIVE_UP_MS = 300_000;
 
 const folder = mkdtempSync(join(tmpdir(), "fileshare-demo-"));
 const source = join(folder, "big.iso");

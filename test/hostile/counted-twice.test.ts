@@ -7,6 +7,7 @@ import { bytesOf, temporaryFolder } from "../support/disk.ts";
 import { cleanEnv } from "../support/clients/pty.ts";
 import { newCode, receive, send, type Running } from "../support/clients/clients.ts";
 import { makeFile } from "../support/files.ts";
+import { HoldingProxy } from "../support/net/holding-proxy.ts";
 import { FILESHARE } from "../support/clients/command-words.ts";
 
 async function stage(more: Partial<Parameters<typeof send>[0]> = {}) {
@@ -95,10 +96,15 @@ test("declined first, taken then", async () => {
 
 test("two at the same time are two, and neither replaces the other", async () => {
   await using at = await stage();
-  await using one = receive({ ...at.job, out: at.one, limit: 65_536 * 4 }, "anna");
-  await one.when("offer");
+  const { port } = new URL(at.job.relay);
+  await using proxy = await HoldingProxy.start(Number(port), "down", 100_000);
+  const held = `ws://127.0.0.1:${proxy.port}/ws`;
+  await using one = receive({ ...at.job, relay: held, out: at.one }, "anna");
+  await proxy.held;
   await using two = receive({ ...at.job, out: at.two }, "anna");
-  await isDone(one, two, at.sender);
+  await isDone(two);
+  proxy.release();
+  await isDone(one, at.sender);
   expect(one.all("relay").filter(({ online }) => !online)).toEqual([]);
   expect(done(at.sender)).toHaveLength(2);
 });

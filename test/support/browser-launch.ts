@@ -4,13 +4,14 @@ import { join } from "node:path";
 import { launch, type Browser, type LaunchOptions } from "puppeteer-core";
 
 import { processTree } from "./process-tree.ts";
+import { WAIT_MS } from "./patience.ts";
 
 export type BrowserName = "chromium" | "firefox";
 
 export const PROGRAMS = { chromium: "chromium", firefox: "firefox-esr" } as const;
 
-/** ms that a browser may take to start beside all other tests */
-export const START_MS = 90_000;
+/** ms that a browser may take to start beside all other tests, or to answer */
+export const START_MS = WAIT_MS;
 
 export interface BrowserOptions {
   readonly flags?: readonly string[];

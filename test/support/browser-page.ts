@@ -4,9 +4,8 @@ import { join } from "node:path";
 import type { ConsoleMessage, ElementHandle, HTTPRequest, Page } from "puppeteer-core";
 
 import type { BrowserName, OpenOptions } from "./browsers.ts";
+import { WAIT_MS } from "./patience.ts";
 
-/** ms that a page may take until something shows. It ends a test that hangs, and says what the page shows. */
-const WAIT_MS = 60_000;
 /** ms between two looks */
 const LOOK_MS = 50;
 /** ms that a page watches itself before it is looked at from outside again. It may load anew meanwhile. */

@@ -3,13 +3,8 @@ import { afterAll } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { TEST_MS } from "./patience.ts";
 import "./spare-scrypt.ts";
-
-/**
- * ms that a test may take. Nothing is measured by it: it ends a test that hangs. Tests start processes
- * and threads, and may share two cores with three other files and whatever else the machine does.
- */
-const TEST_MS = 120_000;
 
 // Of several files in one process Bun heeds a default in the first alone, so each sets it anew: in its
 // first line, which keeps the numbers of all lines.

@@ -2,16 +2,10 @@
 import { expect, test } from "bun:test";
 
 import { startCarried } from "../../../cli/carry/carried-relay.ts";
-
-/** It is free, and stays so unless another program asks for exactly that. */
-function freePort(): number {
-  const held = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
-  held.stop(true);
-  return held.port;
-}
+import { ownPort } from "../../support/net/own-port.ts";
 
 test("of commands that start together one gets the wanted port, and all carry", async () => {
-  const wanted = freePort();
+  const wanted = await ownPort();
   const options = { exact: undefined, wanted, lobby: false };
   const started = await Promise.all([1, 2, 3].map(() => startCarried(options)));
   await using stack = new AsyncDisposableStack();
@@ -24,7 +18,7 @@ test("of commands that start together one gets the wanted port, and all carry", 
 });
 
 test("a port that has to be is no other", async () => {
-  const exact = freePort();
+  const exact = await ownPort();
   await using first = await startCarried({ exact, lobby: false });
   expect(first.port).toBe(exact);
   const second = await startCarried({ exact, lobby: false }).catch((error: unknown) => error);

@@ -116,4 +116,4 @@ test("a real result has no field and no name in `extra` that is not there", asyn
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}, 120_000);
+});

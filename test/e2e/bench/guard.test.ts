@@ -35,7 +35,7 @@ test("guard compares a commit with the working tree, and keeps every run", async
   } finally {
     rmSync(folder, { recursive: true });
   }
-}, 120_000);
+});
 
 test("a commit is a folder of its own until it is disposed", async () => {
   let folder: string;

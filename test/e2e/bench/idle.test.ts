@@ -4,8 +4,7 @@ import { parseOptions } from "../../../bench/options.ts";
 import { idle } from "../../../bench/scenarios/idle.ts";
 import { measure } from "../../support/bench/load.ts";
 import { fileshare } from "../../../bench/systems/fileshare.ts";
-
-const RUN_MS = 100_000;
+import { WAIT_MS } from "../../support/patience.ts";
 
 describe("receivers that wait", () => {
   const args = "idle --receivers 20 --idle-seconds 1 --load-processes 2";
@@ -20,7 +19,7 @@ describe("receivers that wait", () => {
   });
 
   test.each(cases)("cost the relay something to come: $system, $variant", async (each) => {
-    const run = await each.run(AbortSignal.timeout(RUN_MS));
+    const run = await each.run(AbortSignal.timeout(WAIT_MS));
     expect(run.invalid).toBeUndefined();
     expect(run.relayRssAnonPeak).toBeGreaterThan(0);
     expect(run.extra["rssAnonPerReceiver"]).toBeFinite();

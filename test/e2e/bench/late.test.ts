@@ -6,8 +6,7 @@ import { parseOptions } from "../../../bench/options.ts";
 import { joiningFigures } from "../../../bench/scenarios/joining.ts";
 import { late } from "../../../bench/scenarios/late.ts";
 import { MiB, nothingObserved } from "../../support/bench/load.ts";
-
-const RUN_MS = 100_000;
+import { WAIT_MS } from "../../support/patience.ts";
 
 describe("a pace", () => {
   test("lets bytes go when their time has come, and says when that is", () => {
@@ -91,7 +90,7 @@ describe("a paced sender", () => {
   });
 
   test.each(cases)("is held back, and all get everything: $variant", async (each) => {
-    const run = await each.run(AbortSignal.timeout(RUN_MS));
+    const run = await each.run(AbortSignal.timeout(WAIT_MS));
     expect(run.invalid).toBeUndefined();
     expect(run.bytes).toBe(each.receivers * 12 * MiB);
     expect(run.extra["senderPauses"]).toBeGreaterThan(0);

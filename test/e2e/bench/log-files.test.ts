@@ -10,8 +10,8 @@ import { large } from "../../../bench/scenarios/large.ts";
 import { naive } from "../../../bench/systems/naive.ts";
 import { createLogFile } from "../../../relay/log/store.ts";
 import { measure, MiB } from "../../support/bench/load.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 
-const RUN_MS = 100_000;
 const BLOCKS = 8;
 
 let folder: string;
@@ -64,7 +64,7 @@ test("a process without a log, or one that is gone, has no bytes of a log", asyn
 test("a share ten times the log takes no more than the log on the disk", async () => {
   const args = "large --large-log 4MiB --large-size 40MiB --load-processes 2";
   const [each] = large.cases(parseOptions(args.split(" "), large.options), ["fileshare"]);
-  const run = await each!.run(AbortSignal.timeout(RUN_MS));
+  const run = await each!.run(AbortSignal.timeout(WAIT_MS));
   expect(run.invalid).toBeUndefined();
   expect(run.extra["recordsSentAgain"]).toBeGreaterThan(0);
   expect(run.extra["logBytesMost"]).toBeGreaterThan(0);

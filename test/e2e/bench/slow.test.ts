@@ -3,8 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { parseOptions } from "../../../bench/options.ts";
 import { slow } from "../../../bench/scenarios/slow.ts";
 import { MiB } from "../../support/bench/load.ts";
-
-const RUN_MS = 100_000;
+import { WAIT_MS } from "../../support/patience.ts";
 
 function casesOf(args: string): ReturnType<typeof slow.cases> {
   return slow.cases(parseOptions(args.split(" "), slow.options), ["fileshare"]);
@@ -26,7 +25,7 @@ describe("a run ends when the healthy have everything", () => {
     ["stopped", "--slow-slow 0 --slow-stopped 2"],
   ])("and those beside them are %s, in processes of their own", async (kind, counts) => {
     const [, beside] = casesOf(`${little} ${counts}`);
-    const run = await beside!.run(AbortSignal.timeout(RUN_MS));
+    const run = await beside!.run(AbortSignal.timeout(WAIT_MS));
     expect(run.invalid).toBeUndefined();
     expect(run.bytes).toBe(2 * 5 * MiB);
     expect(run.extra["loadProcesses"]).toBe(4);

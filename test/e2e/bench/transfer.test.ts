@@ -14,6 +14,7 @@ import { systemOf } from "../../../bench/systems/registry.ts";
 import { MiB } from "../../support/bench/load.ts";
 import { StandIns } from "../../support/bench/stand-ins.ts";
 import { lacks } from "../../needs.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 
 afterAll(removeSources);
 
@@ -35,7 +36,7 @@ for (const name of transfer.systems) {
 }
 
 /** Ends a program that hangs; nothing is measured by it. */
-const limit = (): AbortSignal => AbortSignal.timeout(110_000);
+const limit = (): AbortSignal => AbortSignal.timeout(WAIT_MS);
 
 describe("a transfer", () => {
   const options = parseOptions(["--size", "3MiB"], transfer.options);

@@ -5,8 +5,8 @@ import { runAll } from "../../../bench/runner.ts";
 import { late } from "../../../bench/scenarios/late.ts";
 import { scenarios } from "../../../bench/scenarios/registry.ts";
 import { MiB } from "../../support/bench/load.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 
-const RUN_MS = 100_000;
 const specs = scenarios.flatMap(({ options }) => options);
 const ofWorkers = scenarios.filter(({ name }) => !["small", "transfer", "distance"].includes(name));
 
@@ -25,7 +25,7 @@ test("several workers have receivers of several processes, live and late", async
     "late --workers 1,2 --receivers 4 --late-size 5MiB --late-at 50 --late-count 2 --load-processes 3";
   const cases = late.cases(parseOptions(args.split(" "), specs), ["fileshare"]);
   const jobs = cases.map((each) => ({ scenario: late.name, case: each }));
-  const runs = await runAll(jobs, { rounds: 1, timeout: RUN_MS });
+  const runs = await runAll(jobs, { rounds: 1, timeout: WAIT_MS });
   expect(
     runs.map(({ workers, invalid, bytes, extra }) => [
       workers,

@@ -15,6 +15,7 @@ import { temporaryFolder } from "../../support/disk.ts";
 import { environment } from "../../support/clients/own-state.ts";
 import { CODE, run } from "../../support/clients/program.ts";
 import { Speaker } from "../../support/net/speaker.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 
 const PROXIES = ["HTTP", "HTTPS", "ALL"].flatMap((name) => {
   return [`${name}_PROXY`, `${name}_PROXY`.toLowerCase()];
@@ -156,7 +157,7 @@ describe("with nginx in front of it", () => {
 
   beforeAll(async () => {
     relay = await startRelay();
-    for (const name of ["dropping", "passing", "tls"] as const) ports[name] = await freePort();
+    for (const name of ["dropping", "passing", "tls"] as const) ports[name] = await ownPort();
     const { cert, key } = writeCertificate(folder.path, new Authority().issue());
     const upgrade = `proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;
       proxy_set_header Connection "upgrade";`;
@@ -214,11 +215,6 @@ test("an address that the relay's operator banned is told so", async () => {
   const said = await check(`ws://127.0.0.1:${server.port}/ws`);
   expect(said).toContain(FAULTS.banned.sentence);
 });
-
-async function freePort(): Promise<number> {
-  await using server = await Speaker.start("");
-  return server.port;
-}
 
 describe("of several addresses", () => {
   test("the first at which a relay answers is taken, and the others have their reasons", async () => {

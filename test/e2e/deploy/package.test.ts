@@ -20,12 +20,11 @@ import { InstalledPackage } from "../../support/package/installed.ts";
 import { knownCode, masterOf } from "../../support/clients/known-codes.ts";
 import { openProgram } from "../../support/clients/pty.ts";
 import { read, ROOT } from "../../support/documents.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import { EXIT } from "../../../protocol/wire/faults.ts";
 
 /** The whole package, packed. bytes */
 const MOST_BYTES = 400 * 1024;
-/** For npm, which compiles, packs, and installs twice. ms */
-const INSTALL_MS = 120_000;
 const NO_BUN = 69;
 
 const APPLICATION = join(import.meta.dir, "../../support/package/application.mjs");
@@ -40,7 +39,7 @@ beforeAll(async () => {
   cpSync(APPLICATION, join(installed.app, "application.mjs"));
   mkdirSync(join(installed.app, "files"));
   writeFileSync(join(installed.app, "files/a.bin"), sent);
-}, INSTALL_MS);
+});
 afterAll(async () => {
   await relay?.stop();
   installed?.[Symbol.dispose]();
@@ -251,7 +250,7 @@ describe.each(["Bun", "Node"])("the library in %s", (runtime) => {
   });
 
   test("names a relay that is not there, one that is none, and an option that is none", async () => {
-    const port = await freePort();
+    const port = await ownPort();
     expect(await step(["unreachable", `ws://127.0.0.1:${port}`])).toMatchObject({
       code: "relay-unreachable",
     });
@@ -378,15 +377,4 @@ async function said(
     reject(new Error(`the program ended: ${text}`));
   });
   return promise;
-}
-
-async function freePort(): Promise<number> {
-  const listener = Bun.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: { data: () => undefined },
-  });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }

@@ -15,6 +15,7 @@ import { newCode, send } from "../../support/clients/clients.ts";
 import { content, makeFile } from "../../support/files.ts";
 import { lacksProgram } from "../../needs.ts";
 import { PROXIES, startProxies, type RunningProxies } from "./proxies.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 
 const MiB = 1024 ** 2;
 /** Of a transfer that breaks: more than what lies in the buffers between both ends. */
@@ -34,7 +35,7 @@ beforeAll(async () => {
   const access = { ...DEFAULT_POLICY.access, trustedProxies: ["127.0.0.0/8"] };
   relay = await startRelay({ workers: 2, policy: { ...DEFAULT_POLICY, access } });
   proxies = await startProxies(folder.path, relay.port);
-}, 60_000);
+});
 
 afterAll(async () => {
   if (lacking) return;
@@ -45,7 +46,7 @@ afterAll(async () => {
 
 /** A curl whose output comes here. */
 function curl(...args: string[]) {
-  const all = ["curl", "-sSf", "--max-time", "60", "--cacert", proxies.ca, ...args];
+  const all = ["curl", "-sSf", "--max-time", `${WAIT_MS / 1000}`, "--cacert", proxies.ca, ...args];
   return Bun.spawn(all, { cwd: folder.path, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
 }
 

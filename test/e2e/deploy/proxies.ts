@@ -4,13 +4,14 @@ import { connect } from "node:net";
 import { join } from "node:path";
 
 import { Authority } from "../../support/net/certificates.ts";
+import { ownPorts } from "../../support/net/own-port.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 
 export const PROXIES = ["nginx", "caddy", "haproxy"] as const;
 
 export type ProxyName = (typeof PROXIES)[number];
 
 /** ms that a proxy may take until it listens */
-const START_MS = 20_000;
 
 export interface RunningProxies extends AsyncDisposable {
   /** Configured with nothing but where the relay is; in clear. */
@@ -43,17 +44,6 @@ function replaced(
   }, text);
 }
 
-/** Ports that were free a moment ago. */
-function freePorts(count: number): number[] {
-  const nothing = { data: () => undefined };
-  const listeners = Array.from({ length: count }, () =>
-    Bun.listen({ hostname: "127.0.0.1", port: 0, socket: nothing }),
-  );
-  const ports = listeners.map(({ port }) => port);
-  for (const each of listeners) each.stop(true);
-  return ports;
-}
-
 /** @param relayPort of a relay on 127.0.0.1 without TLS */
 export async function startProxies(folder: string, relayPort: number): Promise<RunningProxies> {
   const [
@@ -66,7 +56,7 @@ export async function startProxies(folder: string, relayPort: number): Promise<R
     haproxyTls = 0,
     compressing = 0,
     nginxBelow = 0,
-  ] = freePorts(9);
+  ] = await ownPorts(9);
   const authority = new Authority();
   const { cert, key } = authority.issue({ names: ["localhost"] });
   const file = (name: string, text: string): string => {
@@ -217,9 +207,9 @@ function at(scheme: string, port: number): string {
   return `${scheme}://localhost:${port}`;
 }
 
-/** Waits until somebody listens there. @throws Error after START_MS */
+/** Waits until somebody listens there. @throws Error after WAIT_MS */
 async function listens(port: number): Promise<void> {
-  const until = Date.now() + START_MS;
+  const until = Date.now() + WAIT_MS;
   while (!(await canConnect(port))) {
     if (Date.now() > until) throw new Error(`nobody listens at ${port}`);
     await Bun.sleep(20);

@@ -18,10 +18,11 @@ import { lacksProgram } from "../../needs.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { commandLines, read } from "../../support/documents.ts";
 import { content } from "../../support/files.ts";
+import { TEST_MS } from "../../support/patience.ts";
 import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
 
 const CODE = "timber-magnet-sunny-cliff-oven-price-script";
-const LIMIT_MS = 60_000;
+const LIMIT_MS = TEST_MS;
 const hasSums = !lacksProgram("sha256sum", "coreutils");
 
 interface Running {

@@ -10,6 +10,7 @@ import { temporaryFolder } from "../../support/disk.ts";
 import { newCode, send } from "../../support/clients/clients.ts";
 import { content, makeFile } from "../../support/files.ts";
 import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 
 /** Every command line of the document, in its order. */
 const commands = commandLines(await read("docs/how-to/use-other-clients.md"));
@@ -25,7 +26,7 @@ interface Ran {
 function run(command: string | undefined, cwd: string, port: number, code = ""): Promise<Ran> {
   const line = (command ?? "exit 99")
     .replaceAll(":8000", `:${port}`)
-    .replaceAll(/\bcurl /g, "curl -sS --max-time 20 ");
+    .replaceAll(/\bcurl /g, `curl -sS --max-time ${WAIT_MS / 1000} `);
   const script = `fileshare() { ${SHELL_FILESHARE} "$@"; }; ${line}`;
   const child = Bun.spawn(["bash", "-c", script], {
     cwd,

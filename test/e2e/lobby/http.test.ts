@@ -9,6 +9,7 @@ import { receive, receiveJob, send } from "../../support/clients/clients.ts";
 import { content, makeFile } from "../../support/files.ts";
 import { RawHttp, rawHttp } from "../../support/relay/raw-http.ts";
 import { OriginalReceiver, originalSend } from "../../support/relay/original-clients.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 
 const MiB = 1024 ** 2;
 
@@ -23,7 +24,7 @@ interface Curled {
 }
 
 /** s that curl may take; it is there to end it with a test that hangs. */
-const CURL_SECONDS = "100";
+const CURL_SECONDS = `${WAIT_MS / 1000}`;
 
 /** Real curl, in a folder. */
 async function curl(cwd: string, args: readonly string[], stdin?: Uint8Array): Promise<Curled> {

@@ -7,6 +7,7 @@ import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { newCode, receive, send, type Running } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 import { RelayCommand } from "../../support/clients/relay-command.ts";
 
@@ -105,7 +106,7 @@ describe.each([1, 2])("P13 a relay of %d workers that is told to end", (workers)
   });
 
   test("sends those away whose transfer takes too long; they resume at the next relay", async () => {
-    await using relay = await RelayCommand.start(options(0.1));
+    await using relay = await RelayCommand.start(options(0.1), await ownPort());
     await using transfer = await HeldTransfer.start(relay, false);
     relay.kill("SIGTERM");
     expect(await relay.exited).toBe(EXIT.done);
@@ -131,7 +132,10 @@ describe.each([1, 2])("P13 a relay of %d workers that is told to end", (workers)
 
 test("P13 the next relay may listen while the one before drains, and takes the clients that were sent away", async () => {
   using folder = temporaryFolder();
-  await using before = await RelayCommand.start(["--workers", "1", "--drain", "3600"]);
+  await using before = await RelayCommand.start(
+    ["--workers", "1", "--drain", "3600"],
+    await ownPort(),
+  );
   await using idle = receive({ relay: before.url, code: newCode(), out: folder.path });
   await idle.when("waiting");
   await using transfer = await HeldTransfer.start(before, false);
@@ -144,17 +148,6 @@ test("P13 the next relay may listen while the one before drains, and takes the c
   await transfer.expectReceived();
   expect(await before.exited).toBe(EXIT.done);
 });
-
-/** A port that nobody has, for now. */
-function freePort(): number {
-  const listener = Bun.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    socket: { data: () => undefined },
-  });
-  listener.stop(true);
-  return listener.port;
-}
 
 describe.each([1, 2])("T19 a port", (workers) => {
   const options = ["--workers", `${workers}`];
@@ -184,7 +177,7 @@ describe.each([1, 2])("T19 a port", (workers) => {
 
   test(`that two relays of ${workers} workers want at once is given to one of them`, async () => {
     for (let round = 0; round < 3; round++) {
-      const port = freePort();
+      const port = await ownPort();
       await using one = new RelayCommand(options, port);
       await using two = new RelayCommand(options, port);
       const said = await Promise.all([one.says(), two.says()]);

@@ -15,6 +15,7 @@ import {
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 
 const MiB = 1024 * 1024;
 const authority = new Authority();
@@ -223,7 +224,7 @@ describe("the plain port of a relay with TLS", () => {
     using folder = temporaryFolder();
     await using hint = await served(folder.path);
     for (const path of ["lobby", "lobby/a.bin", "c/00/00"]) {
-      const args = ["-sSfOJ", "--max-time", "60", `http://${hint.host}/${path}`];
+      const args = ["-sSfOJ", "--max-time", `${WAIT_MS / 1000}`, `http://${hint.host}/${path}`];
       const curl = Bun.spawn(["curl", ...args], { cwd: folder.path, stderr: "ignore" });
       expect(await curl.exited).toBe(22);
     }
@@ -274,7 +275,7 @@ test.each([
   using folder = temporaryFolder();
   await using served = await encrypted(folder.path);
   const { port } = served.relay;
-  const common = ["-sSf", "--max-time", "60", "--cacert", "ca.pem"];
+  const common = ["-sSf", "--max-time", `${WAIT_MS / 1000}`, "--cacert", "ca.pem"];
   writeFileSync(join(folder.path, "ca.pem"), ca);
   const taking = ["-0", "--http1.1"].map((version) => {
     const args = [...common, version, `https://127.0.0.1:${port}/lobby/cut.bin`];

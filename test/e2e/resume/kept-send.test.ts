@@ -34,6 +34,7 @@ import { content, makeFile } from "../../support/files.ts";
 import { FrameHash } from "../../support/net/frame-hash.ts";
 import { RelayProcess } from "../../support/clients/processes.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import type { Piece } from "../../support/net/websocket-reader.ts";
 import { stateOfEachTest } from "../../support/clients/own-state.ts";
 
@@ -213,7 +214,7 @@ test("sender, receiver and relay killed with -9 in turns end with the whole file
   const file = makeFile(folder.path, "a.bin", 40 * MiB);
   const out = join(folder.path, "out");
   mkdirSync(out);
-  let relay = await RelayProcess.start();
+  let relay = await RelayProcess.start({ port: await ownPort() });
   const { port, url } = relay;
   let sender = sendKept({ relay: url, path: file.path });
   const known = await share(sender);

@@ -10,6 +10,7 @@ import { RelayCommand } from "../../support/clients/relay-command.ts";
 import { newCode, receiveJob, sendJob, type Running } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
 import { HoldingProxy } from "../../support/net/holding-proxy.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import { runInline } from "../../support/clients/inline-client.ts";
 
 /** As many clients as both workers get some of, of each kind. */
@@ -43,7 +44,7 @@ test.each(["ws", "wss"])(
     const { cert, key } = writeCertificate(folder.path, authority.issue());
     const tls = scheme === "wss" ? ["--tls-cert", cert, "--tls-key", key] : [];
     const options = ["--workers", "2", "--admin", "off", "--drain", "0.5", ...tls];
-    await using before = await RelayCommand.start(options);
+    await using before = await RelayCommand.start(options, await ownPort());
     await using stack = new AsyncDisposableStack();
 
     /** One to one or two receivers, held on its way up or down when a part is through. */

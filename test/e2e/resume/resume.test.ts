@@ -14,6 +14,7 @@ import {
 import { headBytes, makeFile } from "../../support/files.ts";
 import { RelayProcess } from "../../support/clients/processes.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 
 const MiB = 1024 * 1024;
 const SIZE = 20.5 * MiB;
@@ -188,7 +189,8 @@ describe("a relay that goes away", () => {
   test.each([{ workers: 1 }, { workers: 2 }])(
     "killed with -9 ($workers workers) and started again finds everyone back, and all finish",
     async ({ workers }) => {
-      await using stage = await staged(3, RelayProcess.start({ workers }));
+      const port = await ownPort();
+      await using stage = await staged(3, RelayProcess.start({ workers, port }));
       const { relay, proxy, file, folders, code, direct } = stage;
       await using one = receive({ relay: proxy.url, code, out: folders[0]! });
       await using two = receive({ relay: proxy.url, code, out: folders[1]! });
@@ -200,9 +202,9 @@ describe("a relay that goes away", () => {
       await relay.kill();
       proxy.release();
       await sender.when("relay", ({ online }) => !online);
-      await using second = await RelayProcess.start({ workers, port: relay.port });
+      await using second = await RelayProcess.start({ workers, port });
       await expectDone(sender, one, two, three);
-      expect(second.port).toBe(relay.port);
+      expect(second.port).toBe(port);
       expectCameBack(sender, one, two, three);
       stage.arrived();
       expect(sender.all("done")).toMatchObject([{ receivers: 3 }]);

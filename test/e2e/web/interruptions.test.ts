@@ -11,6 +11,7 @@ import { describeIn } from "../../support/browsers.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { content, makeFile } from "../../support/files.ts";
 import { HoldingProxy } from "../../support/net/holding-proxy.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import { Proxy } from "../../support/net/proxy.ts";
 import {
   agree,
@@ -45,15 +46,18 @@ for (const name of ["chromium", "firefox"] as const) {
     test("a relay that is killed and started again ends no receive of a page", async () => {
       const { path, bytes } = makeFile(folder.path, `survivor ${name}.bin`, 8 * MiB);
       const code = newCode();
-      const first = await RelayProcess.start({ workers: 1 });
-      await using sender = send({ relay: first.url, code, path, limit: 2 * MiB });
+      const port = await ownPort();
+      const first = await RelayProcess.start({ workers: 1, port });
+      await using proxy = await HoldingProxy.start(port, "up", 3 * MiB);
+      await using sender = send({ relay: `ws://127.0.0.1:${proxy.port}/ws`, code, path });
       await using page = await openCode(browser(), pageOf(first), code, { allow: LOST });
       await agree(page);
       await page.see(/[1-9]\d? %/);
       await first.kill();
       await page.see(/connect/);
-      await using second = await RelayProcess.start({ workers: 1, port: first.port });
-      expect(second.port).toBe(first.port);
+      await using second = await RelayProcess.start({ workers: 1, port });
+      expect(second.port).toBe(port);
+      proxy.release();
       await saved(page);
       const arrived = await page.downloaded(`survivor ${name}.bin`, bytes.length);
       expect(Buffer.compare(arrived, bytes)).toBe(0);

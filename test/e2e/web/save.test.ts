@@ -7,13 +7,14 @@ import { join } from "node:path";
 import { lacksProgram } from "../../needs.ts";
 import type { BrowserPage } from "../../support/browser-page.ts";
 import { describeIn, type OpenOptions, type TestBrowser } from "../../support/browsers.ts";
+import { TEST_MS } from "../../support/patience.ts";
 import { contentOf, differenceAt } from "../../web/save/content.ts";
 import { file, folder, offerOf } from "../../web/save/offers.ts";
 
 const MIB = 1024 ** 2;
 const ROOT = join(import.meta.dir, "../../..");
 /** A browser that writes and reads some hundred MiB beside all other tests. ms */
-const WITHIN = 120_000;
+const WITHIN = TEST_MS;
 
 async function script(path: string): Promise<string> {
   const built = await Bun.build({

@@ -4,9 +4,9 @@ import { measureLoad, type LoadRun } from "../../../bench/load-run.ts";
 import type { Observed } from "../../../bench/observer.ts";
 import type { Measured } from "../../../bench/scenarios/scenario.ts";
 import type { System } from "../../../bench/systems/system.ts";
+import { WAIT_MS } from "../patience.ts";
 
 export const MiB = 1024 ** 2;
-const TIMEOUT_MS = 20_000;
 /** Two, so that every test with two receivers or more has them apart. */
 const LOAD_PROCESSES = 2;
 
@@ -26,7 +26,7 @@ export function measure(
   groups: readonly Group[],
   more: Partial<LoadRun> = {},
 ): Promise<Measured> {
-  const signal = AbortSignal.timeout(TIMEOUT_MS);
+  const signal = AbortSignal.timeout(WAIT_MS);
   const loadProcesses = LOAD_PROCESSES;
   const size = 5 * MiB + 1000;
   return measureLoad({ system, workers: 1, loadProcesses, size, groups, signal, ...more });

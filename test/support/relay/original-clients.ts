@@ -1,5 +1,5 @@
 /** The original app's clients, as its description has them. */
-const PATIENCE_MS = 20_000;
+import { WAIT_MS } from "../patience.ts";
 
 export interface ReceivedFile {
   readonly name: string;
@@ -160,7 +160,7 @@ export async function originalSend(
 
 function opened(socket: WebSocket): Promise<void> {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error("no line")), PATIENCE_MS);
+    const late = setTimeout(() => reject(new Error("no line")), WAIT_MS);
     socket.addEventListener("open", () => {
       clearTimeout(late);
       resolve();

@@ -9,10 +9,11 @@ import type { LobbyEvent, LobbyShare } from "../../../web/job/lobby-messages.ts"
 import { receive, send } from "../../support/clients/clients.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 
 let relay: Relay;
 beforeEach(async () => {
-  relay = await startRelay({ workers: 1 });
+  relay = await startRelay({ workers: 1, port: await ownPort() });
 });
 afterEach(() => relay.stop());
 

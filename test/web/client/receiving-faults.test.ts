@@ -15,6 +15,7 @@ import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 import { content, makeFile } from "../../support/files.ts";
 import { policyWith, token } from "../../support/relay/tokens.ts";
 import { HostileSender } from "../../support/hostile/sender.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import { TamperingRelay } from "../../support/hostile/tampering.ts";
 import { BOTH_PRIMITIVES, PageReceiver } from "../support/page-receiver.ts";
 
@@ -274,8 +275,9 @@ test("a relay that is full is tried again, and the page says so", async () => {
 });
 
 test("no relay at the address is said in plain words, and is tried again", async () => {
-  const gone = await startRelay({ workers: 1 });
-  const { url, port } = gone;
+  const port = await ownPort();
+  const gone = await startRelay({ workers: 1, port });
+  const { url } = gone;
   await gone.stop();
   await using page = new PageReceiver({ relay: `${url}/ws`, code: newCode() });
   expect(await page.when("link")).toEqual({

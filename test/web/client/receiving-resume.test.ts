@@ -9,6 +9,7 @@ import { newCode, receive, send, SenderProcess } from "../../support/clients/cli
 import { content, headBytes, makeFile } from "../../support/files.ts";
 import { HOSTILE_RECORD_SIZE, HostileSender } from "../../support/hostile/sender.ts";
 import { Proxy } from "../../support/net/proxy.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import { BOTH_PRIMITIVES, PageReceiver } from "../support/page-receiver.ts";
 
 const MiB = 1024 ** 2;
@@ -16,7 +17,7 @@ const DATA = dataPerRecord(RECORD_SIZE);
 
 let relay: Relay;
 beforeEach(async () => {
-  relay = await startRelay({ workers: 1 });
+  relay = await startRelay({ workers: 1, port: await ownPort() });
 });
 afterEach(() => relay.stop());
 
@@ -171,7 +172,10 @@ test.each([...BOTH_PRIMITIVES])(
     expect(await page.when("end")).toEqual({ t: "end" });
     expect(page.files["a.bin"]).toEqual(new Uint8Array(file.bytes));
     expect(page.all("link").map(({ online }) => online)).toEqual([true, false, true]);
-    expect(page.all("link")[1]!.message).toBe("The relay is shutting down. It is tried again.");
+    // A relay waits a second for its last word to arrive, and this page takes its time.
+    expect(page.all("link")[1]!.message).toMatch(
+      /^The (?:relay is shutting down|connection to the relay broke)\. /,
+    );
     expect(await sender.outcome).toMatchObject({ exitCode: 0 });
   },
 );
