@@ -8,7 +8,7 @@ const LOOK_MS = 20;
 /** ms between two samples */
 const SAMPLE_MS = 200;
 /** ms without a byte for anyone after which a run is given up */
-const STALL_MS = 10_000;
+const STALL_MS = 30_000;
 
 export interface LoadWatchOptions {
   readonly receivers: Receivers;

@@ -7,7 +7,7 @@ import { linesOf } from "../lines.ts";
 import { bound } from "./command.ts";
 
 /** ms that a relay may take until it listens, and to end when asked */
-const START_MS = 15_000;
+const START_MS = 60_000;
 const END_MS = 2000;
 
 const own = `${import.meta.dir}/../..`;

@@ -8,7 +8,7 @@ export type RelaySays =
   | { readonly t: "stats"; readonly stats: RelayStats };
 
 /** ms that it may take until it listens, and to end when its stdin does */
-const START_MS = 10_000;
+const START_MS = 60_000;
 const END_MS = 2000;
 /** Reports kept for somebody who never takes them. */
 const KEPT = 10_000;

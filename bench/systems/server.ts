@@ -3,7 +3,7 @@ import { adopt } from "../children.ts";
 import { bound } from "./command.ts";
 
 /** ms that a server may take until it listens */
-const START_MS = 15_000;
+const START_MS = 60_000;
 /** ms between two looks whether it listens */
 const LOOK_MS = 20;
 /** ms that it may take to end when asked */

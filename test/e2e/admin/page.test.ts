@@ -97,7 +97,7 @@ describe.skipIf(noChromium)("in Chromium", () => {
     const code = newCode();
     const { path } = makeFile(folder.path, "x", 64 * MiB);
     await using sender = send({ relay: url, code, path });
-    await using receiver = receive({ relay: url, code, out, limit: MiB });
+    await using receiver = receive({ relay: url, code, out, limit: MiB / 2 });
     const tab = await browser.open(`${admin.url}/#token=${admin.token}`);
     await until(tab, `${textOf("#state")} === "running"`);
     expect(await tab.evaluate("location.href")).toBe(`${admin.url}/`);

@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { LOBBY_CODE } from "../../../protocol/mod.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { bytesOf, list, temporaryFolder } from "../../support/disk.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 import { newCode, receive, send, type Running } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import { Proxy } from "../../support/net/proxy.ts";
 import { Speaker } from "../../support/net/speaker.ts";
 
@@ -27,8 +29,8 @@ function httpServer(status: number): AsyncDisposable & { url: string } {
 
 /** An address where nobody listens, and its port. */
 async function nobody(): Promise<{ url: string; port: number }> {
-  await using relay = await startRelay();
-  return { url: `${relay.url}/ws`, port: relay.port };
+  const port = await ownPort();
+  return { url: `ws://127.0.0.1:${port}/ws`, port };
 }
 
 /** A sender and a receiver that try the address for so long. */
@@ -85,7 +87,7 @@ describe("something else at the address", () => {
     "T17 an HTTP server that answers $status is no relay",
     async ({ status }) => {
       await using server = httpServer(status);
-      await bothAt(server.url, 10_000, endsWith("not-a-relay", server.url));
+      await bothAt(server.url, WAIT_MS, endsWith("not-a-relay", server.url));
     },
   );
 
@@ -95,7 +97,7 @@ describe("something else at the address", () => {
     { says: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n" },
   ])("T17 a server that says $says is no relay", async ({ says }) => {
     await using server = await Speaker.start(says, "at once");
-    await bothAt(server.url, 10_000, endsWith("not-a-relay", server.url));
+    await bothAt(server.url, WAIT_MS, endsWith("not-a-relay", server.url));
   });
 
   test("T18 a server that accepts and never answers is given up after the time given", async () => {

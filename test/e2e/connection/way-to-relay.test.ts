@@ -16,6 +16,7 @@ import { environment } from "../../support/clients/own-state.ts";
 import { CODE, run } from "../../support/clients/program.ts";
 import { Speaker } from "../../support/net/speaker.ts";
 import { ownPort } from "../../support/net/own-port.ts";
+import { WAIT_MS } from "../../support/patience.ts";
 
 const PROXIES = ["HTTP", "HTTPS", "ALL"].flatMap((name) => {
   return [`${name}_PROXY`, `${name}_PROXY`.toLowerCase()];
@@ -222,7 +223,7 @@ describe("of several addresses", () => {
     const there = `${relay.url}/ws`;
     await using page = await Speaker.start(answer("200 OK", "", "<html>"));
     const tried = ["wss://127.0.0.1:1/ws", `ws://127.0.0.1:${page.port}/ws`, there];
-    const { address, others } = await firstRelay([...tried, there], undefined, 5000);
+    const { address, others } = await firstRelay([...tried, there], undefined, WAIT_MS);
     expect(address).toBe(there);
     expect(others.map(({ address: at, fault }) => [at, fault])).toEqual([
       ["wss://127.0.0.1:1/ws", "relay-unreachable"],

@@ -72,7 +72,7 @@ describe("of a tree whose files change amid its transfer", () => {
     const outs = ["one", "two"].map((name) => join(folder.path, name));
     for (const out of outs) mkdirSync(out);
     const at = { relay: `${relay.url}/ws`, code: newCode() };
-    await using sender = send({ ...at, path: tree, receivers: 2, limit: 10 * MiB });
+    await using sender = send({ ...at, path: tree, receivers: 2, limit: 4 * MiB });
     await using one = receive({ ...at, out: outs[0]! });
     await using two = receive({ ...at, out: outs[1]! });
 
@@ -86,7 +86,7 @@ describe("of a tree whose files change amid its transfer", () => {
     writeFileSync(join(tree, "replaced"), "replaced by a longer one".repeat(1000));
     renameSync(join(tree, "replaced"), join(tree, small(260)));
     appendFileSync(join(tree, "z-empty"), "not any more");
-    await isUnder(sender, 8 * MiB);
+    await isUnder(sender, 7 * MiB);
     overwrite(join(tree, "b-image"), 1000);
 
     for (const receiver of [one, two]) {
@@ -123,7 +123,7 @@ describe("of a tree whose files change amid its transfer", () => {
     const at = { relay: `${relay.url}/ws`, code: newCode() };
     const keep = { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false };
     const job = { ...at, path: tree, strict: true, keep };
-    await using sender = send({ ...job, limit: 10 * MiB });
+    await using sender = send({ ...job, limit: 4 * MiB });
     await using receiver = receive({ ...at, out });
     await isUnder(sender, 2 * MiB);
     rmSync(join(tree, small(100)));
@@ -164,9 +164,9 @@ describe("of a tree whose files change amid its transfer", () => {
     const out = join(folder.path, "out");
     mkdirSync(out);
     const at = { relay: `${relay.url}/ws`, code: newCode() };
-    await using sender = send({ ...at, path: tree, limit: 10 * MiB });
+    await using sender = send({ ...at, path: tree, limit: 4 * MiB });
     await using receiver = receive({ ...at, out });
-    await isUnder(sender, 2 * MiB);
+    await isUnder(sender, MiB);
     truncateSync(join(tree, "a-log"), 0);
     writeFileSync(join(tree, "a-log"), content(5, 7 * MiB));
     expect((await receiver.outcome).exitCode).toBe(3);

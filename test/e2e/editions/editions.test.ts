@@ -241,7 +241,7 @@ test("a single file that is written anew amid its transfer arrives as it is then
   const file = makeFile(at.folder, "one.bin", LARGE);
   const out = at.place("out");
   const job = { relay: at.relay, code: newCode() };
-  await using sender = new SenderProcess({ ...job, path: file.path, limit: 12 * MiB });
+  await using sender = new SenderProcess({ ...job, path: file.path, limit: 4 * MiB });
   await using receiver = receive({ ...job, out });
   await sender.when("progress", ({ bytes }) => bytes >= 3 * MiB);
   await sender.whileStopped(() => writeFileSync(file.path, content(9, 4 * MiB)));
@@ -256,7 +256,7 @@ test("content on the standard output is never followed by other content", async 
   const file = makeFile(at.folder, "one.bin", LARGE);
   const relayAt = ["--relay", at.relay];
   const env = { FILESHARE_CODE: newCode() };
-  await using sender = fileshare(["send", file.path, "--limit", "8MiB", ...relayAt], env);
+  await using sender = fileshare(["send", file.path, "--limit", "4MiB", ...relayAt], env);
   await sender.events(({ event }) => event === "source");
   const receiver = Bun.spawn([...FILESHARE, "recv", "--stdout", ...relayAt], {
     env: { ...cleanEnv(), ...env },

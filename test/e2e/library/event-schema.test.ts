@@ -86,7 +86,7 @@ test("each event of real runs is in the schema, and each of the schema happens",
   const { url } = v.parse(v.object({ url: v.string() }), await relay.sees("listening"));
   const at = ["--relay", url];
   const recv = ["recv", "--yes", "--out", out, "--checksum-file", ...at];
-  await using first = new Run(clientEvent, [...recv, "--limit", "1MiB"]);
+  await using first = new Run(clientEvent, [...recv, "--limit", "512KiB"]);
   await first.sees("waiting");
   await using sender = new Run(clientEvent, [
     "send",
@@ -115,7 +115,7 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await using known = new Run(clientEvent, recv);
   expect(await known.end()).toBe(EXIT.done);
   const elsewhere = ["recv", "--yes", "--out", `${out}3`, ...at];
-  await using left = new Run(clientEvent, [...elsewhere, "--limit", "1MiB"]);
+  await using left = new Run(clientEvent, [...elsewhere, "--limit", "512KiB"]);
   await left.sees("progress");
   await stays[Symbol.asyncDispose]();
   await left.sees("sender");

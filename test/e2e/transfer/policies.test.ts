@@ -6,6 +6,7 @@ import { startRelay } from "../../../relay/mod.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 import { newCode, receive, send, type Running } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import { Proxy } from "../../support/net/proxy.ts";
 
 const MiB = 1024 * 1024;
@@ -82,14 +83,14 @@ test("a limit on the upload takes its time", async () => {
 describe("a sender that is asked about each receiver", () => {
   test("gives nothing before its answer, also after the relay was started again", async () => {
     using folder = temporaryFolder();
-    let relay = await startRelay();
-    const { port } = relay;
+    const port = await ownPort();
+    let relay = await startRelay({ port });
     try {
       const file = makeFile(folder.path, "a.bin", 6 * MiB);
       const [first = "", second = ""] = outs(folder.path, 2);
       const job = { relay: `${relay.url}/ws`, code: newCode() };
       await using sender = send({ ...job, path: file.path, ask: true, receivers: 1 });
-      await using anna = receive({ ...job, out: first, name: "anna", limit: 3 * MiB });
+      await using anna = receive({ ...job, out: first, name: "anna", limit: 2 * MiB });
       const asked = await sender.when("asks");
       expect(asked.name).toBe("anna");
       await anna.when("unadmitted");

@@ -260,8 +260,9 @@ for (const name of ["chromium", "firefox"] as const) {
             };
             sizes = await page.until("it is downloaded", look, 10_000).catch(() => undefined);
           }
-          // Firefox keeps the place of a download with an empty file, also after it failed.
-          expect(sizes?.filter((size) => size > 0)).toEqual([5]);
+          // Firefox keeps the place of a download with an empty file, also after it failed. A slow
+          // browser may bring more than one of ours.
+          expect(new Set(sizes?.filter((size) => size > 0))).toEqual(new Set([5]));
         },
         WITHIN,
       );

@@ -157,7 +157,7 @@ test("files that changed while they were sent are named, and the others are whol
   for (let i = 0; i < 20; i++) makeFile(tree, `s${100 + i}`, 10_000 + i);
   const before = new Map(readdirSync(tree).map((name) => [name, bytesOf(join(tree, name))]));
   const code = newCode();
-  await using sender = send({ relay: address(), code, path: tree, limit: 8 * MiB });
+  await using sender = send({ relay: address(), code, path: tree, limit: 4 * MiB });
   await using page = new PageReceiver({ relay: address(), code });
   await sender.when("progress", ({ bytes }) => bytes >= 2 * MiB);
   rmSync(join(tree, "s105"));
@@ -179,7 +179,7 @@ test("a sender that stops ends the share, and the page says why", async () => {
   using folder = temporaryFolder();
   const file = makeFile(folder.path, "a.bin", 40 * MiB);
   const code = newCode();
-  await using sender = send({ relay: address(), code, path: file.path, limit: 10 * MiB });
+  await using sender = send({ relay: address(), code, path: file.path, limit: MiB });
   await using page = new PageReceiver({ relay: address(), code });
   await page.when("piece");
   sender.interrupt();

@@ -187,7 +187,7 @@ test("a sender that is killed is said to be away, and the receive goes on with i
     relay: address(),
     code: newCode(),
     path: file.path,
-    limit: 10 * MiB,
+    limit: MiB,
     keep: { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false },
   };
   const sender = new SenderProcess(job);
@@ -273,7 +273,7 @@ test("another share of the code takes no place: the page goes back to its own, a
   const code = newCode();
   const keep = { again: { cwd: "/", words: ["send"] }, anew: false, codeChosen: false };
   const job = { relay: address(), code, path: file.path, keep };
-  const sender = new SenderProcess({ ...job, limit: 10 * MiB });
+  const sender = new SenderProcess({ ...job, limit: MiB });
   await using page = new PageReceiver({ relay: address(), code });
   await page.when("piece");
   await sender.kill();
