@@ -32,6 +32,8 @@ export type Kept = "kept" | "no-place" | "full";
 
 /** The relay's copy of a share's recent frames, at the worker that holds the sender's socket. */
 export interface RecordLog extends RecordReader {
+  /** Whether there is room even for records that no receiver may ever need. */
+  readonly hasRoomToSpare: boolean;
   /** Makes sure that a record that is asked for now has a place when it comes; false: no room yet. */
   reserve(index: number): boolean;
   /** The record will not come: its place may go to another. */
@@ -121,6 +123,10 @@ export class BlockLog implements RecordLog {
 
   get size(): number {
     return this.#blocks.size;
+  }
+
+  get hasRoomToSpare(): boolean {
+    return this.#pool.hasRoomToSpare;
   }
 
   has(index: number): boolean {

@@ -50,6 +50,8 @@ const RECLAIMING = -1;
 
 /** A pool is short of blocks when fewer than one of so many are free. */
 const SHORT_PART = 4;
+/** A pool has room to spare when more than one of so many are free. */
+const SPARE_PART = 2;
 /** A pool is held up when more than one of so many blocks have no owner and wait for their readers. */
 const HELD_UP_PART = 4;
 
@@ -245,6 +247,11 @@ export class BlockPool {
       if (Atomics.load(this.#owners, block) === 0 && !this.isPinned(block)) free++;
     }
     return free < this.blocks / SHORT_PART;
+  }
+
+  /** Whether so many blocks are free that some may hold what nobody may ever need. */
+  get hasRoomToSpare(): boolean {
+    return this.free > this.blocks / SPARE_PART;
   }
 
   /** A share begins to want blocks, with its weight, or ceases to, with the same below 0. */

@@ -24,6 +24,7 @@ import type { CreditBudget } from "./sender-credit.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
 import { LogTrimmer } from "./log-trimming.ts";
+import { HEAD_START_AGREED_BYTES, HEAD_START_WEIGHT_PART } from "./head-start.ts";
 import { Admissions, type Admission } from "./admissions.ts";
 
 /** Unsent bytes to a sender; above them no reports of its receivers are added. */
@@ -144,6 +145,12 @@ export class HomeShare {
     this.origin?.senderBack(first);
   }
 
+  /** The sender, which was accepted, is far. */
+  beginAhead(): void {
+    this.origin?.beginAhead();
+    this.#weighLog();
+  }
+
   /** The sender's line broke; the log stays. */
   senderLost(): void {
     this.ownerSocket = undefined;
@@ -189,6 +196,7 @@ export class HomeShare {
     switch (message.t) {
       case "need":
         this.#serve(from);
+        this.#weighLog();
         this.origin?.need(message.needs, from);
         return;
       case "report":
@@ -197,6 +205,7 @@ export class HomeShare {
         this.#joined = true;
         if (message.entries.some(hasAccepted)) this.#accept();
         this.origin?.report(message.entries, from);
+        if (message.entries.some(hasAgreed)) this.origin?.goOnAhead();
         return;
       case "receipt":
         this.#serve(from);
@@ -236,29 +245,43 @@ export class HomeShare {
 
   weigh(weight: number): void {
     this.#weight = weight;
-    this.#log?.weigh(weight);
+    this.#weighLog();
+  }
+
+  #weighLog(): void {
+    const isAhead = !this.#isAttached && this.origin?.hasHeadStart === true;
+    const part = isAhead ? HEAD_START_WEIGHT_PART : 1;
+    this.#log?.weigh(Math.max(1, Math.floor(this.#weight * part)));
+  }
+
+  get #isAttached(): boolean {
+    return this.#options.fanout.attached > 0 || this.#remote.size > 0;
   }
 
   tick(now: number): void {
     if (this.origin === undefined || this.#log === undefined) return;
-    const { outlet, fanout } = this.#options;
+    const { outlet } = this.#options;
     const socket = this.ownerSocket;
     this.origin.expire(now);
     if (socket !== undefined && outlet.buffered(socket) < SENDER_QUEUE_BYTES) this.origin.tick();
     const before = this.origin.heldUp(now);
     if (before !== undefined) this.#sendHeldUp(before);
-    const attached = fanout.attached > 0 || this.#remote.size > 0;
+    const attached = this.#isAttached;
     const abandoned = socket === undefined && !this.#accepted;
-    this.#trimming.tick(this.#log, this.origin, { attached, abandoned }, now);
+    const isAhead =
+      socket !== undefined &&
+      this.origin.hasHeadStart &&
+      this.#log.size <= Math.ceil(HEAD_START_AGREED_BYTES / this.#options.pool.blockBytes);
+    this.#weighLog();
+    this.#trimming.tick(this.#log, this.origin, { attached, abandoned, isAhead }, now);
     this.#endIfSilent(this.origin, now);
   }
 
   /** A sender that is asked and sends nothing. Clients of other doors have limits of their own there. */
-  #endIfSilent({ pending, arrived, wantsFirst, offer }: Origin, now: number): void {
+  #endIfSilent({ isAwaited, arrived, wantsFirst, offer }: Origin, now: number): void {
     const { limits, over } = this.#options;
     if (this.ownerSocket === undefined || this.ownerSocket < 0) return;
-    const isAsked = pending.outstanding > 0;
-    const waited = this.#silence.stalledFor(isAsked ? arrived : undefined, now);
+    const waited = this.#silence.stalledFor(isAwaited ? arrived : undefined, now);
     // The first record holds the manifest: a sender gives it before any receiver agrees.
     const name = wantsFirst ? "start-timeout" : "record-timeout";
     // Bytes of a pipe may take their time after that.
@@ -393,7 +416,11 @@ export class HomeShare {
   }
 }
 
+function hasAgreed({ state }: ReceiverEntry): boolean {
+  return state === "live" || state === "behind";
+}
+
 /** Whether a receiver took more than a look: one that has not agreed waits, whatever it has. */
-function hasAccepted({ state, next }: ReceiverEntry): boolean {
-  return state === "done" || ((state === "live" || state === "behind") && next > 0);
+function hasAccepted(entry: ReceiverEntry): boolean {
+  return entry.state === "done" || (hasAgreed(entry) && entry.next > 0);
 }

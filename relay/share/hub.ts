@@ -270,7 +270,7 @@ export class Hub {
     }
     const client: SenderClient | ReceiverClient =
       role === "sender"
-        ? { role, channel, address, share: undefined, first: 0 }
+        ? { role, channel, address, share: undefined, first: 0, isSeveral: false }
         : { role, channel, address, share: undefined };
     this.#clients.set(socket, client);
     const session = primitives.randomBytes(SESSION_BYTES);
@@ -293,6 +293,8 @@ export class Hub {
     this.#welcome(socket, hello, session);
     if (hello.quiet === true && hello.role === "receiver") outlet.noPing(socket);
     outlet.bundle?.(main, socket, hello.role);
+    const client = this.#clients.get(main);
+    if (client?.role === "sender") this.#senders.furtherOpened(main, client);
     this.drained(socket, this.#now);
   }
 

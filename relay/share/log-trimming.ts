@@ -2,8 +2,17 @@ import type { BlockLog } from "../log/block-log.ts";
 import type { Origin } from "./origin.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 
-/** A share without receivers keeps its records so long; then they come again from the sender. */
+/** A share without receivers keeps its records so long; then they come again from the sender, but for a head start. */
 export const LOG_IDLE_MS = 5000;
+
+export interface LogUse {
+  /** The share has receivers, at whatever worker. */
+  readonly attached: boolean;
+  /** Its sender left before any of them accepted it: it goes first. */
+  readonly abandoned: boolean;
+  /** It holds no more than its head start, for receivers to come. */
+  readonly isAhead?: boolean;
+}
 
 /** When a share gives room of its log back to others. */
 export class LogTrimmer {
@@ -20,13 +29,11 @@ export class LogTrimmer {
    * Unused room goes back, and the sender is asked again for the records of a later receiver. Records of a share
    * that can't be read again stay as long as no other share is short of room. Room kept for receivers that take
    * nothing goes back when another share has nothing at all.
-   * @param attached whether the share has receivers, at whatever worker
-   * @param abandoned whether its sender left before any of them accepted it: it goes first
    */
   tick(
     log: BlockLog,
     { keeps, offer }: Pick<Origin, "keeps" | "offer">,
-    { attached, abandoned }: { readonly attached: boolean; readonly abandoned: boolean },
+    { attached, abandoned, isAhead = false }: LogUse,
     now: number,
   ): void {
     if (abandoned && log.size > 0 && this.#pool.isShort) {
@@ -41,7 +48,7 @@ export class LogTrimmer {
     }
     this.#idleSince ??= now;
     if (now - this.#idleSince < LOG_IDLE_MS) return;
-    if (offer.seekable || this.#pool.isShort) log.shrinkTo(0);
+    if ((offer.seekable && !isAhead) || this.#pool.isShort) log.shrinkTo(0);
   }
 
   /** Whether the log was not used for LOG_IDLE_MS: the attached receivers take nothing. */

@@ -24,8 +24,9 @@ import { SenderCredit, type CreditBudget } from "./sender-credit.ts";
 
 import type { Kept, RecordLog, RecordPlace } from "../log/block-log.ts";
 import { ArrivalRate } from "./arrival-rate.ts";
+import { HeadStart } from "./head-start.ts";
 import type { HandoverState, PartyNeed, Receipt, RecordRun } from "./messages.ts";
-import { RequestQueue } from "./request-queue.ts";
+import { NEWCOMER_CREDIT_RECORDS, RequestQueue } from "./request-queue.ts";
 import { PacedOrigin } from "./paced-origin.ts";
 import { ReceiverReports } from "./receiver-reports.ts";
 
@@ -94,6 +95,7 @@ export class Origin {
   readonly #credit: SenderCredit;
   /** Of these, those for proven parties. */
   #provenOutstanding = 0;
+  #headStart: HeadStart | undefined;
   /** The furthest record that came on this line of the sender; -1: none did. */
   #furthest = -1;
   /** When a record last came of those asked for, or was asked for while none was. */
@@ -145,6 +147,21 @@ export class Origin {
     return { outstanding: this.#outstanding.size, queued };
   }
 
+  /** Whether a receiver waits for a record of the sender. */
+  get isAwaited(): boolean {
+    return this.#outstanding.size > this.#ahead;
+  }
+
+  /** Whether its first records may wait in the log for receivers to come. */
+  get hasHeadStart(): boolean {
+    return this.#headStart !== undefined;
+  }
+
+  /** Records on their way that no receiver needs. */
+  get #ahead(): number {
+    return this.#headStart?.awaited ?? 0;
+  }
+
   /** Records that the sender may be asked for at once, as far as its path says. */
   get credit(): number {
     return this.#credit.records;
@@ -183,7 +200,9 @@ export class Origin {
           else if (this.#paced !== undefined) {
             gone ||= this.#begun && index < this.#paced.gone;
             this.#paced.need({ ...need, end: index + 1 });
-          } else if (!this.#outstanding.has(index)) {
+          } else if (this.#outstanding.has(index)) {
+            this.#headStart?.needed(index);
+          } else {
             lacking.push(index);
           }
         }
@@ -192,6 +211,23 @@ export class Origin {
     }
     for (const index of here) this.#output.available(index);
     if (gone && this.#paced !== undefined) this.#output.gone(worker, this.#paced.gone);
+    this.#ask();
+  }
+
+  /**
+   * The sender is far: its first records may come before a receiver asks. One that admits receivers sends nothing
+   * before, and one that can't read again is paced by its receivers.
+   */
+  beginAhead(): void {
+    if (this.#paced !== undefined || this.offer.admit === true) return;
+    this.#headStart ??= new HeadStart(this.offer);
+    this.#ask();
+  }
+
+  /** A receiver agreed, and has acknowledged nothing yet. */
+  goOnAhead(): void {
+    if (this.#headStart === undefined) return;
+    this.#headStart.agreed();
     this.#ask();
   }
 
@@ -348,11 +384,11 @@ export class Origin {
 
   /** What was asked for may not come: it is asked for again, before anything else. */
   #forgetAsked(): void {
-    const again = [
-      ...Array.from(this.#outstanding, ([index, { proven }]) => [index, proven] as const),
-      ...this.#again,
-    ];
-    for (const index of this.#outstanding.keys()) this.#log.release(index);
+    const again = [...this.#again];
+    for (const [index, { proven }] of [...this.#outstanding].toReversed()) {
+      this.#log.release(index);
+      if (this.#headStart?.lost(index) !== true) again.unshift([index, proven]);
+    }
     this.#outstanding.clear();
     this.#provenOutstanding = 0;
     this.#again.clear();
@@ -433,14 +469,40 @@ export class Origin {
       }
       const isAgain = this.#again.has(index);
       this.#await(index, this.#take(index), isAgain);
-      if (run !== undefined && run.first + run.count === index) {
-        run.count++;
-      } else {
-        this.#want(run);
-        run = { first: index, count: 1 };
-      }
+      run = this.#extended(run, index);
     }
     this.#want(run);
+    this.#askAhead(credit);
+  }
+
+  /** With the credit that no receiver needs; the next one to come finds some left. */
+  #askAhead(credit: number): void {
+    const headStart = this.#headStart;
+    if (headStart === undefined || headStart.isOver) return;
+    if (!this.#log.hasRoomToSpare) {
+      headStart.giveUp();
+      return;
+    }
+    let run: RecordRun | undefined;
+    while (this.#outstanding.size < credit - NEWCOMER_CREDIT_RECORDS) {
+      const index = headStart.next(this.#isLacking, this.#log.capacity);
+      if (index === undefined || !this.#log.reserve(index)) break;
+      headStart.asked(index);
+      // One that was asked for on a connection that broke may still come by another.
+      this.#await(index, false, index < this.#wantedEnd);
+      run = this.#extended(run, index);
+    }
+    this.#want(run);
+  }
+
+  /** Asks for a run that does not go on with this record. @returns the run with it */
+  #extended(run: RecordRun | undefined, index: number): RecordRun {
+    if (run !== undefined && run.first + run.count === index) {
+      run.count++;
+      return run;
+    }
+    this.#want(run);
+    return { first: index, count: 1 };
   }
 
   /**
@@ -478,7 +540,7 @@ export class Origin {
       return this.#paced?.isNeeded(index) === false ? undefined : index;
     if (this.#paced !== undefined) return this.#paced.next;
     const proven = this.#provenOutstanding;
-    const newcomers = this.#outstanding.size - proven;
+    const newcomers = this.#outstanding.size - this.#ahead - proven;
     return this.#requests.next(this.#isLacking, { proven, newcomers, credit }, now);
   }
 
@@ -502,6 +564,7 @@ export class Origin {
   #noMoreAwaited(index: number): Asked | undefined {
     const asked = this.#outstanding.get(index);
     this.#outstanding.delete(index);
+    this.#headStart?.came(index);
     if (asked?.proven === true) this.#provenOutstanding--;
     return asked;
   }

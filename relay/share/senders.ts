@@ -107,6 +107,7 @@ export class Senders {
     if (client?.role === "sender" && client.share === share.record.key) {
       this.#options.outlet.send(socket, { t: "accepted", share: share.record.offer.share });
       share.home.senderBack(client.first);
+      if (client.isSeveral) share.home.beginAhead();
     } else {
       // The sender went away while its claim was on the way.
       this.#lost(share);
@@ -122,6 +123,12 @@ export class Senders {
     if (client?.role !== "sender" || client.share !== key) return;
     client.share = undefined;
     this.#options.outlet.fail(socket, fault, detail, after);
+  }
+
+  /** It has another connection: it is far. */
+  furtherOpened(socket: SocketId, client: SenderClient): void {
+    client.isSeveral = true;
+    this.#ownedBy(socket, client)?.home.beginAhead();
   }
 
   /** Nothing tells which of the records that it was asked for were on their way there. */

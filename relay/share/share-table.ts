@@ -65,6 +65,8 @@ export interface SenderClient {
   share: string | undefined;
   /** The first record that it can give. */
   first: number;
+  /** It has further connections, as senders have that are far. */
+  isSeveral: boolean;
 }
 
 export interface ReceiverClient {

@@ -36,13 +36,13 @@ async function sending(records: number) {
   const channel = randomId();
   const share = rawShare(records);
   const main = await RawClient.offering(file.url, channel, share);
-  const further = await furtherOf(main, "sender", channel);
-  await expectTaken(further, main);
   const wanted: number[] = [];
   main.onMessage = (message) => {
     if (message.t !== "want") return;
     for (let at = 0; at < message.count; at++) wanted.push(message.first + at);
   };
+  const further = await furtherOf(main, "sender", channel);
+  await expectTaken(further, main);
   return { channel, share, main, further, wanted };
 }
 

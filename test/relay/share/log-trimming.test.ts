@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 
 import { BlockLog } from "../../../relay/log/block-log.ts";
 import { BlockPool, createPool } from "../../../relay/log/block-pool.ts";
-import { LogTrimmer } from "../../../relay/share/log-trimming.ts";
+import { LOG_IDLE_MS, LogTrimmer } from "../../../relay/share/log-trimming.ts";
 import { rawShare } from "../../support/relay/raw-client.ts";
 
 const BLOCKS = 8;
@@ -18,6 +18,21 @@ function logOf(pool: BlockPool, blocks: number): BlockLog {
   expect(log.size).toBe(blocks);
   return log;
 }
+
+test("records that wait for receivers to come stay, until another share is short of room", () => {
+  const { offer } = rawShare(20);
+  const origin = { keeps: false, offer };
+  const pool = new BlockPool(createPool(BLOCKS, 1, FRAME.length), 0);
+  const log = logOf(pool, 3);
+  const trimming = new LogTrimmer(pool);
+  const ahead = { attached: false, abandoned: false, isAhead: true };
+  for (const now of [0, LOG_IDLE_MS, 2 * LOG_IDLE_MS]) trimming.tick(log, origin, ahead, now);
+  expect(log.size).toBe(3);
+  const other = logOf(pool, 4);
+  trimming.tick(log, origin, ahead, 3 * LOG_IDLE_MS);
+  expect(log.size).toBe(0);
+  expect(other.size).toBe(4);
+});
 
 test("a share that its sender left before anybody accepted it gives up its blocks first", () => {
   const { offer } = rawShare(20);
