@@ -3,7 +3,7 @@
  * single TCP connection is slow where packets get lost far away. They come and go while the transfer runs on what it
  * has, and all of them end with the main one. `SessionLink` owns them.
  *
- *   open --challenge--> hello with the session's id --welcome with the same id--> online
+ *   open --challenge, the main one is welcomed--> hello with the session's id --welcome with the same id--> online
  *                                                   --fault: at another worker--> again, a few times
  *                                                   --another id: an older relay--> none
  *                                                   --any other fault: it is full--> no more
@@ -32,7 +32,7 @@ export interface Membership {
   readonly introduction: Introduction;
 }
 
-export interface FurtherOptions extends Membership {
+export interface FurtherOptions {
   /** How many there shall be. */
   readonly wanted: number;
   readonly open: (events: RelayLinkEvents) => RelayLink;
@@ -46,6 +46,8 @@ export interface FurtherOptions extends Membership {
 interface Further {
   link: RelayLink | undefined;
   state: "greeting" | "proving" | "online";
+  /** The relay's challenge, while nobody knows the session. */
+  greeting: Uint8Array | undefined;
   readonly since: number;
 }
 
@@ -54,11 +56,27 @@ export class FurtherLinks {
   readonly #links = new Set<Further>();
   readonly #retries = new Set<NodeJS.Timeout>();
   #triesLeft: number;
+  #membership: Membership | undefined;
 
   constructor(options: FurtherOptions) {
     this.#options = options;
     this.#triesLeft = options.wanted * TRIES_PER_CONNECTION;
-    for (let count = 0; count < options.wanted; count++) this.#open();
+    this.#fill();
+  }
+
+  /** The relay welcomed the main connection: these ones may say whose they are. */
+  join(membership: Membership): void {
+    this.#membership = membership;
+    for (const further of this.#links) {
+      const { greeting } = further;
+      further.greeting = undefined;
+      if (greeting !== undefined) this.#message(further, greeting);
+    }
+    this.#fill();
+  }
+
+  #fill(): void {
+    while (this.#links.size < this.#options.wanted && this.#triesLeft > 0) this.#open();
   }
 
   /** Those that carry frames. */
@@ -95,11 +113,11 @@ export class FurtherLinks {
   }
 
   /** Lets what was sent leave, then closes. */
-  async close(): Promise<void> {
+  async close(isHeard: boolean): Promise<void> {
     this.#end();
     const links = [...this.#links].flatMap(({ link }) => link ?? []);
     this.#links.clear();
-    await Promise.all(links.map((link) => link.close()));
+    await Promise.all(links.map((link) => link.close(isHeard)));
   }
 
   #end(): void {
@@ -111,7 +129,12 @@ export class FurtherLinks {
   #open(): void {
     if (this.#triesLeft === 0) return;
     this.#triesLeft--;
-    const further: Further = { link: undefined, state: "greeting", since: performance.now() };
+    const further: Further = {
+      link: undefined,
+      state: "greeting",
+      greeting: undefined,
+      since: performance.now(),
+    };
     this.#links.add(further);
     further.link = this.#options.open({
       opened: () => undefined,
@@ -125,16 +148,20 @@ export class FurtherLinks {
       if (further.state === "online") this.#options.frame(bytes);
       return;
     }
+    if (this.#membership === undefined) {
+      // The link may reuse the memory of what it received.
+      further.greeting ??= new Uint8Array(bytes);
+      return;
+    }
     try {
-      this.#hear(further, bytes);
+      this.#hear(further, bytes, this.#membership);
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       this.#lose(further);
     }
   }
 
-  #hear(further: Further, bytes: Uint8Array): void {
-    const { role, session, introduction } = this.#options;
+  #hear(further: Further, bytes: Uint8Array, { role, session, introduction }: Membership): void {
     const message = decodeControl(bytes, `relay-to-${role}`);
     if (message.t === "challenge" && further.state === "greeting") {
       further.state = "proving";

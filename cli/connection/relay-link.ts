@@ -184,8 +184,11 @@ export class RelayLink {
     this.#socket.terminate();
   }
 
-  /** Lets what was said leave, then closes; no event follows. */
-  async close(): Promise<void> {
+  /**
+   * Lets what was said leave, then closes; no event follows.
+   * @param isHeard the relay answered all that was said: its word on the end, a round trip later, is not waited for
+   */
+  async close(isHeard = false): Promise<void> {
     this.#events = undefined;
     clearTimeout(this.#slow);
     if (!this.#socket.isOpen) {
@@ -197,9 +200,9 @@ export class RelayLink {
     const timer = setTimeout(resolve, FLUSH_MS);
     this.#socket.resume();
     this.#socket.close();
-    await promise;
+    if (!isHeard || this.#socket.buffered > 0) await promise;
     clearTimeout(timer);
-    this.#socket.terminate();
+    if (!isHeard) this.#socket.terminate();
   }
 
   #heard(): void {

@@ -18,6 +18,8 @@ import { LinkGroup, RelayLink, type RelayLinkEvents } from "./relay-link.ts";
  * verifies a signature meanwhile. ms
  */
 const FAR_MS = 20;
+/** A connection opens within two round trips, and one with TLS within three. */
+const OPENING_ROUND_TRIPS = { plain: 2, tls: 3 };
 /** The connections to a relay that is far away, the main one among them. */
 const FAR_CONNECTIONS = 8;
 
@@ -43,14 +45,19 @@ export class SessionLink implements LinkSocket {
   #relay: string;
   #route: Route | undefined;
   readonly #ca: string | undefined;
-  readonly #user: LinkUser;
+  #user: LinkUser | undefined;
   /** Undefined: as many as the way to the relay asks for. */
   readonly #connections: number | undefined;
   #link: RelayLink | undefined;
   #further: FurtherLinks | undefined;
   #group = new LinkGroup();
   #helloAt = 0;
+  /** Until it is known from the main connection how far the relay is. */
+  #opening: NodeJS.Timeout | undefined;
+  /** Events of a connection that was opened before its user asked for one. */
+  #untold: ((user: LinkUser) => void)[] | undefined;
   #sent = new SentRecords();
+  #followsBandwidth = false;
   /** Counts frames, so that they go by each connection in turn where all are empty. */
   #turn = 0;
   /** Why there is no link, as far as that is known. */
@@ -64,7 +71,7 @@ export class SessionLink implements LinkSocket {
       limit,
       connections,
     }: Pick<Job, "relay" | "route" | "ca" | "limit" | "connections">,
-    user: LinkUser,
+    user?: LinkUser,
   ) {
     // A rate that is limited is little for one connection.
     this.#connections = connections ?? (limit === undefined ? undefined : 1);
@@ -93,25 +100,91 @@ export class SessionLink implements LinkSocket {
     return this.#further?.mayCarry === true;
   }
 
+  /** Connects while its user is not there yet. What happens until its first `connect` is told then. */
+  connectAhead(): void {
+    this.#untold = [];
+    this.#connect();
+  }
+
+  /** Before its first `connect`. */
+  serve(user: LinkUser): void {
+    this.#user = user;
+  }
+
   connect(): void {
-    this.disconnect();
+    if (this.#untold === undefined) {
+      this.#connect();
+      return;
+    }
+    // Its user is about to take the step that asked for this.
+    queueMicrotask(() => {
+      const untold = this.#untold ?? [];
+      this.#untold = undefined;
+      if (this.#user !== undefined) for (const event of untold) event(this.#user);
+    });
+  }
+
+  #connect(): void {
+    this.#drop();
     const events = {
       opened: () => {
         this.#why = undefined;
-        this.#user.opened();
+        this.#endOpening();
+        this.#tell((user) => user.opened());
       },
-      message: (bytes: Uint8Array) => this.#user.message(bytes),
+      message: (bytes: Uint8Array) => this.#message(bytes),
       lost: ({ fault, why }: { fault: FaultCode; why?: string | undefined }) => {
         this.#why = why;
         this.#dropFurther();
-        this.#user.lost(fault);
+        this.#tell((user) => user.lost(fault));
       },
       slow: (why: string) => (this.#why = why),
-      stuck: (why: string) => this.#user.stuck?.(stuckLinkEvent(this.#relay, why)),
+      stuck: (why: string) => this.#tell((user) => user.stuck?.(stuckLinkEvent(this.#relay, why))),
     };
     this.#group = new LinkGroup();
     this.#sent = new SentRecords();
     this.#link = this.#open(events, false);
+    this.#watchOpening();
+  }
+
+  #tell(event: (user: LinkUser) => void): void {
+    if (this.#untold !== undefined) this.#untold.push(event);
+    else if (this.#user !== undefined) event(this.#user);
+  }
+
+  #message(bytes: Uint8Array): void {
+    if (this.#untold === undefined) {
+      this.#user?.message(bytes);
+      return;
+    }
+    // The socket may reuse the memory of what it received.
+    const copy = new Uint8Array(bytes);
+    this.#untold.push((user) => user.message(copy));
+  }
+
+  /**
+   * While the main connection still opens after two round trips to a near relay, further ones begin to open. So they
+   * are there with the first records, and not three round trips later. A relay that turns out to be near drops none
+   * of its clients for that: they are closed before they said anything.
+   */
+  #watchOpening(): void {
+    const { host } = this.#endpoint;
+    if (isLoopback(host) || (this.#connections ?? FAR_CONNECTIONS) === 1) return;
+    const { plain, tls } = OPENING_ROUND_TRIPS;
+    const trips = this.#relay.startsWith("wss:") ? tls : plain;
+    this.#opening = setTimeout(() => {
+      this.#further ??= this.#openFurther((this.#connections ?? FAR_CONNECTIONS) - 1);
+    }, trips * FAR_MS);
+  }
+
+  #endOpening(): void {
+    clearTimeout(this.#opening);
+    this.#opening = undefined;
+  }
+
+  get #endpoint(): { readonly host: string; readonly port: number } {
+    const proxy = this.#route === "network" ? undefined : proxyFor(this.#relay, process.env);
+    return endpointOf(proxy ?? this.#relay);
   }
 
   #open(events: RelayLinkEvents, isFurther: boolean): RelayLink {
@@ -122,25 +195,32 @@ export class SessionLink implements LinkSocket {
 
   /** The relay welcomed the main connection: further ones may come. */
   extend(membership: Membership): void {
-    const proxy = this.#route === "network" ? undefined : proxyFor(this.#relay, process.env);
-    const { host, port } = endpointOf(proxy ?? this.#relay);
     // A busy machine may take long for an answer to itself.
-    const isFar = !isLoopback(host) && performance.now() - this.#helloAt >= FAR_MS;
-    // A receiver sends little: its relay does the same for what it sends to it.
-    const follow = (): void => {
-      if (isFar && membership.role === "sender") void followBandwidth(port);
-    };
-    follow();
+    const isFar = !isLoopback(this.#endpoint.host) && performance.now() - this.#helloAt >= FAR_MS;
+    this.#followsBandwidth = isFar && membership.role === "sender";
+    this.#follow();
     const wanted = (this.#connections ?? (isFar ? FAR_CONNECTIONS : 1)) - 1;
-    if (wanted === 0 || this.#further !== undefined) return;
-    this.#further = new FurtherLinks({
-      ...membership,
+    if (wanted === 0) {
+      this.#dropFurther();
+      return;
+    }
+    this.#further ??= this.#openFurther(wanted);
+    this.#further.join(membership);
+  }
+
+  #openFurther(wanted: number): FurtherLinks {
+    return new FurtherLinks({
       wanted,
       open: (events) => this.#open(events, true),
-      frame: (bytes) => this.#user.message(bytes),
-      joined: follow,
-      lost: (link) => this.#user.furtherLost?.(this.#sent.by(link)),
+      frame: (bytes) => this.#user?.message(bytes),
+      joined: () => this.#follow(),
+      lost: (link) => this.#user?.furtherLost?.(this.#sent.by(link)),
     });
+  }
+
+  /** A receiver sends little: its relay does the same for what it sends to it. */
+  #follow(): void {
+    if (this.#followsBandwidth) void followBandwidth(this.#endpoint.port);
   }
 
   /** From the next connect on the relay is another one. */
@@ -151,6 +231,11 @@ export class SessionLink implements LinkSocket {
   }
 
   disconnect(): void {
+    this.#untold = undefined;
+    this.#drop();
+  }
+
+  #drop(): void {
     this.#dropFurther();
     this.#link?.drop();
     this.#link = undefined;
@@ -158,6 +243,7 @@ export class SessionLink implements LinkSocket {
 
   /** They end with the main one. */
   #dropFurther(): void {
+    this.#endOpening();
     this.#further?.drop();
     this.#further = undefined;
   }
@@ -201,9 +287,10 @@ export class SessionLink implements LinkSocket {
     this.#further?.watch(now);
   }
 
-  /** Lets what was sent leave, then closes. */
-  async close(): Promise<void> {
-    await Promise.all([this.#link?.close(), this.#further?.close()]);
+  /** Lets what was sent leave, then closes. @param isHeard the relay answered all that was sent */
+  async close(isHeard = false): Promise<void> {
+    this.#endOpening();
+    await Promise.all([this.#link?.close(isHeard), this.#further?.close(isHeard)]);
   }
 
   /** The event about a change of the session's link. */

@@ -10,6 +10,7 @@ import type { Place, RelaySearch } from "../discovery/relay-search.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import { ownThread } from "../system/runtime.ts";
 import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
+import { SessionLink } from "../connection/session-link.ts";
 import { useNetwork } from "../connection/relay-socket.ts";
 import { Onlooker } from "./onlooker.ts";
 import { Receiving } from "../receive/receiving.ts";
@@ -71,12 +72,36 @@ async function receiving(
   emit: (event: ClientEvent) => void,
   end: (outcome: Outcome) => void,
 ): Promise<Receiving> {
-  if (given.search !== true) return new Receiving(given, emit, end);
+  if (given.search !== true) return receivingAt(given, emit, end);
+  return searching({ ...given, master: await master.promise }, emit, end);
+}
+
+/** The key of a code and an open connection take their time, and neither needs the other. */
+async function receivingAt(
+  job: ReceiveJob,
+  emit: (event: ClientEvent) => void,
+  end: (outcome: Outcome) => void,
+): Promise<Receiving> {
+  const link = new SessionLink(job);
+  link.connectAhead();
+  try {
+    return new Receiving({ ...job, master: await master.promise }, emit, end, { link });
+  } catch (error) {
+    link.disconnect();
+    throw error;
+  }
+}
+
+async function searching(
+  given: ReceiveJob,
+  emit: (event: ClientEvent) => void,
+  end: (outcome: Outcome) => void,
+): Promise<Receiving> {
   // A folder that is no good is told now, and not after a search that may last.
   if (!given.stdout && makeDestination(given.out)) removeEmptyDestination(given.out);
   const { job, search } = await searched(given, emit);
   try {
-    return new Receiving(job, emit, end, search);
+    return new Receiving(job, emit, end, { search });
   } catch (error) {
     search.close();
     throw error;
@@ -97,9 +122,7 @@ async function start(given: Job): Promise<SendEditions | Receiving | undefined> 
   }
   try {
     const job = await placed(given);
-    if (job.kind === "receive") {
-      return await receiving({ ...job, master: await master.promise }, emit, end);
-    }
+    if (job.kind === "receive") return await receiving(job, emit, end);
     const sends = new SendEditions(job, master.promise, emit, end);
     void sends.run();
     return sends;

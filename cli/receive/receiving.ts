@@ -60,6 +60,12 @@ const CHECKPOINT_MS = 2000;
 
 const STDOUT = 1;
 
+/** How a receive comes to its relay. */
+export interface ReceivingWay {
+  readonly search?: RelaySearch;
+  readonly link?: SessionLink;
+}
+
 /** Drives a `ReceiverSession`: socket, cipher and disk of one receive, or of a stay in the lobby. */
 export class Receiving {
   readonly #job: ReceiveJob;
@@ -98,15 +104,20 @@ export class Receiving {
   readonly #relay: FoundRelay;
   /** A message of the relay is handled, so a fault is the relay's. */
   #isHeeding = false;
+  /** The sender accepted the receipt of the last share. */
+  #isConfirmed = false;
   /** Disk work under way; the thread ends only after it. */
   #disk: Promise<void> = Promise.resolve();
 
-  /** @throws FaultError when the folder is no good; nothing was started then */
+  /**
+   * @param link that connects already, unless the relay is searched for
+   * @throws FaultError when the folder is no good; nothing was started then
+   */
   constructor(
     job: ReceiveJob,
     emit: (event: ClientEvent) => void,
     end: (outcome: Outcome) => void,
-    search?: RelaySearch,
+    { search, link = new SessionLink(job) }: ReceivingWay = {},
   ) {
     this.#job = { ...job, out: resolve(job.out) };
     this.#emit = emit;
@@ -120,7 +131,8 @@ export class Receiving {
     // What is left of the share before is closed first.
     const relocate = (to: Place): void => void this.#disk.then(() => this.#relocate(to));
     this.#relay = new FoundRelay(place, search, relocate);
-    this.#link = new SessionLink(job, {
+    this.#link = link;
+    link.serve({
       opened: () => this.#handle({ type: "opened" }),
       message: (bytes) => this.#message(bytes),
       lost: (fault) => this.#handle({ type: "lost", fault }),
@@ -233,6 +245,7 @@ export class Receiving {
         this.#disk = this.#save();
         return;
       case "share-over":
+        this.#isConfirmed = effect.confirmed;
         this.#shareOver(effect.fault, effect.detail);
         return;
       case "passed-over":
@@ -466,7 +479,7 @@ export class Receiving {
     const incoming = this.#incoming;
     this.#incoming = undefined;
     if (incoming !== undefined) this.#keep(incoming, incoming.size);
-    const closed = this.#link.close();
+    const closed = this.#link.close(how === undefined && this.#isConfirmed);
     await this.#disk;
     const unlisted = await this.#list?.settled();
     const fault = how ?? unlisted?.code ?? (this.#notWhole ? "not-whole" : undefined);

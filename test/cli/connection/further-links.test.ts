@@ -11,7 +11,8 @@ import {
 } from "../../../protocol/mod.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { SessionLink } from "../../../cli/connection/session-link.ts";
-import { SentRecords } from "../../../cli/connection/further-links.ts";
+import { RelayLink } from "../../../cli/connection/relay-link.ts";
+import { FurtherLinks, SentRecords } from "../../../cli/connection/further-links.ts";
 
 const SESSION = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
 const OTHER = Uint8Array.of(8, 7, 6, 5, 4, 3, 2, 1);
@@ -45,6 +46,7 @@ class PlayedRelay implements AsyncDisposable {
         open: (socket) => {
           this.sockets.push(socket);
           socket.sendBinary(encodeControl({ t: "challenge", nonce: new Uint8Array(32) }));
+          this.#wake();
         },
         message: (socket, bytes) => {
           if (typeof bytes === "string") throw new Error("text");
@@ -190,6 +192,57 @@ describe("further connections", () => {
     // It had been welcomed, and its loss is told once.
     expect(lost).toEqual([1]);
     link.disconnect();
+  });
+});
+
+describe("connections that open before they are needed", () => {
+  test("say nothing before the main one is welcomed, and then name its session", async () => {
+    await using relay = new PlayedRelay(() => welcome(SESSION));
+    let online = 0;
+    const links = new FurtherLinks({
+      wanted: 3,
+      open: (events) => new RelayLink(relay.url, events, performance.now(), { isFurther: true }),
+      frame: () => undefined,
+      joined: () => void online++,
+      lost: () => undefined,
+    });
+    await relay.until(() => relay.sockets.length === 3);
+    expect(relay.furtherHellos).toEqual([]);
+    expect(links.mayCarry).toBe(false);
+    links.join({ session: SESSION, role: "receiver", introduction: { signer } });
+    await relay.until(() => relay.furtherHellos.length === 3);
+    expect(relay.furtherHellos.map(({ of }) => of)).toEqual([SESSION, SESSION, SESSION]);
+    links.drop();
+    await relay.until(() => relay.closed === relay.sockets.length);
+  });
+
+  test("tell their user later what happened, and open no other", async () => {
+    await using relay = new PlayedRelay(() => welcome(SESSION));
+    const link = new SessionLink({ relay: relay.url, route: "option", limit: undefined });
+    link.connectAhead();
+    await relay.until(() => relay.sockets.length === 1);
+    const told: string[] = [];
+    const { promise: welcomed, resolve } = Promise.withResolvers<void>();
+    link.serve({
+      opened: () => told.push("opened"),
+      lost: () => told.push("lost"),
+      message: (bytes) => {
+        const message = decodeControl(bytes, "relay-to-receiver");
+        told.push(message.t);
+        if (message.t === "challenge") link.control(helloMessage(message, "receiver", { signer }));
+        else resolve();
+      },
+    });
+    expect(told).toEqual([]);
+    link.connect();
+    await welcomed;
+    expect(told).toEqual(["opened", "challenge", "welcome"]);
+    expect(relay.sockets).toHaveLength(1);
+    // The next one is another.
+    link.connect();
+    await relay.until(() => relay.sockets.length === 2);
+    link.disconnect();
+    await relay.until(() => relay.closed === 2);
   });
 });
 
