@@ -21,6 +21,15 @@ export interface FarReceiver extends Path {
   readonly diskMs?: number;
   /** 0: it knows one window alone. */
   readonly windowMost?: number;
+  /** When it comes. ms */
+  readonly joinAt?: number;
+}
+
+/** The relay and the clients, as far as they differ. */
+export interface Setting {
+  readonly workers?: number;
+  /** Of each client. */
+  readonly connections?: number;
 }
 
 /** A record of 1 MiB at 1 Gbit/s, and at 10 Gbit/s. ms */
@@ -31,7 +40,7 @@ export function farScenario(
   sender: Path,
   receivers: readonly FarReceiver[],
   records: number,
-  workers = 1,
+  { workers = 1, connections = 1 }: Setting = {},
 ): Scenario {
   const size = { records, recordSize: RECORD_SIZE, lastBytes: RECORD_SIZE, seekable: true };
   return {
@@ -51,7 +60,7 @@ export function farScenario(
     strangers: [],
     admits: false,
     startWhen: undefined,
-    connections: 1,
+    connections,
     faults: [],
     chances: { lostFrame: 0, lostDrain: 0, corrupt: 0, refused: 0, unanswered: 0 },
     ending: { at: "all done" },
@@ -60,7 +69,7 @@ export function farScenario(
   };
 }
 
-function planOf({ diskMs = 0, windowMost, ...path }: FarReceiver): ReceiverPlan {
+function planOf({ diskMs = 0, windowMost, joinAt = 0, ...path }: FarReceiver): ReceiverPlan {
   const habits = {
     lobby: false,
     thinkMs: 0,
@@ -72,7 +81,7 @@ function planOf({ diskMs = 0, windowMost, ...path }: FarReceiver): ReceiverPlan 
     drops: undefined,
     ...(windowMost !== undefined && { windowMost }),
   };
-  return { joinAt: 0, ways: waysOf(path), habits, absent: false };
+  return { joinAt, ways: waysOf(path), habits, absent: false };
 }
 
 function slowestMs({ recordMs, diskMs = 0 }: FarReceiver): number {

@@ -8,6 +8,7 @@ import {
   TEN_GIGABIT_MS,
   type FarReceiver,
   type Path,
+  type Setting,
 } from "./far-scenario.ts";
 import { Simulation } from "./simulation.ts";
 
@@ -24,9 +25,9 @@ function play(
   sender: Path,
   receivers: readonly FarReceiver[],
   records: number,
-  workers?: number,
+  setting?: Setting,
 ): { rates: number[]; windows: number[] } {
-  const outcome = new Simulation(farScenario(sender, receivers, records, workers)).run();
+  const outcome = new Simulation(farScenario(sender, receivers, records, setting)).run();
   const names = receivers.map((_, index) => `receiver ${index}`);
   return {
     rates: names.map((name) => records / outcome.finishedAt.get(name)!),
@@ -42,9 +43,27 @@ describe("A path is filled", () => {
     ["of 1 Gbit/s with both far, at two workers", FAR, FAR, 3000, 2],
     ["of 10 Gbit/s with both far", FAST, FAST, 16_000, 1],
   ] as const)("%s", (_, sender, receiver, records, workers) => {
-    const { rates } = play(sender, [{ ...receiver, ...adaptive }], records, workers);
+    const { rates } = play(sender, [{ ...receiver, ...adaptive }], records, { workers });
     const best = 1 / Math.max(sender.recordMs, receiver.recordMs);
     expect(rates[0]! / best).toBeGreaterThan(BAR);
+  });
+});
+
+describe("A receiver that comes late to a far sender", () => {
+  const joinAt = 20_000;
+  const records = 30;
+  const tookOf = (connections: number): number => {
+    const receivers = [{ ...NEAR, ...adaptive, joinAt }];
+    const { rates } = play(FAR, receivers, records, { connections });
+    return records / rates[0]! - joinAt;
+  };
+
+  test("waits for its records where the sender has one connection", () => {
+    expect(tookOf(1)).toBeGreaterThan(2 * FAR.oneWayMs);
+  });
+
+  test("has them within less than a round trip to a sender with several", () => {
+    expect(tookOf(4)).toBeLessThan(2 * FAR.oneWayMs);
   });
 });
 
