@@ -70,13 +70,20 @@ async function transfer(way: Way, folder: string): Promise<Finding> {
     receiver.interrupt();
   };
   using _ = onInterrupt(stop);
-  const timer = setTimeout(stop, DOCTOR_TRANSFER_MS);
-  // A sender that is refused leaves a receiver that would wait for it.
-  void sender.outcome.then(({ fault }) => fault !== undefined && receiver.interrupt());
+  // Counted from when both have a line: a busy machine takes seconds to start them, and is no slow line.
+  let timer: NodeJS.Timeout | undefined;
+  const waiting = new Set([sender, receiver]);
+  const onLine = (client: Client): void => {
+    if (waiting.delete(client) && waiting.size === 0) timer = setTimeout(stop, DOCTOR_TRANSFER_MS);
+  };
+  // One that is refused leaves another that would wait for it.
+  for (const { outcome } of [sender, receiver]) {
+    void outcome.then(({ fault }) => fault !== undefined && stop());
+  }
   const [{ bytes, seconds }, received, refused] = await Promise.all([
-    watch(receiver),
+    watch(receiver, onLine),
     receiver.outcome,
-    lastError(sender),
+    lastError(sender, onLine),
   ]);
   clearTimeout(timer);
   stop();
@@ -87,11 +94,15 @@ async function transfer(way: Way, folder: string): Promise<Finding> {
 }
 
 /** The bytes that arrived, and their time. */
-async function watch(receiver: Client): Promise<{ bytes: number; seconds: number }> {
+async function watch(
+  receiver: Client,
+  onLine: (client: Client) => void,
+): Promise<{ bytes: number; seconds: number }> {
   let startedAt = performance.now();
   let bytes = 0;
   let seconds = 0;
   for await (const event of receiver) {
+    if (event.event === "relay" && event.online) onLine(receiver);
     if (event.event === "offer") startedAt = performance.now();
     if (event.event === "progress") {
       bytes = event.bytes;
@@ -101,9 +112,15 @@ async function watch(receiver: Client): Promise<{ bytes: number; seconds: number
   return { bytes, seconds };
 }
 
-async function lastError(client: Client): Promise<string | undefined> {
+async function lastError(
+  client: Client,
+  onLine: (client: Client) => void,
+): Promise<string | undefined> {
   let said: string | undefined;
-  for await (const event of client) if (event.event === "error") said = event.message;
+  for await (const event of client) {
+    if (event.event === "relay" && event.online) onLine(client);
+    if (event.event === "error") said = event.message;
+  }
   return said;
 }
 

@@ -1,5 +1,5 @@
 /** The reasons why there is no line to a relay, as doctor and all other commands tell them. */
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, jest, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -13,8 +13,10 @@ import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { policyWith, token } from "../../support/relay/tokens.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { environment } from "../../support/clients/own-state.ts";
+import { RelayProcess } from "../../support/clients/processes.ts";
 import { CODE, run } from "../../support/clients/program.ts";
 import { Speaker } from "../../support/net/speaker.ts";
+import { HoldingProxy } from "../../support/net/holding-proxy.ts";
 import { ownPort } from "../../support/net/own-port.ts";
 import { WAIT_MS } from "../../support/patience.ts";
 
@@ -208,6 +210,24 @@ describe("with nginx in front of it", () => {
       "The relay accepts only connections with TLS",
     );
   });
+});
+
+test("doctor gives its transfer time from when both sides have a line", async () => {
+  // In a process of its own, where time goes on.
+  await using relay = await RelayProcess.start();
+  await using proxy = await HoldingProxy.start(relay.port, "down", 1);
+  using _ = environment({ XDG_STATE_HOME: process.env["XDG_STATE_HOME"] });
+  jest.useFakeTimers();
+  try {
+    const way = { relay: `ws://127.0.0.1:${proxy.port}/ws`, ca: undefined, token: undefined };
+    const checking = checkTransfer(way);
+    await proxy.held;
+    jest.advanceTimersByTime(60_000);
+    proxy.release();
+    expect(await checking).toMatchObject({ verdict: "fine" });
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 test("an address that the relay's operator banned is told so", async () => {
