@@ -13,6 +13,7 @@ import {
   offerOf,
   pathOf,
 } from "../support/relay/raw-client.ts";
+import { TEST_MS } from "../support/patience.ts";
 
 const RECORDS = 4000;
 /** Records that the sender sends while the storm goes on. */
@@ -192,7 +193,7 @@ for (const workers of [1, 2]) {
       }
       expect(kept).toBeGreaterThanOrEqual(BAR * SENT);
     },
-    60_000,
+    TEST_MS,
   );
 }
 

@@ -105,6 +105,6 @@ describe("F28 kill -9 at every call to the file system, then another receiver go
         }),
       );
       expect(readdirSync(folder.path)).toHaveLength(calls.length - first + 2);
-    }, 60_000);
+    });
   }
 });
