@@ -15,7 +15,7 @@ import {
 } from "./failed-tests.ts";
 
 /** Folders with tests that start processes, browsers and other programs, or play many random cases. */
-const WHOLE = ["e2e", "hostile", "simulation", "fuzz", "torture", "soak"];
+const WHOLE = ["e2e", "web/transfers", "hostile", "simulation", "fuzz", "torture", "soak"];
 
 /** The folder of thresholds of memory, CPU and kernel behaviour. They run one after the other, and alone. */
 const ALONE = "alone";

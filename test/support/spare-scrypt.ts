@@ -1,38 +1,88 @@
 /**
  * Loaded before the clients of tests, in whatever process: scrypt, a good part of what a short transfer
  * costs, is computed once for each code of a run of tests, and never for known codes. The first client of
- * another code computes it truly.
+ * another code computes it truly. The process of the tests itself always does.
  */
+import type { ScryptOptions } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 
 /** Where masters are kept for the next, by the hash of their code; of this run alone. */
 const folder = process.env["SPARED_SCRYPTS"];
 
-/** Only threads derive keys that nobody looks at. */
-async function spare(folder: string): Promise<void> {
-  const { nodePrimitives } = await import("../../protocol/crypto/crypto-node.ts");
+type Scrypt = (secret: Uint8Array, salt: Uint8Array, length: number) => Uint8Array;
+
+/** The master of a code that is known or was computed before. */
+async function spared(
+  folder: string,
+): Promise<(...of: Parameters<Scrypt>) => Uint8Array | undefined> {
   const { KNOWN, WRITTEN_OUT } = await import("./clients/known-masters.ts");
   const known = new Map<string, string>([...KNOWN, ...WRITTEN_OUT]);
-  const whole = { ...nodePrimitives };
-  const scrypt: typeof nodePrimitives.scrypt = (secret, salt, length) => {
+  return (secret, salt, length) => {
     const master = known.get(new TextDecoder().decode(secret));
     if (master !== undefined) return Uint8Array.fromHex(master);
-    const name = new Bun.SHA256().update(secret).update(salt).update(`${length}`).digest("hex");
-    const path = join(folder, name);
-    if (existsSync(path)) return readFileSync(path);
+    const path = pathOf(folder, secret, salt, length);
+    return existsSync(path) ? readFileSync(path) : undefined;
+  };
+}
+
+function pathOf(folder: string, ...[secret, salt, length]: Parameters<Scrypt>): string {
+  const name = new Bun.SHA256().update(secret).update(salt).update(`${length}`).digest("hex");
+  return join(folder, name);
+}
+
+function keep(made: Uint8Array, path: string): void {
+  const own = `${path}.${crypto.randomUUID()}`;
+  writeFileSync(own, made);
+  renameSync(own, path);
+}
+
+async function spareThread(folder: string): Promise<void> {
+  const { nodePrimitives } = await import("../../protocol/crypto/crypto-node.ts");
+  const find = await spared(folder);
+  const whole = { ...nodePrimitives };
+  const scrypt: Scrypt = (secret, salt, length) => {
+    const found = find(secret, salt, length);
+    if (found !== undefined) return found;
     const made = whole.scrypt(secret, salt, length);
-    const own = `${path}.${crypto.randomUUID()}`;
-    writeFileSync(own, made);
-    renameSync(own, path);
+    keep(made, pathOf(folder, secret, salt, length));
     return made;
   };
   Object.assign(nodePrimitives, { scrypt });
 }
 
+/** A command computes the master beside its main thread, by `scrypt` of node:crypto. */
+function spareCommand(folder: string): void {
+  const node = process.getBuiltinModule("node:crypto");
+  const whole = node.scrypt;
+  const scrypt = (
+    secret: Uint8Array,
+    salt: Uint8Array,
+    length: number,
+    costs: ScryptOptions,
+    then: (error: Error | null, key: Buffer) => void,
+  ): void => {
+    const compute = (): void =>
+      whole(secret, salt, length, costs, (error, key) => {
+        if (!(error instanceof Error)) keep(key, pathOf(folder, secret, salt, length));
+        then(error, key);
+      });
+    void spared(folder).then((find) => {
+      const found = find(secret, salt, length);
+      if (found === undefined) compute();
+      else then(null, Buffer.from(found));
+    });
+  };
+  Object.assign(node, { scrypt });
+  syncBuiltinESMExports();
+}
+
 if (!Bun.isMainThread) {
-  if (folder !== undefined) await spare(folder);
+  if (folder !== undefined) await spareThread(folder);
 } else {
+  // In the process of the tests the folder is named later: see preload.ts.
+  if (folder !== undefined) spareCommand(folder);
   globalThis.Worker = class extends Worker {
     constructor(url: string | URL, options: WorkerOptions = {}) {
       super(url, { ...options, preload: [import.meta.path] });
