@@ -14,6 +14,12 @@ export interface RecordPlace {
   readonly length: number;
 }
 
+/** A record that a reader is given in this call. */
+export interface GivenRecord extends RecordPlace {
+  /** Its frame in the memory in which it came, still warm. Only until the call returns. */
+  readonly memory?: Uint8Array | undefined;
+}
+
 /** A log as the lanes see it, here or at another worker. */
 export interface RecordReader {
   /** Records that it can hold at the moment; changes with the number of shares. */
@@ -40,6 +46,8 @@ export interface RecordLog extends RecordReader {
   release(index: number): void;
   /** Its record need not stay; what still leaves of it does until it has left. */
   drop(index: number): void;
+  /** The same for all records from `first` on and before `end`. */
+  dropAll(first: number, end: number): void;
   /** Copies a frame in. Without a place for it, it must be asked for again. */
   put(index: number, frame: Uint8Array): Kept;
   /** Gives memory back down to `blocks`, the least recently used first; 0: nobody reads here now. */
@@ -167,6 +175,25 @@ export class BlockLog implements RecordLog {
     if (block === undefined) return;
     block.lengths[index % this.#perBlock] = 0;
     this.#giveBackEmpty(number, block);
+  }
+
+  /** Looks at blocks and not at records, of which a receiver may name very many. */
+  dropAll(first: number, end: number): void {
+    if (end <= first) return;
+    const from = Math.floor(first / this.#perBlock);
+    const last = Math.floor((end - 1) / this.#perBlock);
+    const range = { length: last - from + 1 };
+    const numbers =
+      range.length > this.#blocks.size
+        ? [...this.#blocks.keys()].filter((number) => number >= from && number <= last)
+        : Array.from(range, (_, at) => from + at);
+    for (const number of numbers) {
+      const block = this.#blocks.get(number);
+      if (block === undefined) continue;
+      const start = number * this.#perBlock;
+      block.lengths.fill(0, Math.max(0, first - start), end - start);
+      this.#giveBackEmpty(number, block);
+    }
   }
 
   #giveBackEmpty(number: number, { reserved, lengths, slot }: Block): void {

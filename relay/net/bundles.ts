@@ -5,7 +5,7 @@
  */
 import type { Message, Role, SocketFault } from "../../protocol/mod.ts";
 
-import type { RecordPlace } from "../log/block-log.ts";
+import type { GivenRecord, RecordPlace } from "../log/block-log.ts";
 import {
   SingleSends,
   type Outlet,
@@ -69,7 +69,7 @@ export class Bundles implements Outlet {
   }
 
   /** `queued` only when none of the bundle has room for more. */
-  sendFrame(socket: SocketId, place: RecordPlace): SendResult {
+  sendFrame(socket: SocketId, place: GivenRecord): SendResult {
     const all = this.#bundles.get(socket);
     if (all === undefined) return this.#sockets.sendFrame(socket, place);
     if (this.#sockets.isClosing(socket)) return "refused";
@@ -162,7 +162,7 @@ class BundleTopic implements Topic {
     this.#apart.subscribe(socket);
   }
 
-  publishFrame(place: RecordPlace): ReadonlySet<SocketId> {
+  publishFrame(place: GivenRecord): ReadonlySet<SocketId> {
     const refused = this.#together.publishFrame(place);
     const others = this.#apart.publishFrame(place);
     return others.size === 0 ? refused : refused.union(others);

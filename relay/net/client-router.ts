@@ -10,7 +10,7 @@ import type { LinkSocket } from "../../protocol/session/driver.ts";
 
 import type { MemoryBudget } from "../limits/memory-budget.ts";
 import type { BlockPool } from "../log/block-pool.ts";
-import type { RecordPlace } from "../log/block-log.ts";
+import type { GivenRecord, RecordPlace } from "../log/block-log.ts";
 import {
   SingleSends,
   type Outlet,
@@ -144,7 +144,7 @@ export class ClientRouter implements Outlet {
     return this.#egress?.holdsBack(socket) === true;
   }
 
-  sendFrame(socket: SocketId, place: RecordPlace): SendResult {
+  sendFrame(socket: SocketId, place: GivenRecord): SendResult {
     const egress = this.#egress;
     if (egress?.isLimited !== true) return this.#giveFrame(socket, place);
     if (!egress.take(socket, place.length)) return "refused";
@@ -153,7 +153,7 @@ export class ClientRouter implements Outlet {
     return result;
   }
 
-  #giveFrame(socket: SocketId, place: RecordPlace): SendResult {
+  #giveFrame(socket: SocketId, place: GivenRecord): SendResult {
     if (socket >= 0) return this.#sockets.sendFrame(socket, place);
     const local = this.#locals.get(socket);
     if (local === undefined) return "refused";
@@ -244,7 +244,7 @@ class RoutedTopic implements Topic {
     (socket >= 0 ? this.#sockets : this.#locals)?.unsubscribe(socket);
   }
 
-  publishFrame(place: RecordPlace): ReadonlySet<SocketId> {
+  publishFrame(place: GivenRecord): ReadonlySet<SocketId> {
     // Turns are given to one socket at a time.
     if (this.#router.isLimited) {
       return new Set(

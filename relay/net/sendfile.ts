@@ -15,13 +15,13 @@ import {
   type MemoryPlace,
 } from "../limits/memory-budget.ts";
 
-import type { RecordPlace } from "../log/block-log.ts";
+import type { GivenRecord, RecordPlace } from "../log/block-log.ts";
 import type { Native } from "../system/native.ts";
 import type { Descriptor, PeerKey } from "../system/connections.ts";
 import type { SocketCookie } from "../system/socket-state.ts";
 import type { SendResult, SocketId } from "../share/outlet.ts";
 import type { BlockPool } from "../log/block-pool.ts";
-import type { FileStore } from "../log/store.ts";
+import type { Extent, FileStore } from "../log/store.ts";
 
 /** Between two polls for sockets with room: each finds many, which have taken much by then. ms */
 const POLL_MS = 2;
@@ -125,7 +125,7 @@ export class DirectSender {
   }
 
   /** Undefined: Bun sends to this socket. */
-  send(id: SocketId, place: RecordPlace): SendResult | undefined {
+  send(id: SocketId, record: GivenRecord): SendResult | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
     if (!this.#isSame(stream)) return "refused";
@@ -133,12 +133,16 @@ export class DirectSender {
       this.#streams.delete(id);
       return undefined;
     }
-    const { offset, length } = this.#options.store.extent(place.block, place.offset, place.length);
-    stream.offset = offset;
-    stream.left = length;
-    this.#options.pool.expose(place.block);
-    const result = this.#push(stream);
-    if (result === "queued") this.#block(stream, place);
+    const { memory } = record;
+    const took = memory === undefined ? 0 : this.#copy(stream, memory);
+    if (took === "dead") return "refused";
+    const { offset, length } = this.#extent(record);
+    if (took === length) return "sent";
+    stream.offset = offset + took;
+    stream.left = length - took;
+    this.#options.pool.expose(record.block);
+    const result = memory === undefined ? this.#push(stream) : "queued";
+    if (result === "queued") this.#block(stream, record);
     return result;
   }
 
@@ -153,16 +157,13 @@ export class DirectSender {
   ): SendResult | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
-    const { native, store, pool, events } = this.#options;
+    const { store, pool, events } = this.#options;
     if (!this.#isSame(stream) || !this.#watch(stream)) return "refused";
+    const took = this.#copy(stream, frame);
+    if (took === "dead") return "refused";
     const head = store.headOf(frame.length);
-    const tookOfHead = native.send(stream.socket, head, true);
-    if (typeof tookOfHead !== "number") return "refused";
-    const tookOfFrame = tookOfHead < head.length ? "full" : native.send(stream.socket, frame);
-    const took = tookOfHead + (typeof tookOfFrame === "number" ? tookOfFrame : 0);
-    this.#took(stream, took);
     if (took === head.length + frame.length) return "sent";
-    const place = tookOfFrame === "dead" ? undefined : keep();
+    const place = keep();
     if (place === undefined) {
       // Half a message is on its way: until the socket is given up, nothing may get between.
       stream.copy = Buffer.concat([head, frame]).subarray(took);
@@ -170,12 +171,31 @@ export class DirectSender {
       setImmediate(() => events.failed(id));
       return "queued";
     }
-    const { offset, length } = store.extent(place.block, place.offset, place.length);
+    const { offset, length } = this.#extent(place);
     stream.offset = offset + took;
     stream.left = length - took;
     pool.expose(place.block);
     this.#block(stream, place);
     return "queued";
+  }
+
+  /** Gives a frame with its head from memory. @returns how much of both the socket took */
+  #copy(stream: Stream, frame: Uint8Array): number | "dead" {
+    const { native, store } = this.#options;
+    const { socket } = stream;
+    const head = store.headOf(frame.length);
+    const ofHead = native.send(socket, head, true);
+    if (ofHead === "dead") return "dead";
+    if (ofHead === "full") return 0;
+    const ofFrame = ofHead < head.length ? "full" : native.send(socket, frame);
+    // A socket that died in between is found by the next call.
+    const took = ofHead + (typeof ofFrame === "number" ? ofFrame : 0);
+    this.#took(stream, took);
+    return took;
+  }
+
+  #extent({ block, offset, length }: RecordPlace): Extent {
+    return this.#options.store.extent(block, offset, length);
   }
 
   /** The rest of the frame waits in the log. */

@@ -19,7 +19,7 @@ import { CLOSE_MS } from "../limits/limits.ts";
 import type { RelayLimitName } from "../limits/operator-limits.ts";
 import type { MemoryBudget, MemoryHolder } from "../limits/memory-budget.ts";
 import { answersTo } from "../limits/message-budget.ts";
-import type { RecordPlace } from "../log/block-log.ts";
+import type { GivenRecord, RecordPlace } from "../log/block-log.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 import { FileStore } from "../log/store.ts";
 import type { Outlet, SendResult, SocketId, Topic } from "../share/outlet.ts";
@@ -229,7 +229,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     return socket.getBufferedAmount() + (this.#direct?.left(id) ?? 0) + held;
   }
 
-  sendFrame(id: SocketId, place: RecordPlace): SendResult {
+  sendFrame(id: SocketId, place: GivenRecord): SendResult {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.data.closing !== undefined) return "refused";
     if (this.#fdMatcher?.isPending(id) === true) return "refused";

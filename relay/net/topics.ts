@@ -10,7 +10,7 @@
  */
 import { encodeControl, type Message } from "../../protocol/mod.ts";
 
-import type { RecordPlace } from "../log/block-log.ts";
+import type { GivenRecord, RecordPlace } from "../log/block-log.ts";
 import type { SendResult, SocketId, Topic } from "../share/outlet.ts";
 import type { Publisher, Socket } from "./socket.ts";
 
@@ -27,7 +27,7 @@ export interface TopicHost<S extends TopicSocket> {
   readonly atOnceBytes: number;
   /** The socket, if nothing waits for it and Bun alone sends to it: then it may be given something with others. */
   shared(id: SocketId): S | undefined;
-  sendFrame(id: SocketId, place: RecordPlace): SendResult;
+  sendFrame(id: SocketId, place: GivenRecord): SendResult;
   /** @param bytes the message, packed */
   sendPacked(id: SocketId, message: Message, bytes: Uint8Array): void;
   /** Bun got a message for the socket. */
@@ -83,7 +83,7 @@ export class SocketTopic<S extends TopicSocket> implements Topic {
     this.#members.clear();
   }
 
-  publishFrame(place: RecordPlace): ReadonlySet<SocketId> {
+  publishFrame(place: GivenRecord): ReadonlySet<SocketId> {
     const alone = this.#publishTogether(place);
     const refused = new Set<SocketId>();
     for (const id of alone) {

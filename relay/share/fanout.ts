@@ -20,10 +20,12 @@ import { STALL_TIMEOUT_MS } from "../limits/operator-limits.ts";
 
 import { LiveLimits } from "../limits/limits.ts";
 import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
+import { LOG_IDLE_MS } from "./log-trimming.ts";
 import { Retention, NOT_AGREED_WINDOW } from "./retention.ts";
 import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordPlace, RecordReader } from "../log/block-log.ts";
 import type { PartyNeed, Receipt } from "./messages.ts";
+import { LowWatermark } from "./low-watermark.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import { Admissions, type Admission } from "./admissions.ts";
@@ -32,8 +34,8 @@ import { Admissions, type Admission } from "./admissions.ts";
 export interface Upstream {
   need(needs: readonly PartyNeed[]): void;
   report(entries: ReceiverEntry[]): void;
-  /** The only receiver that ever came here was given a record of the log. */
-  given?(index: number): void;
+  /** Of a share that can be read again: all receivers here acknowledged all records before this one. */
+  acknowledged?(before: number): void;
   receipt(receipt: Receipt): void;
   // Of a share that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
@@ -76,6 +78,8 @@ export class Fanout {
   #log: RecordReader;
   /** Undefined: the share can be read again. */
   readonly #retention: Retention | undefined;
+  /** What each receiver acknowledged, those lost lately too. */
+  readonly #acked = new LowWatermark<Receiver>();
   #now = 0;
 
   constructor(
@@ -98,10 +102,7 @@ export class Fanout {
       this.#retention = new Retention(records, stallMs, (least) => upstream.watermark(least));
     }
     this.#readAhead = new ReadAhead(records, (needs) => upstream.need(needs));
-    const given = (index: number): void => {
-      if (this.#isAlone) upstream.given?.(index);
-    };
-    this.#lanes = new Lanes({ records, log, outlet, readAhead: this.#readAhead, given });
+    this.#lanes = new Lanes({ records, log, outlet, readAhead: this.#readAhead });
   }
 
   get attached(): number {
@@ -186,6 +187,7 @@ export class Fanout {
     if (from < receiver.next) this.#came++;
     receiver.next = from;
     receiver.acked = from;
+    this.#noteAcked(receiver);
     this.#open(receiver, join.window);
     receiver.left = undefined;
     this.#bySocket.set(socket, receiver);
@@ -207,6 +209,7 @@ export class Fanout {
     const before = receiver.acked;
     // A receiver cannot acknowledge a record that was not sent.
     receiver.acked = Math.max(before, Math.min(ack.next, receiver.next));
+    if (receiver.acked > before) this.#noteAcked(receiver);
     this.#open(receiver, ack.window);
     this.#changed.add(receiver);
     this.#retention?.acked(receiver, before, now);
@@ -225,6 +228,7 @@ export class Fanout {
     const { records, mac } = complete;
     const unconfirmed = complete.unconfirmed === true && ({ unconfirmed: true } as const);
     receiver.acked = Math.max(receiver.acked, Math.min(records, receiver.next));
+    this.#noteAcked(receiver);
     receiver.receipt = { receiver: receiver.id, records, mac, ...unconfirmed };
     this.#changed.add(receiver);
     this.#retention?.changed(receiver, this.#now);
@@ -383,14 +387,15 @@ export class Fanout {
     this.#topic.publish(message);
   }
 
-  available(index: number, now: number): void {
-    this.#lanes.available(index, now);
+  available(index: number, now: number, memory?: Uint8Array): void {
+    this.#lanes.available(index, now, memory);
   }
 
   /** Reports what changed, and lets the lanes look again at everyone. */
   tick(now: number): void {
     this.#now = now;
     this.#lanes.tick(this.#bySocket.values(), now);
+    this.#acked.tick(now);
     this.#disconnectStalled();
     if (this.#changed.size === 0) return;
     const entries = [...this.#changed].map((receiver) => this.#entry(receiver));
@@ -420,11 +425,21 @@ export class Fanout {
     this.#receivers.clear();
     this.#changed.clear();
     this.#admissions.clear();
+    this.#acked.clear();
     this.#retention?.clear();
+  }
+
+  /** Records that all have acknowledged may make room in the log for the next ones. */
+  #noteAcked(receiver: Receiver): void {
+    this.#acked.set(receiver, receiver.acked);
+    const { least } = this.#acked;
+    if (least !== undefined) this.#upstream.acknowledged?.(least);
   }
 
   #detach(receiver: Receiver): void {
     this.#lanes.leave(receiver);
+    if (receiver.left === undefined) this.#acked.lose(receiver, this.#now + LOG_IDLE_MS);
+    else this.#acked.delete(receiver);
     if (receiver.socket !== undefined) this.#drop(receiver.socket);
     receiver.socket = undefined;
     this.#changed.add(receiver);

@@ -107,9 +107,9 @@ export class HomeShare {
     if (receiver !== undefined) outlet.paceBy?.(receiver);
   }
 
-  /** The only receiver that ever came to this worker has a record. */
-  given(index: number): void {
-    if (this.#remote.size === 0) this.origin?.given(index);
+  /** All receivers at this worker acknowledged the records before this one. */
+  acknowledged(before: number): void {
+    if (this.#remote.size === 0) this.origin?.acknowledged(before);
   }
 
   /** Records that the sender was asked for a second time. */
@@ -332,8 +332,8 @@ export class HomeShare {
         pass: (index, frame, keep) => {
           return this.#remote.size === 0 && fanout.pass(index, frame, keep, now());
         },
-        available: (index) => {
-          fanout.available(index, now());
+        available: (index, memory) => {
+          fanout.available(index, now(), memory);
           if (this.#remote.size === 0) return;
           const place = log.open(index);
           if (place === undefined) return;

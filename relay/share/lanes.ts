@@ -10,7 +10,7 @@
 import { ACK_EVERY_RECORDS } from "../../protocol/mod.ts";
 import { READ_AHEAD_RECORDS, type ReadAhead, type Party } from "./read-ahead.ts";
 
-import type { RecordPlace, RecordReader } from "../log/block-log.ts";
+import type { GivenRecord, RecordPlace, RecordReader } from "../log/block-log.ts";
 import type { Outlet, SendResult, SocketId, Topic } from "./outlet.ts";
 
 /** Records read ahead of a receiver for each that it acknowledged since it joined where it is. */
@@ -18,6 +18,12 @@ const READ_AHEAD_GAIN_RECORDS = 4;
 
 /** The sender is asked for so many at once while others are on their way: each message costs both sides. records */
 const ASK_RECORDS = 4;
+
+/**
+ * So many receivers of the live lane get a frame from the memory in which it came. For more, copies cost more than what
+ * the kernel does without one.
+ */
+export const FROM_MEMORY_RECEIVERS = 16;
 
 /** A receiver as the lanes see it. */
 export interface Reader {
@@ -62,8 +68,6 @@ export interface LanesOptions {
   readonly log: RecordReader;
   readonly outlet: Outlet;
   readonly readAhead: ReadAhead;
-  /** A receiver was given a record of the log. */
-  readonly given?: (index: number) => void;
 }
 
 export class Lanes {
@@ -71,7 +75,6 @@ export class Lanes {
   #log: RecordReader;
   readonly #outlet: Outlet;
   readonly #readAhead: ReadAhead;
-  readonly #given: (index: number) => void;
   readonly #live = new Set<Reader>();
   /** The sockets of those in the live lane. */
   readonly #topic: Topic;
@@ -92,7 +95,6 @@ export class Lanes {
     this.#outlet = options.outlet;
     this.#topic = options.outlet.newTopic();
     this.#readAhead = options.readAhead;
-    this.#given = options.given ?? (() => undefined);
     this.#liveParty = options.readAhead.newParty();
   }
 
@@ -128,7 +130,8 @@ export class Lanes {
     this.#readAhead.flush();
   }
 
-  available(index: number, now: number): void {
+  /** @param memory the frame that came, until this returns */
+  available(index: number, now: number, memory?: Uint8Array): void {
     this.#now = now;
     this.#readAhead.came(index);
     const waiting = this.#waiting.get(index);
@@ -136,7 +139,7 @@ export class Lanes {
       this.#waiting.delete(index);
       for (const reader of waiting) this.#serve(reader);
     }
-    if (index === this.#liveIndex) this.#runLive();
+    if (index === this.#liveIndex) this.#runLive(memory);
     this.#readAhead.flush();
   }
 
@@ -244,7 +247,6 @@ export class Lanes {
       this.#log.close(frame);
       if (result === "refused") return;
       reader.next++;
-      this.#given(next);
       this.#need(reader);
       if (result === "queued") return;
     }
@@ -296,8 +298,12 @@ export class Lanes {
     this.#readAhead.drop(this.#liveParty);
   }
 
-  /** Serves from `#liveIndex` on as long as there is a record and a reader ready for it. */
-  #runLive(): void {
+  /**
+   * Serves from `#liveIndex` on as long as there is a record and a reader ready for it.
+   * @param memory the frame of the first of them
+   */
+  #runLive(memory?: Uint8Array): void {
+    const first = this.#liveIndex;
     while (this.#live.size > 0) {
       const index = this.#liveIndex;
       const frame = index < this.#records ? this.#log.open(index) : undefined;
@@ -307,7 +313,8 @@ export class Lanes {
       }
       this.#liveIndex = index + 1;
       this.#forgetLive();
-      const left = this.#deliverLive(frame);
+      const isWarm = index === first && this.#live.size <= FROM_MEMORY_RECEIVERS;
+      const left = this.#deliverLive(isWarm ? { ...frame, memory } : frame);
       this.#log.close(frame);
       if (this.#live.size > 0) this.#needLiveInSteps();
       // Frames on their way for the lane are so for the receiver that was in it last.
@@ -316,7 +323,7 @@ export class Lanes {
   }
 
   /** Gives the next frame to all that take it; the others leave the lane. @returns the last of those */
-  #deliverLive(frame: RecordPlace): Reader | undefined {
+  #deliverLive(frame: GivenRecord): Reader | undefined {
     let left: Reader | undefined;
     for (const reader of this.#live) {
       if (reader.socket !== undefined && this.#isReady(reader, reader.socket)) continue;

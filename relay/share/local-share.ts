@@ -49,7 +49,7 @@ export class LocalShare {
     const upstream: Upstream = {
       need: (needs) => this.#toHome({ t: "need", needs }),
       report: (entries) => this.#toHome({ t: "report", entries }),
-      given: (index) => this.home.given(index),
+      acknowledged: (before) => this.home.acknowledged(before),
       receipt: (receipt) => this.#toHome({ t: "receipt", receipt }),
       watermark: (next) => this.#toHome({ t: "watermark", next }),
       came: (receiver, next) => this.#toHome({ t: "came", receiver, next }),

@@ -44,6 +44,9 @@ const HELD_UP_MS = 2000;
  */
 export const PASS_BYTES_PER_SECOND = 64 * 1024 ** 2;
 
+/** The record before it stays in the log: a receiver that only looks needs no more. */
+const FIRST_DROPPED = 1;
+
 export interface OriginOutput {
   /** To the sender; called only while it is attached. */
   toSender(message: Message): void;
@@ -54,7 +57,7 @@ export interface OriginOutput {
    */
   pass?(index: number, frame: Uint8Array, keep: () => RecordPlace | undefined): boolean;
   /** A record is in the log now, for every receiver that needs it. */
-  available(index: number): void;
+  available(index: number, memory?: Uint8Array): void;
   /** To a worker that needs some of them: records before this one can't be had any more. */
   gone(worker: number, before: number): void;
   /** To the worker of a receiver: the share has as many as it may have. */
@@ -105,6 +108,12 @@ export class Origin {
   /** Records asked for that were asked for before. */
   wantedAgain = 0;
   readonly #rate = new ArrivalRate();
+  /** Those from FIRST_DROPPED on and before this one went back, although receivers may come for them. */
+  #dropped = FIRST_DROPPED;
+  /** Records before it went past the log, or some of them. */
+  #passed = 0;
+  /** A receiver needed what had gone. */
+  #isReadAgain = false;
   readonly #passBytesPerSecond: number;
   readonly #reports: ReceiverReports;
   #arrived = 0;
@@ -203,6 +212,7 @@ export class Origin {
           } else if (this.#outstanding.has(index)) {
             this.#headStart?.needed(index);
           } else {
+            this.#isReadAgain ||= this.#hasGone(index);
             lacking.push(index);
           }
         }
@@ -229,6 +239,11 @@ export class Origin {
     if (this.#headStart === undefined) return;
     this.#headStart.agreed();
     this.#ask();
+  }
+
+  /** Whether a record that is not in the log was let go although receivers might come for it. */
+  #hasGone(index: number): boolean {
+    return index < this.#passed || (index >= FIRST_DROPPED && index < this.#dropped);
   }
 
   needsNothing(worker: number): void {
@@ -312,7 +327,7 @@ export class Origin {
     // A record that was not kept did not come.
     if (kept !== "kept" && this.#paced !== undefined) this.#again.set(index, true);
     if (kept === "full") throw new FaultError("log-full");
-    if (kept === "kept") this.#output.available(index);
+    if (kept === "kept") this.#output.available(index, bytes);
     this.#ask();
   }
 
@@ -331,21 +346,28 @@ export class Origin {
     if (this.#output.pass?.(index, bytes, keep) !== true) return false;
     if (kept === undefined) this.#log.release(index);
     else this.#log.drop(index);
+    this.#passed = index + 1;
     if (kept === "full") throw new FaultError("log-full");
     return true;
   }
 
   /**
-   * A receiver that is alone was given a record. Its block goes back, so that the next record comes into the same warm
-   * one and not into the next of the whole log.
+   * All receivers have the records before this one. Their blocks go back, so that the next records come into the same
+   * warm ones and not into the next of the whole log.
    */
-  given(index: number): void {
-    if (this.isSoonReadAgain) this.#log.drop(index);
+  acknowledged(before: number): void {
+    if (!this.isSoonReadAgain || before <= this.#dropped) return;
+    this.#log.dropAll(this.#dropped, before);
+    this.#dropped = before;
   }
 
-  /** Whether the sender can read all again, and is so fast that it takes little time. */
+  /**
+   * Whether the sender can read all again, and is so fast that it takes little time. A record that it was asked for
+   * again for that reason ends this: it gives nothing a third time.
+   */
   get isSoonReadAgain(): boolean {
-    return this.#paced === undefined && this.#rate.bytesPerSecond >= this.#passBytesPerSecond;
+    if (this.#paced !== undefined || this.#isReadAgain) return false;
+    return this.#rate.bytesPerSecond >= this.#passBytesPerSecond;
   }
 
   report(entries: readonly ReceiverEntry[], worker: number): void {

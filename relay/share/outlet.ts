@@ -1,6 +1,6 @@
 import type { Message, Role, SocketFault } from "../../protocol/mod.ts";
 
-import type { RecordPlace } from "../log/block-log.ts";
+import type { GivenRecord, RecordPlace } from "../log/block-log.ts";
 
 /**
  * A socket of this worker. One below zero is a client of the lobby that speaks no fileshare, see
@@ -28,7 +28,7 @@ export interface Topic {
   /** The socket gets nothing that is published from now on. */
   unsubscribe(socket: SocketId): void;
   /** Gives the frame to each socket of the topic. @returns those that refused it, see `SendResult` */
-  publishFrame(place: RecordPlace): ReadonlySet<SocketId>;
+  publishFrame(place: GivenRecord): ReadonlySet<SocketId>;
   publish(message: Message): void;
   /** No socket is in it any more. */
   close(): void;
@@ -43,7 +43,7 @@ export interface Outlet {
   noPing(socket: SocketId): void;
   /** Bytes given to the socket that the kernel has not taken; frames wait until it is 0. */
   buffered(socket: SocketId): number;
-  sendFrame(socket: SocketId, place: RecordPlace): SendResult;
+  sendFrame(socket: SocketId, place: GivenRecord): SendResult;
   /**
    * Gives a frame from memory, which holds it only until this returns.
    * @param keep keeps the frame in the log, when the socket does not take all of it; undefined: it can't
@@ -93,7 +93,7 @@ export class SingleSends implements Topic {
     this.#sockets.delete(socket);
   }
 
-  publishFrame(place: RecordPlace): ReadonlySet<SocketId> {
+  publishFrame(place: GivenRecord): ReadonlySet<SocketId> {
     let refused: Set<SocketId> | undefined;
     for (const socket of this.#sockets) {
       if (this.#outlet.sendFrame(socket, place) === "refused") (refused ??= new Set()).add(socket);

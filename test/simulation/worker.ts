@@ -21,7 +21,7 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Bundles, type BundledSockets } from "../../relay/net/bundles.ts";
 import { Pauses } from "../../relay/net/pauses.ts";
 import { Hub } from "../../relay/share/hub.ts";
-import type { RecordPlace } from "../../relay/log/block-log.ts";
+import type { GivenRecord, RecordPlace } from "../../relay/log/block-log.ts";
 import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
 import { SocketTopic, type SharedFrames, type TopicHost } from "../../relay/net/topics.ts";
 import type { SendResult, SocketId, Topic } from "../../relay/share/outlet.ts";
@@ -245,7 +245,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     this.#world.trace(() => `worker ${this.id} -> line ${socket.wire.id}: ${describe(message)}`);
   }
 
-  sendFrame(id: SocketId, place: RecordPlace): SendResult {
+  sendFrame(id: SocketId, place: GivenRecord): SendResult {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.closing) return "refused";
     if (this.#world.faulty && this.#random.chance(this.#world.chances.lostFrame)) {
@@ -254,6 +254,10 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
       return "sent";
     }
     const bytes = this.#pool.view(place.block, place.offset, place.length).slice();
+    if (place.memory !== undefined) {
+      this.#world.count("frame given from memory");
+      if (!equalBytes(place.memory, bytes)) throw new Violation("memory and log differ");
+    }
     const result = this.#push(socket, bytes);
     if (result === "queued" && socket.direct) this.#holdRest(socket, place, bytes);
     return result;

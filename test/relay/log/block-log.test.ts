@@ -124,6 +124,23 @@ describe.each(rooms)("a log in %s", (_, makeRoom) => {
     expect(keep(log, 1, frame(1))).toBe(true);
   });
 
+  test("drops all records of a range, and gives back the blocks of which nothing is left", () => {
+    const { log, pool } = make(4, 2);
+    for (const index of [0, 1, 2, 3, 4, 5, 6]) keep(log, index, frame(index));
+    log.reserve(7);
+    log.dropAll(1, 5);
+    const here = (): number[] => [0, 1, 2, 3, 4, 5, 6].filter((index) => log.has(index));
+    expect(here()).toEqual([0, 5, 6]);
+    expect(freeBlocks(pool)).toBe(1);
+    // A receiver may name any record as its next one.
+    log.dropAll(6, 2 ** 32);
+    expect(here()).toEqual([0, 5]);
+    expect(freeBlocks(pool)).toBe(1);
+    expect(log.put(7, frame(7))).toBe("kept");
+    log.dropAll(5, 5);
+    expect(here()).toEqual([0, 5]);
+  });
+
   test("shrinks by the least recently used, but by nothing reserved", () => {
     const { log } = make(4);
     for (const index of [0, 1, 2]) keep(log, index, frame(index));

@@ -66,8 +66,11 @@ class Play {
     });
   }
 
-  /** A line whose far end reads nothing; the near end as the kernel knows it. */
-  async line(): Promise<{
+  /**
+   * A line whose far end reads nothing; the near end as the kernel knows it.
+   * @param hasRoom whether it takes whole frames all the same
+   */
+  async line(hasRoom = false): Promise<{
     readonly peer: PeerKey;
     readonly cut: () => Promise<void>;
     readonly resume: () => void;
@@ -82,7 +85,7 @@ class Play {
     far.pause();
     this.#ends.push(far);
     const peer = await this.#peerAt(far.localPort).promise;
-    limitSending(this.room.native.find(peer)!);
+    if (!hasRoom) limitSending(this.room.native.find(peer)!);
     const cut = async (): Promise<void> => {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#nearClosed = resolve;
@@ -208,6 +211,34 @@ describe.skipIf(!hasNative)("sendfile (GNU/Linux)", () => {
     await drained;
     while (Buffer.concat(came).length < sent.length) await Bun.sleep(1);
     expect(Buffer.concat(came).equals(sent)).toBe(true);
+    expect(freeBlocks(pool)).toBe(4);
+  });
+
+  test("a frame goes from memory to all that have room, and the log has the rest for the others", async () => {
+    const play = newPlay();
+    const { direct } = play;
+    const { pool } = play.room;
+    const [ready, full, gone] = [await play.line(true), await play.line(), await play.line()];
+    for (const [at, { peer }] of [ready, full, gone].entries()) direct.attach(at + 1, peer);
+    await gone.cut();
+    const memory = crypto.getRandomValues(new Uint8Array(60_000));
+    const place = play.frame(memory.length);
+    pool.write(place.block, 0, memory);
+    const sent = Buffer.concat([headOf(memory.length), memory]);
+    const results = [1, 2, 3].map((id) => direct.send(id, { ...place, memory }));
+    expect(results).toEqual(["sent", "queued", "refused"]);
+    // The memory holds another frame by now, and the log gave the block back.
+    memory.fill(0);
+    pool.giveBack(place.block);
+    expect(freeBlocks(pool)).toBe(3);
+    const drained = new Promise<void>((resolve) => (play.onDrained = resolve));
+    ready.resume();
+    full.resume();
+    await drained;
+    for (const { came } of [ready, full]) {
+      while (Buffer.concat(came).length < sent.length) await Bun.sleep(1);
+      expect(Buffer.concat(came).equals(sent)).toBe(true);
+    }
     expect(freeBlocks(pool)).toBe(4);
   });
 

@@ -1,5 +1,5 @@
-import { isFrame, type Message } from "../../../protocol/mod.ts";
-import type { RecordPlace } from "../../../relay/log/block-log.ts";
+import { equalBytes, isFrame, type Message } from "../../../protocol/mod.ts";
+import type { GivenRecord, RecordPlace } from "../../../relay/log/block-log.ts";
 import {
   SingleSends,
   type Outlet,
@@ -18,6 +18,8 @@ export class Recorder implements Outlet {
   readonly full = new Map<SocketId, number>();
   /** Records that reached each socket, in order. */
   readonly got = new Map<SocketId, number[]>();
+  /** Sockets by the frames that they were given from the memory in which those came. */
+  readonly fromMemory: SocketId[] = [];
   /** Sockets whose next frame is lost. */
   readonly loses = new Set<SocketId>();
   /** Sockets that are never rid of what they are given, until `drain`. */
@@ -51,9 +53,13 @@ export class Recorder implements Outlet {
     return new SingleSends(this);
   }
 
-  sendFrame(socket: SocketId, { block, offset, length }: RecordPlace): SendResult {
+  sendFrame(socket: SocketId, { block, offset, length, memory }: GivenRecord): SendResult {
     const frame = this.#pool.view(block, offset, length);
     if (!isFrame(frame)) throw new Error("no frame");
+    if (memory !== undefined) {
+      if (!equalBytes(memory, frame)) throw new Error("another frame");
+      this.fromMemory.push(socket);
+    }
     const index = new DataView(frame.buffer, frame.byteOffset).getUint32(4);
     this.#lines.push(`${socket} frame ${index}`);
     if (this.loses.delete(socket)) return "sent";
