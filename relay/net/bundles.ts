@@ -51,6 +51,10 @@ export class Bundles implements Outlet {
     else this.#bundles.delete(main);
   }
 
+  holdsBack(socket: SocketId): boolean {
+    return !this.#bundles.has(socket) && this.#sockets.holdsBack?.(socket) === true;
+  }
+
   noPing(socket: SocketId): void {
     this.#sockets.noPing(socket);
   }

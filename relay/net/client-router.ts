@@ -141,7 +141,7 @@ export class ClientRouter implements Outlet {
   }
 
   holdsBack(socket: SocketId): boolean {
-    return this.#egress?.holdsBack(socket) === true;
+    return this.#egress?.holdsBack(socket) === true || this.#sockets.holdsBack?.(socket) === true;
   }
 
   sendFrame(socket: SocketId, place: GivenRecord): SendResult {

@@ -32,6 +32,13 @@ const FEW_SOCKETS = 4;
 /** After one of few sockets had room, all are polled in each turn of the event loop for so long. ms */
 const EAGER_MS = 1;
 
+/** With fewer sockets the kernel's memory is not looked at. */
+const MANY_SOCKETS = 128;
+/** Between two frames when TCP has all memory that the kernel gives it without care. ms */
+const SPARING_MS = 1;
+/** So many times in each part more of that memory the time between two frames doubles. */
+const SPARING_DOUBLINGS = 12;
+
 /** A socket that the kernel sends to, and the frame on its way. */
 interface Stream {
   readonly id: SocketId;
@@ -55,6 +62,8 @@ interface Stream {
 export interface DirectEvents {
   /** The kernel has all of the queued frame. */
   drained(id: SocketId): void;
+  /** The kernel has memory again for a frame to this socket, which was refused one. */
+  turn(id: SocketId): void;
   /** The socket takes nothing any more. */
   failed(id: SocketId): void;
 }
@@ -73,6 +82,8 @@ export interface DirectOptions {
   /** Holds memory for a socket. */
   readonly enter: (id: SocketId, kind: MemoryKind) => MemoryPlace;
   readonly events: DirectEvents;
+  /** See `TcpMemory.used`. */
+  readonly tcpUsed: () => number;
 }
 
 export class DirectSender {
@@ -82,6 +93,12 @@ export class DirectSender {
   readonly #blocked = new Set<Stream>();
   /** Already blocked at the last tick. */
   #slow = new Set<Stream>();
+  /** Sockets that were refused a frame because the kernel's memory is short, in order. */
+  readonly #waiting = new Set<SocketId>();
+  /** It waited, and may have one frame now. */
+  #turn: SocketId | undefined;
+  /** When a socket last got a frame although that memory is short. */
+  #gaveAt = -Infinity;
   #isPolling = false;
   #isDisposed = false;
   #delay = POLL_MS;
@@ -121,6 +138,7 @@ export class DirectSender {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
     this.#streams.delete(id);
+    this.#waiting.delete(id);
     this.#release(stream);
   }
 
@@ -128,6 +146,13 @@ export class DirectSender {
   send(id: SocketId, record: GivenRecord): SendResult | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
+    if (this.#turn === id) {
+      this.#turn = undefined;
+    } else if (this.#isCrowded()) {
+      this.#waiting.add(id);
+      this.#pollLater();
+      return "refused";
+    }
     if (!this.#isSame(stream)) return "refused";
     if (!this.#watch(stream)) {
       this.#streams.delete(id);
@@ -211,6 +236,11 @@ export class DirectSender {
     stream.tookAt = this.#options.clock();
   }
 
+  /** Whether a frame for this socket waits until the kernel has memory for more. */
+  isWaiting(id: SocketId): boolean {
+    return this.#waiting.has(id);
+  }
+
   /** Whether the kernel sends to this socket. */
   has(id: SocketId): boolean {
     return this.#streams.has(id);
@@ -231,6 +261,7 @@ export class DirectSender {
    * and that slow sockets hold up. A frame that the log still has costs nothing, and stays.
    */
   tick(): void {
+    this.#wakeWaiting();
     const slow = this.#slow;
     this.#slow = new Set(this.#blocked);
     for (const stream of slow) if (this.#isSame(stream)) this.#writable(stream.id);
@@ -294,7 +325,8 @@ export class DirectSender {
 
   /** Polls for sockets with room as long as any stream is blocked. */
   #pollLater(): void {
-    if (this.#isPolling || this.#isDisposed || this.#blocked.size === 0) return;
+    if (this.#isPolling || this.#isDisposed) return;
+    if (this.#blocked.size === 0 && this.#waiting.size === 0) return;
     this.#isPolling = true;
     const isEager =
       this.#blocked.size <= FEW_SOCKETS && performance.now() - this.#foundAt < EAGER_MS;
@@ -312,6 +344,7 @@ export class DirectSender {
     } else {
       this.#delay = Math.min(2 * this.#delay, POLL_IDLE_MS);
     }
+    this.#wakeWaiting();
     this.#pollLater();
   }
 
@@ -327,6 +360,30 @@ export class DirectSender {
     stream.copy = copy;
     this.#unpin(stream);
     return true;
+  }
+
+  /**
+   * Whether the kernel has too little memory for another frame. Some leave all the same: what fills the memory may belong
+   * to receivers that take nothing.
+   */
+  #isCrowded(): boolean {
+    if (this.#streams.size < MANY_SOCKETS) return false;
+    const used = this.#options.tcpUsed();
+    if (used < 1) return false;
+    const now = this.#options.clock();
+    if (now - this.#gaveAt < SPARING_MS * 2 ** (SPARING_DOUBLINGS * (used - 1))) return true;
+    this.#gaveAt = now;
+    return false;
+  }
+
+  #wakeWaiting(): void {
+    for (const id of this.#waiting) {
+      if (this.#isCrowded()) return;
+      this.#waiting.delete(id);
+      this.#turn = id;
+      this.#options.events.turn(id);
+      this.#turn = undefined;
+    }
   }
 
   #release(stream: Stream): void {

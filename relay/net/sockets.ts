@@ -26,6 +26,7 @@ import type { Outlet, SendResult, SocketId, Topic } from "../share/outlet.ts";
 import { BUN_FACTOR, CopiedFrames } from "./copied-frames.ts";
 import { closeWith } from "./refusal.ts";
 import { FdMatcher } from "./fd-matcher.ts";
+import { TcpMemory } from "../system/tcp-memory.ts";
 import { Line, type LineOptions, type RemoteEnd } from "./line.ts";
 import { Pauses } from "./pauses.ts";
 import { TOKEN_OVER, type DisconnectReason } from "./peer.ts";
@@ -70,6 +71,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
   readonly #fdMatcher: FdMatcher | undefined;
   readonly #copied: CopiedFrames;
   readonly #pauses: Pauses;
+  readonly #tcpMemory = new TcpMemory();
   #topics = 0;
   readonly #open = new Map<SocketId, Socket>();
   /** The socket whose message is being handled: until that is over, Bun holds back what it is sent. */
@@ -99,9 +101,13 @@ export class Sockets implements Outlet, TopicHost<Socket> {
       pool,
       store,
       clock,
+      tcpUsed: () => this.#tcpMemory.used,
       enter: (id, kind) => memory.enter(this.#holder(id), kind),
       events: {
         drained: (id) => this.#frameThrough(id),
+        turn: (id) => {
+          if (!this.isClosing(id)) this.#options.drained(id);
+        },
         failed: (id) => this.#open.get(id)?.terminate(),
       },
     });
@@ -227,6 +233,10 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     if (socket === undefined) return 0;
     const held = this.#held.has(id) ? 1 : 0;
     return socket.getBufferedAmount() + (this.#direct?.left(id) ?? 0) + held;
+  }
+
+  holdsBack(id: SocketId): boolean {
+    return this.#direct?.isWaiting(id) === true;
   }
 
   sendFrame(id: SocketId, place: GivenRecord): SendResult {

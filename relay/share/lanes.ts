@@ -186,6 +186,8 @@ export class Lanes {
       else this.#needLive(this.#isLiveReady() ? this.#liveIndex + 1 : 0);
     }
     for (const reader of readers) {
+      // It is told when its turn comes.
+      if (reader.socket !== undefined && this.#outlet.holdsBack?.(reader.socket) === true) continue;
       // A drain that never came must not hold a reader for ever.
       this.#serve(reader);
       // Nor must a receiver wait that acknowledges several records at once, as it may.

@@ -15,8 +15,11 @@ const SO_SNDBUF = 7;
 /** A sender of its own, over lines on which hardly anything is under way. */
 class Play {
   readonly room = nativeRoom({ blocks: 4, blockBytes: FRAME_BYTES });
+  now = 0;
+  tcpUsed = 0;
   readonly drained: SocketId[] = [];
   onDrained = (): void => undefined;
+  onTurn: (id: SocketId) => void = () => undefined;
   readonly failed: SocketId[] = [];
   onFailed = (): void => undefined;
   readonly direct: DirectSender;
@@ -34,7 +37,8 @@ class Play {
       native,
       pool,
       store: pool.store,
-      clock: () => 0,
+      clock: () => this.now,
+      tcpUsed: () => this.tcpUsed,
       enter: (id, kind) => {
         const nothing = (): void => undefined;
         return this.memory.enter({ address: `${id}`, room: nothing, cut: nothing }, kind);
@@ -44,6 +48,7 @@ class Play {
           this.drained.push(id);
           this.onDrained();
         },
+        turn: (id) => this.onTurn(id),
         failed: (id) => {
           this.failed.push(id);
           this.direct.detach(id);
@@ -279,6 +284,39 @@ describe.skipIf(!hasNative)("sendfile (GNU/Linux)", () => {
     expect(play.drained.toSorted((a, b) => a - b)).toEqual(opened.map((_, at) => at + 1));
     expect(play.failed).toEqual([]);
     expect(freeBlocks(pool)).toBe(4);
+  });
+
+  test("frames wait in order where TCP has no memory for more, and some leave all the same", async () => {
+    const play = newPlay();
+    const { direct } = play;
+    const place = play.frame(1000);
+    const lines = 200;
+    for (let id = 1; id <= lines; id++) direct.attach(id, (await play.line(true)).peer);
+    play.tcpUsed = 1;
+    const results = Array.from({ length: lines }, (_, at) => direct.send(at + 1, place));
+    expect(results).toEqual([
+      "sent",
+      ...Array.from({ length: lines - 1 }, () => "refused" as const),
+    ]);
+    expect([1, 2, lines].map((id) => direct.isWaiting(id))).toEqual([false, true, true]);
+    // The first of the others has a turn, and it alone.
+    const given: SocketId[] = [];
+    play.onTurn = (id) => {
+      if (direct.send(id, place) === "sent") given.push(id);
+    };
+    play.now += 1;
+    direct.tick();
+    expect(given).toEqual([2]);
+    // The less memory there is, the longer it takes.
+    play.tcpUsed = 1.25;
+    play.now += 1;
+    direct.tick();
+    expect(given).toEqual([2]);
+    direct.detach(3);
+    play.tcpUsed = 0.9;
+    direct.tick();
+    expect(given).toEqual([2, ...Array.from({ length: lines - 3 }, (_, at) => at + 4)]);
+    expect(direct.isWaiting(lines)).toBe(false);
   });
 
   test("is copied as far as memory is for it when it holds the pool up, and the rest is cut", async () => {
