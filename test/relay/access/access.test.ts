@@ -11,6 +11,7 @@ import { RawClient, randomId, rawShare, pathOf } from "../../support/relay/raw-c
 import { RawSocket } from "../../support/relay/raw-socket.ts";
 import { policyWith, token, withOtherSecret } from "../../support/relay/tokens.ts";
 import { expectFault } from "../../support/relay/wire-checks.ts";
+import { until } from "../../support/until.ts";
 
 const sends = token(["send"]);
 const receives = token(["receive"]);
@@ -217,7 +218,7 @@ describe("a policy that changes while somebody is in", () => {
     await using relay = await startRelay({ policy: policyWith({ mode: "closed", tokens }) });
     const next = token(["receive"]);
     relay.setPolicy(policyWith({ mode: "closed", tokens: [next.known] }));
-    while ((await bySocket("receiver")(relay, receives.text)) === "in");
+    await until(async () => (await bySocket("receiver")(relay, receives.text)) !== "in");
     expect(await bySocket("receiver")(relay, next.text)).toBe("in");
   });
 

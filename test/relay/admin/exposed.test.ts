@@ -10,6 +10,7 @@ import { startRelay } from "../../../relay/mod.ts";
 import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { laterFaultOf, temporaryFolder } from "../../support/disk.ts";
 import { adminOf, withToken } from "../../support/relay/admin-requests.ts";
+import { until } from "../../support/until.ts";
 
 const EVERYWHERE = { hostname: "0.0.0.0", port: 0 };
 const authority = new Authority();
@@ -36,11 +37,12 @@ test("speaks TLS with the relay's certificate, also with the next one", async ()
   const next = authority.issue({ names: ["relay.example"] });
   writeCertificate(folder.path, next);
   const serial = new X509Certificate(next.cert).serialNumber;
-  while (serials.at(-1) !== serial) {
+  await until(async () => {
     // The kernel resets what waits to be accepted by the listener before.
     const answer = await ask().catch(() => undefined);
     if (answer !== undefined) expect(answer.status).toBe(200);
-  }
+    return serials.at(-1) === serial;
+  });
   // Its operator there is no stranger to it, whatever name the certificate has.
   const env = { XDG_RUNTIME_DIR: folder.path };
   using ticket = leaveTicket({ relay: relay.url, admin: url, token }, env);

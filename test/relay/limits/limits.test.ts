@@ -8,6 +8,7 @@ import { hasNative } from "../../support/relay/log-rooms.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import { RawReceiver } from "../../support/relay/raw-receiver.ts";
 import { RawSocket } from "../../support/relay/raw-socket.ts";
+import { until } from "../../support/until.ts";
 
 const MANY = 12;
 
@@ -76,14 +77,12 @@ describe("T4 sockets", () => {
     await using other = await RawClient.greeted(url, "receiver", randomId(), "2001:db8:0:1::1");
     await open.disposeAsync();
     // As soon as the relay saw them go.
-    for (;;) {
+    await until(async () => {
       await using again = await RawClient.open(url, "2001:db8::2");
       await again.hello("receiver", randomId());
-      const [first] = await Promise.race([again.when("welcome"), again.when("fault")]).then(
-        ({ t }) => [t],
-      );
-      if (first === "welcome") break;
-    }
+      const { t } = await Promise.race([again.when("welcome"), again.when("fault")]);
+      return t === "welcome";
+    });
     expect(await Promise.race([other.closed, Promise.resolve("open")])).toBe("open");
   });
 
@@ -112,10 +111,12 @@ describe("T4 sockets", () => {
     const clients = await Promise.all(before);
     relay.crashWorker(0);
     for (const client of clients) await client.closed;
-    for (;;) {
-      const again = await fetch(`http://127.0.0.1:${relay.port}/`).catch(() => undefined);
-      if (again !== undefined) break;
-    }
+    await until(() =>
+      fetch(`http://127.0.0.1:${relay.port}/`).then(
+        () => true,
+        () => false,
+      ),
+    );
     await using open = new AsyncDisposableStack();
     for (let at = 0; at < 4; at++) {
       open.use(await RawClient.greeted(url, "receiver", randomId()));
@@ -130,12 +131,12 @@ describe("T4 sockets", () => {
     await using first = await RawClient.greeted(url, "receiver", randomId());
     await using second = await RawClient.greeted(url, "receiver", randomId());
     relay.setPolicy(policyOf({ "max-sockets": 1 }));
-    for (;;) {
+    await until(async () => {
       await using more = await RawClient.open(url);
       await more.hello("receiver", randomId());
       const { t } = await Promise.race([more.when("welcome"), more.when("fault")]);
-      if (t === "fault") break;
-    }
+      return t === "fault";
+    });
     for (const { socket } of [first, second]) expect(socket.readyState).toBe(WebSocket.OPEN);
     expect(() => relay.setPolicy(policyOf({ "max-sockets": NaN }))).toThrow(RangeError);
   });

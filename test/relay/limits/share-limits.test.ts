@@ -14,6 +14,7 @@ import type { Relay } from "../../../relay/mod.ts";
 import { StallTimer } from "../../../relay/limits/stall-timer.ts";
 import { expectOver, limitedRelay } from "../../support/relay/limited.ts";
 import { RawClient, randomId, rawShare, type RawShare } from "../../support/relay/raw-client.ts";
+import { until } from "../../support/until.ts";
 
 const ME = "192.0.2.1";
 
@@ -82,11 +83,11 @@ describe("P5 shares", () => {
       const still = open.use(await offer(relay, each()));
       await expectOver(relay, still, name);
       first?.send({ t: "end", share: shares[0]!.offer.share });
-      for (;;) {
+      await until(async () => {
         const again = open.use(await offer(relay, each()));
         const { t } = await Promise.race([again.when("accepted"), again.when("fault")]);
-        if (t === "accepted") break;
-      }
+        return t === "accepted";
+      });
     },
   );
 

@@ -6,6 +6,7 @@ import { content } from "../../support/files.ts";
 import { OriginalReceiver } from "../../support/relay/original-clients.ts";
 import { relayOfFile } from "../../support/relay/relay-of-file.ts";
 import { RawHttp, rawHttp } from "../../support/relay/raw-http.ts";
+import { until } from "../../support/until.ts";
 
 const file = relayOfFile();
 
@@ -114,7 +115,7 @@ test("an upload for nobody is let go when its client goes", async () => {
     return status === 404;
   };
   // As soon as the relay sees that: a request on another line may come first.
-  while (!(await gone()));
+  await until(gone);
 });
 
 describe.concurrent("T1 a line", () => {

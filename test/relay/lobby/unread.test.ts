@@ -11,6 +11,7 @@ import { RawClient, randomId, rawShare, pathOf } from "../../support/relay/raw-c
 import { RawHttp, rawHttp } from "../../support/relay/raw-http.ts";
 import { RawSocket } from "../../support/relay/raw-socket.ts";
 import { OriginalSender } from "../../support/relay/original-clients.ts";
+import { until } from "../../support/until.ts";
 
 const MiB = 2 ** 20;
 /** Enough for a client that has its name ready, on a machine that is busy. */
@@ -60,13 +61,13 @@ async function counted(relay: Relay, name: RelayLimitName): Promise<void> {
 
 async function nobodyLeft({ port }: Relay, from: string): Promise<void> {
   // As soon as there is room for one more.
-  for (;;) {
+  await until(async () => {
     const { status } = await fetch(`http://127.0.0.1:${port}/lobby/none`, {
       method: "HEAD",
       headers: { "x-forwarded-for": from },
     });
-    if (status === 404) return;
-  }
+    return status === 404;
+  });
 }
 
 describe("T1 a download that is not read", () => {

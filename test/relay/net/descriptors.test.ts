@@ -5,6 +5,7 @@ import { WORKER_FAILURES } from "../../../relay/main/restart-policy.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { RawClient, randomId, rawShare, type RawShare } from "../../support/relay/raw-client.ts";
 import { RawReceiver, framesUpTo } from "../../support/relay/raw-receiver.ts";
+import { until } from "../../support/until.ts";
 
 const SHARES = 5;
 const RECORDS = 12;
@@ -109,12 +110,11 @@ test("a worker that crashes leaves no descriptor behind, and the next receiver g
 
 /** Resolves when a worker is there again. */
 async function listens(relay: Relay): Promise<void> {
-  for (;;) {
-    try {
-      await fetch(relay.url.replace("ws:", "http:"));
-      return;
-    } catch {
-      // Refused at once: nobody listens yet.
-    }
-  }
+  // Refused at once where nobody listens yet.
+  await until(() =>
+    fetch(relay.url.replace("ws:", "http:")).then(
+      () => true,
+      () => false,
+    ),
+  );
 }

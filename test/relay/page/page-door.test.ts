@@ -7,6 +7,7 @@ import type { RequestContext } from "../../../relay/lobby/http/exchange.ts";
 import { PAGE_RETRY_MS, PageDoor } from "../../../relay/page/page-door.ts";
 import { RawHttp } from "../../support/relay/raw-http.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
+import { until } from "../../support/until.ts";
 
 /** As Chromium writes it for an address that was typed. */
 const BROWSER = { accept: "text/html,application/xhtml+xml,*/*;q=0.8" };
@@ -272,7 +273,7 @@ describe("a relay", () => {
     using idle = new RawHttp(leaving.port, request);
     while (!idle.said.endsWith("</html>\n")) expect(await visit()).toBe(200);
     const drained = leaving.drain(60_000);
-    while ((await visit()) !== 0);
+    await until(async () => (await visit()) === 0);
     expect(await idle.closed).toEndWith("</html>\n");
     await leaving.stop();
     await drained;

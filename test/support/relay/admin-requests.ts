@@ -3,6 +3,7 @@ import { request } from "node:http";
 
 import type { Overview } from "../../../relay/admin/overview.ts";
 import type { Admin, Relay } from "../../../relay/mod.ts";
+import { until } from "../until.ts";
 
 export function adminOf({ admin }: Relay): Admin {
   if (admin === undefined) throw new Error("the relay has no admin listener");
@@ -24,10 +25,9 @@ export async function overviewWhen(
   admin: Admin,
   isSo: (overview: Overview) => boolean,
 ): Promise<Overview> {
-  for (;;) {
-    const overview = await overviewOf(admin);
-    if (isSo(overview)) return overview;
-  }
+  let overview: Overview | undefined;
+  await until(async () => isSo((overview = await overviewOf(admin))));
+  return overview!;
 }
 
 /** A GET with headers of which `fetch` has its own idea, such as `host`. @returns the status */
