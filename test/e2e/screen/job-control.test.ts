@@ -7,6 +7,7 @@ import {
   readFileSync,
   readdirSync,
   rmSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -34,7 +35,9 @@ beforeAll(async () => {
   writeFileSync(program, `#!/bin/sh\necho $$ > ${folder.path}/pid\nexec ${SHELL_FILESHARE} "$@"\n`);
   chmodSync(program, 0o755);
   writeFileSync(join(folder.path, "a.txt"), "content");
-  writeFileSync(join(folder.path, "big.bin"), new Uint8Array(24 * MiB));
+  // Two minutes of a slow receiver, as a shell on a busy machine takes seconds for each word.
+  writeFileSync(join(folder.path, "big.bin"), "");
+  truncateSync(join(folder.path, "big.bin"), 64 * MiB);
   mkdirSync(join(folder.path, "taken"));
   writeFileSync(join(folder.path, "taken/a.txt"), "another");
 });
@@ -98,7 +101,7 @@ function sender(): Client & AsyncDisposable {
 /** A receiver that takes its time, while the block runs. */
 function slowReceiver(code = CODE): Client & AsyncDisposable {
   const out = mkdtempSync(join(folder.path, "out "));
-  return until(receive({ relay: relay.url, code, out, name: "anna", limit: MiB }));
+  return until(receive({ relay: relay.url, code, out, name: "anna", limit: MiB / 2 }));
 }
 
 /** Whether the terminal reads lines and echoes them, as every program wants to find it. */
