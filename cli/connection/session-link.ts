@@ -18,6 +18,11 @@ import { LinkGroup, RelayLink, type RelayLinkEvents } from "./relay-link.ts";
  * verifies a signature meanwhile. ms
  */
 const FAR_MS = 20;
+/**
+ * A connection that was opened before its user came is used for so long: a relay does not wait for a hello for ever.
+ * A machine that needs longer for the key of a code is too busy for a round trip to matter. ms
+ */
+const AHEAD_MS = 1000;
 /** A connection opens within two round trips, and one with TLS within three. */
 const OPENING_ROUND_TRIPS = { plain: 2, tls: 3 };
 /** The connections to a relay that is far away, the main one among them. */
@@ -56,6 +61,8 @@ export class SessionLink implements LinkSocket {
   #opening: NodeJS.Timeout | undefined;
   /** Events of a connection that was opened before its user asked for one. */
   #untold: ((user: LinkUser) => void)[] | undefined;
+  /** When that connection is of no use any more. ms */
+  #aheadUntil = 0;
   #sent = new SentRecords();
   #followsBandwidth = false;
   /** Counts frames, so that they go by each connection in turn where all are empty. */
@@ -102,8 +109,9 @@ export class SessionLink implements LinkSocket {
 
   /** Connects while its user is not there yet. What happens until its first `connect` is told then. */
   connectAhead(): void {
-    this.#untold = [];
     this.#connect();
+    this.#untold = [];
+    this.#aheadUntil = performance.now() + AHEAD_MS;
   }
 
   /** Before its first `connect`. */
@@ -112,7 +120,8 @@ export class SessionLink implements LinkSocket {
   }
 
   connect(): void {
-    if (this.#untold === undefined) {
+    if (this.#untold === undefined || performance.now() >= this.#aheadUntil) {
+      this.#untold = undefined;
       this.#connect();
       return;
     }
@@ -135,6 +144,7 @@ export class SessionLink implements LinkSocket {
       message: (bytes: Uint8Array) => this.#message(bytes),
       lost: ({ fault, why }: { fault: FaultCode; why?: string | undefined }) => {
         this.#why = why;
+        this.#aheadUntil = 0;
         this.#dropFurther();
         this.#tell((user) => user.lost(fault));
       },
@@ -157,6 +167,8 @@ export class SessionLink implements LinkSocket {
       this.#user?.message(bytes);
       return;
     }
+    // A relay greets, and says more only to refuse.
+    if (this.#untold.length > 1) this.#aheadUntil = 0;
     // The socket may reuse the memory of what it received.
     const copy = new Uint8Array(bytes);
     this.#untold.push((user) => user.message(copy));
@@ -164,8 +176,8 @@ export class SessionLink implements LinkSocket {
 
   /**
    * While the main connection still opens after two round trips to a near relay, further ones begin to open. So they
-   * are there with the first records, and not three round trips later. A relay that turns out to be near drops none
-   * of its clients for that: they are closed before they said anything.
+   * are there with the first records, and not three round trips later. If the relay turns out to be near, they close
+   * before they said anything.
    */
   #watchOpening(): void {
     const { host } = this.#endpoint;
