@@ -34,8 +34,12 @@ function pathOf(folder: string, ...[secret, salt, length]: Parameters<Scrypt>): 
 
 function keep(made: Uint8Array, path: string): void {
   const own = `${path}.${crypto.randomUUID()}`;
-  writeFileSync(own, made);
-  renameSync(own, path);
+  try {
+    writeFileSync(own, made);
+    renameSync(own, path);
+  } catch {
+    // A command of another user, or with a full disk: the next client computes it too.
+  }
 }
 
 async function spareThread(folder: string): Promise<void> {
