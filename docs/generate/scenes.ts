@@ -97,7 +97,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       const code = await codeOf(terminal);
       const all = Array.from({ length: 30 }, (_, i) => {
         // The one that leaves can't be through before, on a busy machine either.
-        const pace = i === LEAVES ? MiB / 4 : (2 + (i % 5)) * MiB;
+        const pace = i === LEAVES ? MiB / 16 : (2 + (i % 5)) * MiB;
         return receiver(code, `desk ${i + 1}`, pace);
       });
       await terminal.shows(0, /30 receivers: .*receiving/);

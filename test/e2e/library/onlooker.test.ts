@@ -193,11 +193,18 @@ describe("a deadline", () => {
     using folder = temporaryFolder();
     using out = temporaryFolder();
     const { path } = makeFile(folder.path, "a.bin", 1);
-    const at = { relay: `${relay.url}/ws`, code: newCode() };
-    await using receiver = receive({ ...at, out: out.path });
-    await receiver.when("waiting");
-    await using sender = send({ ...at, path, stay: true, timeoutMs: 4000 });
-    expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
-    expect(await sender.outcome).toEqual({ fault: undefined, exitCode: 0 });
+    for (const timeoutMs of [4000, 20_000, 100_000]) {
+      const at = { relay: `${relay.url}/ws`, code: newCode() };
+      await using receiver = receive({ ...at, out: out.path });
+      await receiver.when("waiting");
+      await using sender = send({ ...at, path, stay: true, timeoutMs });
+      const ended = await sender.outcome;
+      // A slow machine had no time to serve it.
+      if (ended.fault !== undefined && receiver.all("saved").length === 0) continue;
+      expect(ended).toEqual({ fault: undefined, exitCode: 0 });
+      expect(await receiver.outcome).toMatchObject({ exitCode: 0 });
+      return;
+    }
+    throw new Error("the receiver was never served");
   });
 });
