@@ -1,5 +1,5 @@
 /**
- * What failed in a run, for the reader of a log of which only the end was kept: `bun run test` and `check` print it
+ * The failures of a run, for the reader of a log of which only the end was kept: `bun run test` and `check` print them
  * just before their sum. The runner's own lines are no source for it: with several workers, an error and the name of
  * its test stand far apart. Its report in JUnit's form has them together, with the file and the line.
  */

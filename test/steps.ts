@@ -137,7 +137,7 @@ export class Sum {
   }
 }
 
-/** What the runner reports of one step, in a file of its own until it is read. */
+/** The report of the runner about one step, in a file of its own until it is read. */
 class Report implements Disposable {
   readonly #folder = mkdtempSync(join(tmpdir(), "fileshare-report-"));
   readonly #path = join(this.#folder, "junit.xml");
