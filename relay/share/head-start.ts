@@ -76,6 +76,11 @@ export class HeadStart {
     this.#next = index + 1;
   }
 
+  /** A receiver had it asked for: it may be gone by the time that the head start would come to it. */
+  skip(index: number): void {
+    if (index < this.#end) this.#next = Math.max(this.#next, index + 1);
+  }
+
   came(index: number): void {
     this.#awaited.delete(index);
   }

@@ -491,6 +491,7 @@ export class Origin {
       }
       const isAgain = this.#again.has(index);
       this.#await(index, this.#take(index), isAgain);
+      this.#headStart?.skip(index);
       run = this.#extended(run, index);
     }
     this.#want(run);

@@ -144,6 +144,15 @@ describe("a head start", () => {
     expect(play.asked).toEqual(upTo(50 + NEWCOMER_CREDIT_RECORDS, 50));
   });
 
+  test("asks for no record again that a receiver had asked for", () => {
+    const start = new HeadStart({ records: 1000, recordSize: THIRD });
+    start.skip(1);
+    expect(start.next(all, Infinity)).toBe(2);
+    // A receiver far behind the head start says nothing of it.
+    start.skip(500);
+    expect(start.next(all, Infinity)).toBe(2);
+  });
+
   test("does not make a silent sender late before a receiver waits for it", () => {
     const play = new Play();
     play.origin.beginAhead();
