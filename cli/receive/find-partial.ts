@@ -301,7 +301,13 @@ function closedToUs(folder: Folder, name: string): FaultError | undefined {
 
 /** Whether it holds nothing but what a receiver makes first. */
 function isBeginning(own: HeldFolder): boolean {
-  if (!own.list().every((name) => name === DATA || name === JOURNAL)) return false;
+  try {
+    if (!own.list().every((name) => name === DATA || name === JOURNAL)) return false;
+  } catch (error) {
+    // Another receiver has ended with it, and removed it meanwhile.
+    if (errorCode(error) === "ENOENT") return false;
+    throw error;
+  }
   const data = own.lstat(DATA);
   const isEmpty = data === undefined || data.size === 0n || isEmptyFolder(own);
   return isEmpty && Journal.isBegun(own);
