@@ -19,15 +19,15 @@ import {
   type Offer,
   type ReceiverEntry,
 } from "../../protocol/mod.ts";
-import { NEED_AGAIN_MS } from "./read-ahead.ts";
 import { SenderCredit, type CreditBudget } from "./sender-credit.ts";
 
 import type { Kept, RecordLog, RecordPlace } from "../log/block-log.ts";
-import { ArrivalRate } from "./arrival-rate.ts";
+import { AskedRecords } from "./asked-records.ts";
 import { HeadStart } from "./head-start.ts";
 import type { HandoverState, PartyNeed, Receipt, RecordRun } from "./messages.ts";
 import { NEWCOMER_CREDIT_RECORDS, RequestQueue } from "./request-queue.ts";
 import { PacedOrigin } from "./paced-origin.ts";
+import { PASS_BYTES_PER_SECOND, ReadAgain } from "./read-again.ts";
 import { ReceiverReports } from "./receiver-reports.ts";
 
 /**
@@ -37,15 +37,6 @@ import { ReceiverReports } from "./receiver-reports.ts";
 export const CREDIT_BESIDE_RECORDS = 2;
 /** How long a client of the lobby that speaks no fileshare may hold up others of a stream. */
 const HELD_UP_MS = 2000;
-
-/**
- * A sender at least so fast is read again rather than logged for receivers that may come: it gives 1 GiB again
- * within 16 s, and the log would be much of the relay's work for one receiver. bytes/s
- */
-export const PASS_BYTES_PER_SECOND = 64 * 1024 ** 2;
-
-/** The record before it stays in the log: a receiver that only looks needs no more. */
-const FIRST_DROPPED = 1;
 
 export interface OriginOutput {
   /** To the sender; called only while it is attached. */
@@ -68,14 +59,6 @@ export interface OriginOutput {
   now(): number;
 }
 
-/** A record that was asked of the sender and is not here yet. */
-interface Asked {
-  /** Whether it is for a proven party. */
-  readonly proven: boolean;
-  /** Undefined: it was asked for before, and either answer may come, so its time tells nothing of the path. ms */
-  readonly at: number | undefined;
-}
-
 /** Ciphertext of one data byte: the byte, the delimiter, the tag. */
 const LEAST_CIPHERTEXT = 18;
 
@@ -94,27 +77,10 @@ export class Origin {
   /** Asked for before and lost: comes first. With whether it was for a proven party. */
   readonly #again = new Map<number, boolean>();
   readonly #requests = new RequestQueue();
-  readonly #outstanding = new Map<number, Asked>();
+  readonly #outstanding = new AskedRecords();
   readonly #credit: SenderCredit;
-  /** Of these, those for proven parties. */
-  #provenOutstanding = 0;
   #headStart: HeadStart | undefined;
-  /** The furthest record that came on this line of the sender; -1: none did. */
-  #furthest = -1;
-  /** When a record last came of those asked for, or was asked for while none was. */
-  #movedAt = 0;
-  /** Records before it were asked for. */
-  #wantedEnd = 0;
-  /** Records asked for that were asked for before. */
-  wantedAgain = 0;
-  readonly #rate = new ArrivalRate();
-  /** Those from FIRST_DROPPED on and before this one went back, although receivers may come for them. */
-  #dropped = FIRST_DROPPED;
-  /** Records before it went past the log, or some of them. */
-  #passed = 0;
-  /** A receiver needed what had gone. */
-  #isReadAgain = false;
-  readonly #passBytesPerSecond: number;
+  readonly #readAgain: ReadAgain;
   readonly #reports: ReceiverReports;
   #arrived = 0;
 
@@ -125,7 +91,7 @@ export class Origin {
     budget: CreditBudget,
     passBytesPerSecond = PASS_BYTES_PER_SECOND,
   ) {
-    this.#passBytesPerSecond = passBytesPerSecond;
+    this.#readAgain = new ReadAgain(offer.seekable ? passBytesPerSecond : Infinity);
     this.offer = offer;
     this.#log = log;
     this.#output = output;
@@ -212,7 +178,7 @@ export class Origin {
           } else if (this.#outstanding.has(index)) {
             this.#headStart?.needed(index);
           } else {
-            this.#isReadAgain ||= this.#hasGone(index);
+            this.#readAgain.needed(index);
             lacking.push(index);
           }
         }
@@ -239,11 +205,6 @@ export class Origin {
     if (this.#headStart === undefined) return;
     this.#headStart.agreed();
     this.#ask();
-  }
-
-  /** Whether a record that is not in the log was let go although receivers might come for it. */
-  #hasGone(index: number): boolean {
-    return index < this.#passed || (index >= FIRST_DROPPED && index < this.#dropped);
   }
 
   needsNothing(worker: number): void {
@@ -312,13 +273,13 @@ export class Origin {
     if (index >= records || last !== isLast || !fits) {
       throw new FaultError("bad-message", `record ${index} is not of this share`);
     }
-    const asked = this.#noMoreAwaited(index);
+    const now = this.#output.now();
+    const asked = this.#outstanding.came(index, now);
     if (asked === undefined) return;
+    this.#headStart?.came(index);
     this.#arrived++;
-    this.#furthest = Math.max(this.#furthest, index);
-    this.#movedAt = this.#output.now();
-    this.#credit.came(asked.at, this.#movedAt);
-    this.#rate.note(bytes.length, this.#movedAt);
+    this.#credit.came(asked.at, now);
+    this.#readAgain.came(bytes.length, now);
     if (this.#passes(index, bytes)) {
       this.#ask();
       return;
@@ -346,7 +307,7 @@ export class Origin {
     if (this.#output.pass?.(index, bytes, keep) !== true) return false;
     if (kept === undefined) this.#log.release(index);
     else this.#log.drop(index);
-    this.#passed = index + 1;
+    this.#readAgain.passed(index);
     if (kept === "full") throw new FaultError("log-full");
     return true;
   }
@@ -356,18 +317,18 @@ export class Origin {
    * warm ones and not into the next of the whole log.
    */
   acknowledged(before: number): void {
-    if (!this.isSoonReadAgain || before <= this.#dropped) return;
-    this.#log.dropAll(this.#dropped, before);
-    this.#dropped = before;
+    const first = this.#readAgain.dropBefore(before);
+    if (first !== undefined) this.#log.dropAll(first, before);
   }
 
-  /**
-   * Whether the sender can read all again, and is so fast that it takes little time. A record that it was asked for
-   * again for that reason ends this: it gives nothing a third time.
-   */
+  /** Whether the sender would give all again in little time. */
   get isSoonReadAgain(): boolean {
-    if (this.#paced !== undefined || this.#isReadAgain) return false;
-    return this.#rate.bytesPerSecond >= this.#passBytesPerSecond;
+    return this.#readAgain.isSoon;
+  }
+
+  /** Records that the sender was asked for a second time. */
+  get wantedAgain(): number {
+    return this.#outstanding.again;
   }
 
   report(entries: readonly ReceiverEntry[], worker: number): void {
@@ -392,7 +353,7 @@ export class Origin {
   /** The sender's line broke: what it was asked will not come. */
   senderLost(): void {
     this.#senderHere = false;
-    this.#furthest = -1;
+    this.#outstanding.lineLost();
     this.#credit.reset();
     this.#forgetAsked();
   }
@@ -407,12 +368,10 @@ export class Origin {
   /** What was asked for may not come: it is asked for again, before anything else. */
   #forgetAsked(): void {
     const again = [...this.#again];
-    for (const [index, { proven }] of [...this.#outstanding].toReversed()) {
+    for (const [index, proven] of this.#outstanding.forget().toReversed()) {
       this.#log.release(index);
       if (this.#headStart?.lost(index) !== true) again.unshift([index, proven]);
     }
-    this.#outstanding.clear();
-    this.#provenOutstanding = 0;
     this.#again.clear();
     if (this.#paced !== undefined) again.sort(([one], [other]) => one - other);
     for (const [index, proven] of again) this.#again.set(index, proven);
@@ -490,16 +449,16 @@ export class Origin {
         break;
       }
       const isAgain = this.#again.has(index);
-      this.#await(index, this.#take(index), isAgain);
+      this.#outstanding.add(index, this.#take(index), isAgain, now);
       this.#headStart?.skip(index);
       run = this.#extended(run, index);
     }
     this.#want(run);
-    this.#askAhead(credit);
+    this.#askAhead(credit, now);
   }
 
   /** With the credit that no receiver needs; the next one to come finds some left. */
-  #askAhead(credit: number): void {
+  #askAhead(credit: number, now: number): void {
     const headStart = this.#headStart;
     if (headStart === undefined || headStart.isOver) return;
     if (!this.#log.hasRoomToSpare) {
@@ -512,7 +471,7 @@ export class Origin {
       if (index === undefined || !this.#log.reserve(index)) break;
       headStart.asked(index);
       // One that was asked for on a connection that broke may still come by another.
-      this.#await(index, false, index < this.#wantedEnd);
+      this.#outstanding.add(index, false, this.#outstanding.hadEver(index), now);
       run = this.#extended(run, index);
     }
     this.#want(run);
@@ -535,35 +494,23 @@ export class Origin {
    */
   #askBeforeHeldBack(): void {
     const now = this.#output.now();
-    const { size } = this.#outstanding;
-    if (this.#paced !== undefined || size === 0) return;
-    if (size >= this.#credit.records + CREDIT_BESIDE_RECORDS) return;
-    if (now - this.#movedAt < NEED_AGAIN_MS) return;
-    for (const index of this.#outstanding.keys()) if (index <= this.#furthest) return;
-    const found = this.#requests.before(this.#furthest + 2, this.#isLacking);
+    const { size, furthest } = this.#outstanding;
+    if (this.#paced !== undefined || size >= this.#credit.records + CREDIT_BESIDE_RECORDS) return;
+    if (!this.#outstanding.isHeldBack(now)) return;
+    const found = this.#requests.before(furthest + 2, this.#isLacking);
     if (found === undefined || !this.#log.reserve(found.index)) return;
     const { index } = found;
     this.#again.delete(index);
-    this.#await(index, this.#requests.take(found), false);
+    this.#outstanding.add(index, this.#requests.take(found), false, now);
     this.#want({ first: index, count: 1 });
-  }
-
-  /** A record is being asked for. */
-  #await(index: number, proven: boolean, isAgain: boolean): void {
-    const now = this.#output.now();
-    if (this.#outstanding.size === 0) this.#movedAt = now;
-    this.#outstanding.set(index, { proven, at: isAgain ? undefined : now });
-    if (proven) this.#provenOutstanding++;
-    if (index < this.#wantedEnd) this.wantedAgain++;
-    else this.#wantedEnd = index + 1;
   }
 
   #next(credit: number, now: number): number | undefined {
     for (const index of this.#again.keys())
       return this.#paced?.isNeeded(index) === false ? undefined : index;
     if (this.#paced !== undefined) return this.#paced.next;
-    const proven = this.#provenOutstanding;
-    const newcomers = this.#outstanding.size - this.#ahead - proven;
+    const { size, proven } = this.#outstanding;
+    const newcomers = size - this.#ahead - proven;
     return this.#requests.next(this.#isLacking, { proven, newcomers, credit }, now);
   }
 
@@ -581,15 +528,6 @@ export class Origin {
     if (this.#paced === undefined) return this.#requests.taken();
     this.#paced.advance();
     return true;
-  }
-
-  /** Undefined: it was not asked for. */
-  #noMoreAwaited(index: number): Asked | undefined {
-    const asked = this.#outstanding.get(index);
-    this.#outstanding.delete(index);
-    this.#headStart?.came(index);
-    if (asked?.proven === true) this.#provenOutstanding--;
-    return asked;
   }
 
   #want(run: RecordRun | undefined): void {
