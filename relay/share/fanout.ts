@@ -20,12 +20,10 @@ import { STALL_TIMEOUT_MS } from "../limits/operator-limits.ts";
 
 import { LiveLimits } from "../limits/limits.ts";
 import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
-import { LOG_IDLE_MS } from "./log-trimming.ts";
 import { Retention, NOT_AGREED_WINDOW } from "./retention.ts";
 import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordPlace, RecordReader } from "../log/block-log.ts";
 import type { PartyNeed, Receipt } from "./messages.ts";
-import { LowWatermark } from "./low-watermark.ts";
 import { ReadAhead } from "./read-ahead.ts";
 import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import { Admissions, type Admission } from "./admissions.ts";
@@ -34,7 +32,7 @@ import { Admissions, type Admission } from "./admissions.ts";
 export interface Upstream {
   need(needs: readonly PartyNeed[]): void;
   report(entries: ReceiverEntry[]): void;
-  /** Of a share that can be read again: all receivers here acknowledged all records before this one. */
+  /** The only receiver that ever came here has all records before this one. */
   acknowledged?(before: number): void;
   receipt(receipt: Receipt): void;
   // Of a share that can't be read again:
@@ -78,8 +76,6 @@ export class Fanout {
   #log: RecordReader;
   /** Undefined: the share can be read again. */
   readonly #retention: Retention | undefined;
-  /** What each receiver acknowledged, those lost lately too. */
-  readonly #acked = new LowWatermark<Receiver>();
   #now = 0;
 
   constructor(
@@ -395,7 +391,6 @@ export class Fanout {
   tick(now: number): void {
     this.#now = now;
     this.#lanes.tick(this.#bySocket.values(), now);
-    this.#acked.tick(now);
     this.#disconnectStalled();
     if (this.#changed.size === 0) return;
     const entries = [...this.#changed].map((receiver) => this.#entry(receiver));
@@ -425,21 +420,16 @@ export class Fanout {
     this.#receivers.clear();
     this.#changed.clear();
     this.#admissions.clear();
-    this.#acked.clear();
     this.#retention?.clear();
   }
 
-  /** Records that all have acknowledged may make room in the log for the next ones. */
-  #noteAcked(receiver: Receiver): void {
-    this.#acked.set(receiver, receiver.acked);
-    const { least } = this.#acked;
-    if (least !== undefined) this.#upstream.acknowledged?.(least);
+  /** The log keeps for others what one receiver of several acknowledged: they may come late. */
+  #noteAcked({ acked }: Receiver): void {
+    if (this.#isAlone) this.#upstream.acknowledged?.(acked);
   }
 
   #detach(receiver: Receiver): void {
     this.#lanes.leave(receiver);
-    if (receiver.left === undefined) this.#acked.lose(receiver, this.#now + LOG_IDLE_MS);
-    else this.#acked.delete(receiver);
     if (receiver.socket !== undefined) this.#drop(receiver.socket);
     receiver.socket = undefined;
     this.#changed.add(receiver);

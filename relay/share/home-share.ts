@@ -107,7 +107,7 @@ export class HomeShare {
     if (receiver !== undefined) outlet.paceBy?.(receiver);
   }
 
-  /** All receivers at this worker acknowledged the records before this one. */
+  /** The only receiver that ever came to this worker has the records before this one. */
   acknowledged(before: number): void {
     if (this.#remote.size === 0) this.origin?.acknowledged(before);
   }

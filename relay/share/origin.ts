@@ -313,8 +313,8 @@ export class Origin {
   }
 
   /**
-   * All receivers have the records before this one. Their blocks go back, so that the next records come into the same
-   * warm ones and not into the next of the whole log.
+   * A receiver that is alone has the records before this one. Their blocks go back, so that the next records come into
+   * the same warm ones and not into the next of the whole log.
    */
   acknowledged(before: number): void {
     const first = this.#readAgain.dropBefore(before);
