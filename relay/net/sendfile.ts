@@ -15,6 +15,7 @@ import {
   type MemoryPlace,
 } from "../limits/memory-budget.ts";
 
+import { FrameTurns } from "./frame-turns.ts";
 import type { GivenRecord, RecordPlace } from "../log/block-log.ts";
 import type { Native } from "../system/native.ts";
 import type { Descriptor, PeerKey } from "../system/connections.ts";
@@ -31,13 +32,6 @@ const POLL_IDLE_MS = 16;
 const FEW_SOCKETS = 4;
 /** After one of few sockets had room, all are polled in each turn of the event loop for so long. ms */
 const EAGER_MS = 1;
-
-/** With fewer sockets the kernel's memory is not looked at. */
-const MANY_SOCKETS = 128;
-/** Between two frames when TCP has all memory that the kernel gives it without care. ms */
-const SPARING_MS = 1;
-/** So many times in each part more of that memory the time between two frames doubles. */
-const SPARING_DOUBLINGS = 12;
 
 /** A socket that the kernel sends to, and the frame on its way. */
 interface Stream {
@@ -93,12 +87,7 @@ export class DirectSender {
   readonly #blocked = new Set<Stream>();
   /** Already blocked at the last tick. */
   #slow = new Set<Stream>();
-  /** Sockets that were refused a frame because the kernel's memory is short, in order. */
-  readonly #waiting = new Set<SocketId>();
-  /** It waited, and may have one frame now. */
-  #turn: SocketId | undefined;
-  /** When a socket last got a frame although that memory is short. */
-  #gaveAt = -Infinity;
+  readonly #turns: FrameTurns;
   #isPolling = false;
   #isDisposed = false;
   #delay = POLL_MS;
@@ -106,6 +95,8 @@ export class DirectSender {
 
   constructor(options: DirectOptions) {
     this.#options = options;
+    const { clock, tcpUsed, events } = options;
+    this.#turns = new FrameTurns({ clock, tcpUsed, turn: (id) => events.turn(id) });
   }
 
   /**
@@ -138,7 +129,7 @@ export class DirectSender {
     const stream = this.#streams.get(id);
     if (stream === undefined) return;
     this.#streams.delete(id);
-    this.#waiting.delete(id);
+    this.#turns.leave(id);
     this.#release(stream);
   }
 
@@ -146,10 +137,7 @@ export class DirectSender {
   send(id: SocketId, record: GivenRecord): SendResult | undefined {
     const stream = this.#streams.get(id);
     if (stream === undefined) return undefined;
-    if (this.#turn === id) {
-      this.#turn = undefined;
-    } else if (this.#isCrowded()) {
-      this.#waiting.add(id);
+    if (!this.#turns.take(id, record.length, this.#streams.size)) {
       this.#pollLater();
       return "refused";
     }
@@ -238,7 +226,7 @@ export class DirectSender {
 
   /** Whether a frame for this socket waits until the kernel has memory for more. */
   isWaiting(id: SocketId): boolean {
-    return this.#waiting.has(id);
+    return this.#turns.isWaiting(id);
   }
 
   /** Whether the kernel sends to this socket. */
@@ -261,7 +249,7 @@ export class DirectSender {
    * and that slow sockets hold up. A frame that the log still has costs nothing, and stays.
    */
   tick(): void {
-    this.#wakeWaiting();
+    this.#turns.wake(this.#streams.size);
     const slow = this.#slow;
     this.#slow = new Set(this.#blocked);
     for (const stream of slow) if (this.#isSame(stream)) this.#writable(stream.id);
@@ -326,7 +314,7 @@ export class DirectSender {
   /** Polls for sockets with room as long as any stream is blocked. */
   #pollLater(): void {
     if (this.#isPolling || this.#isDisposed) return;
-    if (this.#blocked.size === 0 && this.#waiting.size === 0) return;
+    if (this.#blocked.size === 0 && this.#turns.isEmpty) return;
     this.#isPolling = true;
     const isEager =
       this.#blocked.size <= FEW_SOCKETS && performance.now() - this.#foundAt < EAGER_MS;
@@ -341,10 +329,12 @@ export class DirectSender {
     if (this.#options.native.writable((id) => this.#writable(id)) > 0) {
       this.#foundAt = performance.now();
       this.#delay = POLL_MS;
-    } else {
+    } else if (this.#turns.isEmpty) {
       this.#delay = Math.min(2 * this.#delay, POLL_IDLE_MS);
+    } else {
+      this.#delay = POLL_MS;
     }
-    this.#wakeWaiting();
+    this.#turns.wake(this.#streams.size);
     this.#pollLater();
   }
 
@@ -360,30 +350,6 @@ export class DirectSender {
     stream.copy = copy;
     this.#unpin(stream);
     return true;
-  }
-
-  /**
-   * Whether the kernel has too little memory for another frame. Some leave all the same: what fills the memory may belong
-   * to receivers that take nothing.
-   */
-  #isCrowded(): boolean {
-    if (this.#streams.size < MANY_SOCKETS) return false;
-    const used = this.#options.tcpUsed();
-    if (used < 1) return false;
-    const now = this.#options.clock();
-    if (now - this.#gaveAt < SPARING_MS * 2 ** (SPARING_DOUBLINGS * (used - 1))) return true;
-    this.#gaveAt = now;
-    return false;
-  }
-
-  #wakeWaiting(): void {
-    for (const id of this.#waiting) {
-      if (this.#isCrowded()) return;
-      this.#waiting.delete(id);
-      this.#turn = id;
-      this.#options.events.turn(id);
-      this.#turn = undefined;
-    }
   }
 
   #release(stream: Stream): void {
