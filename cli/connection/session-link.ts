@@ -167,8 +167,13 @@ export class SessionLink implements LinkSocket {
       this.#user?.message(bytes);
       return;
     }
-    // A relay greets, and says more only to refuse.
-    if (this.#untold.length > 1) this.#aheadUntil = 0;
+    // A relay greets, and says more only to refuse. What one says that never stops must not gather.
+    if (this.#untold.length > 1) {
+      this.#aheadUntil = 0;
+      this.#untold = [];
+      this.#drop();
+      return;
+    }
     // The socket may reuse the memory of what it received.
     const copy = new Uint8Array(bytes);
     this.#untold.push((user) => user.message(copy));

@@ -216,6 +216,31 @@ describe("connections that open before they are needed", () => {
     await relay.until(() => relay.closed === relay.sockets.length);
   });
 
+  test("end when a relay goes on talking, and keep nothing of it", async () => {
+    await using relay = new PlayedRelay(() => welcome(SESSION));
+    const link = new SessionLink({ relay: relay.url, route: "option", limit: undefined });
+    link.connectAhead();
+    await relay.until(() => relay.sockets.length === 1);
+    relay.sockets[0]?.sendBinary(new Uint8Array(1024 ** 2));
+    await relay.until(() => relay.closed === 1);
+    const told: string[] = [];
+    const { promise: challenged, resolve } = Promise.withResolvers<void>();
+    link.serve({
+      opened: () => told.push("opened"),
+      lost: () => told.push("lost"),
+      message: (bytes) => {
+        told.push(decodeControl(bytes, "relay-to-receiver").t);
+        resolve();
+      },
+    });
+    link.connect();
+    await challenged;
+    expect(told).toEqual(["opened", "challenge"]);
+    expect(relay.sockets).toHaveLength(2);
+    link.disconnect();
+    await relay.until(() => relay.closed === 2);
+  });
+
   test("tell their user later what happened, and open no other", async () => {
     await using relay = new PlayedRelay(() => welcome(SESSION));
     const link = new SessionLink({ relay: relay.url, route: "option", limit: undefined });
