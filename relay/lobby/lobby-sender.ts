@@ -66,6 +66,8 @@ export interface LobbyOutcome {
   readonly failed: number;
 }
 
+type Counts = Record<"verified" | "unconfirmed" | "attached" | "agreed" | "lost" | "left", number>;
+
 export interface LobbySenderEvents {
   /** More may be written. */
   room(): void;
@@ -296,9 +298,10 @@ export class LobbySender implements LocalClient {
   #openGate(): void {
     if (this.#isOpen || this.#startedAt === undefined) return;
     const { waitFor, clock } = this.#options;
-    const { attached, verified } = this.#counts();
+    const { attached, agreed, verified } = this.#counts();
     const isLonely = waitFor === 0 && clock() - this.#startedAt >= LONELY_MS;
-    if (attached + verified < Math.max(waitFor, 1) && !isLonely) return;
+    // One that only looks may go away, and the file must not go with it.
+    if (agreed + verified < Math.max(waitFor, 1) && !isLonely) return;
     this.#isOpen = true;
     // No receiver is here: the content is dropped.
     if (attached + verified === 0) this.#buffer.discard();
@@ -344,13 +347,15 @@ export class LobbySender implements LocalClient {
     this.#finish(undefined);
   }
 
-  #counts(): Record<"verified" | "unconfirmed" | "attached" | "lost" | "left", number> {
-    const counts = { verified: 0, unconfirmed: 0, attached: 0, lost: 0, left: 0 };
+  /** Of those `attached`, the `agreed` ones do not only look. */
+  #counts(): Counts {
+    const counts = { verified: 0, unconfirmed: 0, attached: 0, agreed: 0, lost: 0, left: 0 };
     for (const { verified, unconfirmed, state } of this.#session.receivers) {
       if (unconfirmed === true) counts.unconfirmed++;
       if (verified) counts.verified++;
       else if (state === "lost" || state === "left") counts[state]++;
       else counts.attached++;
+      if (!verified && (state === "live" || state === "behind")) counts.agreed++;
     }
     return counts;
   }

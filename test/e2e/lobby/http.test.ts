@@ -62,6 +62,32 @@ describe("curl", () => {
     expect(Buffer.compare(readFileSync((await ours.when("saved")).path), bytes)).toBe(0);
   });
 
+  test("sends a small file to the one that takes it, after others only looked at it", async () => {
+    using folder = temporaryFolder();
+    await using relay = await startRelay({ workers: 1 });
+    const upload = await fetch(`${http(relay)}/lobby/small.txt`, { method: "PUT", body: "small" });
+    const lines = upload.body!.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
+    let said = "";
+    const read = async (): Promise<boolean> => {
+      const { value, done = false } = await lines.next();
+      said += value ?? "";
+      return !done;
+    };
+    const job = { relay: `${relay.url}/ws`, code: LOBBY_CODE, out: folder.path, ask: true };
+    await using first = receive(receiveJob(job));
+    await using second = receive(receiveJob(job));
+    for (const looking of [first, second]) await looking.when("offer");
+    // News of one that left come with those of the one that stays.
+    for (const [at, looking] of [second, first].entries()) {
+      looking.answer({ accept: false });
+      while (said.split("went away").length <= at + 1 && (await read()));
+    }
+    const taken = curl(folder.path, [`${http(relay)}/lobby/small.txt`]);
+    while (await read());
+    expect(said).toEndWith("sent: to 1 receiver that can't say that it saved it\n");
+    expect((await taken).stdout).toBe("small");
+  });
+
   test.each([0, 1, 3 * MiB])("sends %d bytes of a pipe of unknown length", async (size) => {
     using folder = temporaryFolder();
     await using relay = await startRelay();
