@@ -70,6 +70,17 @@ export class AskedRecords {
     return true;
   }
 
+  /** Nothing came for so long, though something was asked for. */
+  isStill(now: number, ms: number): boolean {
+    return this.#records.size > 0 && now - this.#movedAt >= ms;
+  }
+
+  /** It is no more waited for. */
+  drop(index: number): void {
+    if (this.#records.get(index)?.proven === true) this.#proven--;
+    this.#records.delete(index);
+  }
+
   /** None of them may come any more. @returns them, each with whether it was for a proven party */
   forget(): (readonly [index: number, proven: boolean])[] {
     const all = Array.from(this.#records, ([index, { proven }]) => [index, proven] as const);

@@ -6,6 +6,7 @@
  *   asked (by `next`) --came--> in the log
  *                     --needed--> a receiver waits for it: it counts as asked for that receiver
  *                     --lost--> asked again on the next line
+ *                     --its sender is silent, and the log has little room--> asked when a receiver needs it
  */
 import type { Offer } from "../../protocol/mod.ts";
 
@@ -19,6 +20,12 @@ export const HEAD_START_BYTES = 32 * 1024 ** 2;
  * acknowledgement comes after them; those of the sender are fast already. bytes
  */
 export const HEAD_START_AGREED_BYTES = 64 * 1024 ** 2;
+
+/**
+ * A sender that answers nothing for so long keeps no places of the log for its answers, when other shares have little
+ * room. Senders may hold records back by right, so it costs them nothing else. ms
+ */
+export const HEAD_START_SILENT_MS = 30_000;
 
 /** The weight of a log that no receiver reads, as a part of its own: others that are read need theirs. */
 export const HEAD_START_WEIGHT_PART = 1 / 32;
@@ -60,6 +67,14 @@ export class HeadStart {
   /** The log has no room to spare: what did not come by now comes when a receiver needs it. */
   giveUp(): void {
     this.#isGivenUp = true;
+  }
+
+  /** The same, and nothing is awaited any more. @returns what was */
+  giveUpAwaited(): number[] {
+    this.giveUp();
+    const awaited = [...this.#awaited];
+    this.#awaited.clear();
+    return awaited;
   }
 
   /** The record to ask for next, which `asked` follows. @param end of those that the log has room for */

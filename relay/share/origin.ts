@@ -23,7 +23,7 @@ import { SenderCredit, type CreditBudget } from "./sender-credit.ts";
 
 import type { Kept, RecordLog, RecordPlace } from "../log/block-log.ts";
 import { AskedRecords } from "./asked-records.ts";
-import { HeadStart } from "./head-start.ts";
+import { HEAD_START_SILENT_MS, HeadStart } from "./head-start.ts";
 import type { HandoverState, PartyNeed, Receipt, RecordRun } from "./messages.ts";
 import { NEWCOMER_CREDIT_RECORDS, RequestQueue } from "./request-queue.ts";
 import { PacedOrigin } from "./paced-origin.ts";
@@ -403,6 +403,7 @@ export class Origin {
   tick(): void {
     if (!this.#senderHere) return;
     this.#reports.send();
+    this.#leaveAhead(this.#output.now());
     this.#ask();
     this.#askBeforeHeldBack();
   }
@@ -475,6 +476,17 @@ export class Origin {
       run = this.#extended(run, index);
     }
     this.#want(run);
+  }
+
+  /** Gives back places for a head start that does not come, where others need them. */
+  #leaveAhead(now: number): void {
+    const headStart = this.#headStart;
+    if (headStart === undefined || headStart.awaited === 0 || this.#log.hasRoomToSpare) return;
+    if (!this.#outstanding.isStill(now, HEAD_START_SILENT_MS)) return;
+    for (const index of headStart.giveUpAwaited()) {
+      this.#outstanding.drop(index);
+      this.#log.release(index);
+    }
   }
 
   /** Asks for a run that does not go on with this record. @returns the run with it */

@@ -10,7 +10,11 @@ import {
 } from "../../../protocol/mod.ts";
 import { BlockLog } from "../../../relay/log/block-log.ts";
 import { BlockPool, createPool } from "../../../relay/log/block-pool.ts";
-import { HEAD_START_BYTES, HeadStart } from "../../../relay/share/head-start.ts";
+import {
+  HEAD_START_BYTES,
+  HEAD_START_SILENT_MS,
+  HeadStart,
+} from "../../../relay/share/head-start.ts";
 import { Origin } from "../../../relay/share/origin.ts";
 import { NEWCOMER_CREDIT_RECORDS } from "../../../relay/share/request-queue.ts";
 import { CreditBudget } from "../../../relay/share/sender-credit.ts";
@@ -162,6 +166,33 @@ describe("a head start", () => {
     // It is on its way already.
     expect(play.asked).toEqual([]);
     expect(play.origin.isAwaited).toBe(true);
+  });
+
+  test("keeps no room that others lack for a sender that is silent, which may answer receivers later", () => {
+    const play = new Play({ blocks: 40 });
+    play.origin.beginAhead();
+    const kept = play.log.size;
+    expect(kept).toBe(AT_ONCE);
+    play.now += HEAD_START_SILENT_MS;
+    play.origin.tick();
+    // Nobody lacks it.
+    expect(play.log.size).toBe(kept);
+    const other = new BlockLog(play.pool, FRAME);
+    while (other.hasRoomToSpare) expect(other.reserve(other.size)).toBe(true);
+    play.now -= 1;
+    play.origin.tick();
+    expect(play.log.size).toBe(kept);
+    play.now += 1;
+    play.origin.tick();
+    expect(play.log.size).toBe(0);
+    // What it gives now was not asked for, and a receiver gets it when it asks.
+    play.answer();
+    expect(play.log.size).toBe(0);
+    play.newcomer(0, 0);
+    expect(play.asked).toEqual([0]);
+    expect(play.origin.isAwaited).toBe(true);
+    play.answer();
+    expect(play.log.has(0)).toBe(true);
   });
 
   test("goes on where it was when the sender comes back, or loses one of its connections", () => {
