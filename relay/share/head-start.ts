@@ -22,10 +22,10 @@ export const HEAD_START_BYTES = 32 * 1024 ** 2;
 export const HEAD_START_AGREED_BYTES = 64 * 1024 ** 2;
 
 /**
- * A sender that answers nothing for so long keeps no places of the log for its answers, when other shares have little
- * room. Senders may hold records back by right, so it costs them nothing else. ms
+ * A sender that answers nothing for so long keeps no places of the log for its answers: sooner when others lack room, and
+ * as late as a receiver would give it up otherwise. Senders may hold records back by right, so it costs them nothing else. ms
  */
-export const HEAD_START_SILENT_MS = 30_000;
+export const HEAD_START_SILENT_MS = { crowded: 30_000, roomy: 120_000 };
 
 /** The weight of a log that no receiver reads, as a part of its own: others that are read need theirs. */
 export const HEAD_START_WEIGHT_PART = 1 / 32;

@@ -478,11 +478,12 @@ export class Origin {
     this.#want(run);
   }
 
-  /** Gives back places for a head start that does not come, where others need them. */
+  /** Gives back places for a head start that does not come: others may need them. */
   #leaveAhead(now: number): void {
     const headStart = this.#headStart;
-    if (headStart === undefined || headStart.awaited === 0 || this.#log.hasRoomToSpare) return;
-    if (!this.#outstanding.isStill(now, HEAD_START_SILENT_MS)) return;
+    if (headStart === undefined || headStart.awaited === 0) return;
+    const { crowded, roomy } = HEAD_START_SILENT_MS;
+    if (!this.#outstanding.isStill(now, this.#log.hasRoomToSpare ? roomy : crowded)) return;
     for (const index of headStart.giveUpAwaited()) {
       this.#outstanding.drop(index);
       this.#log.release(index);

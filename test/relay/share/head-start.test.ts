@@ -173,7 +173,7 @@ describe("a head start", () => {
     play.origin.beginAhead();
     const kept = play.log.size;
     expect(kept).toBe(AT_ONCE);
-    play.now += HEAD_START_SILENT_MS;
+    play.now += HEAD_START_SILENT_MS.crowded;
     play.origin.tick();
     // Nobody lacks it.
     expect(play.log.size).toBe(kept);
@@ -193,6 +193,17 @@ describe("a head start", () => {
     expect(play.origin.isAwaited).toBe(true);
     play.answer();
     expect(play.log.has(0)).toBe(true);
+  });
+
+  test("keeps room that nobody lacks a while longer", () => {
+    const play = new Play();
+    play.origin.beginAhead();
+    play.now += HEAD_START_SILENT_MS.roomy - 1;
+    play.origin.tick();
+    expect(play.log.size).toBe(AT_ONCE);
+    play.now += 1;
+    play.origin.tick();
+    expect(play.log.size).toBe(0);
   });
 
   test("goes on where it was when the sender comes back, or loses one of its connections", () => {
