@@ -73,16 +73,18 @@ export class FrameTurns {
 
   /** Tells those whose time has come. */
   wake(sockets: number): void {
-    // A socket that is told may have to wait again, behind the others: it is told once.
+    // A socket that is told may wait again, behind the others. Another round follows as long as frames leave.
     let left = this.#waiting.size;
     for (const id of this.#waiting) {
       if (left-- === 0) return;
       const isShort = sockets >= MANY_SOCKETS && this.#options.tcpUsed() >= 1;
-      if (isShort && this.#options.clock() < this.#freeAt) return;
+      const freeAt = this.#freeAt;
+      if (isShort && this.#options.clock() < freeAt) return;
       this.#waiting.delete(id);
       this.#turn = id;
       this.#options.turn(id);
       this.#turn = undefined;
+      if (this.#freeAt > freeAt) left = this.#waiting.size;
     }
   }
 }

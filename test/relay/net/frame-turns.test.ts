@@ -89,6 +89,23 @@ test("a socket that has to wait again when its turn comes is told once", () => {
   expect(told).toBe(2);
 });
 
+test("sockets that wait get frames in turn as long as there is time for them", () => {
+  let now = 0;
+  const given: SocketId[] = [];
+  const turns: FrameTurns = new FrameTurns({
+    clock: () => now,
+    tcpUsed: () => 2,
+    turn: (id) => {
+      if (turns.take(id, FRAME_BYTES / 4, MANY)) given.push(id);
+      turns.take(id, FRAME_BYTES / 4, MANY);
+    },
+  });
+  for (const id of [1, 2, 3]) while (turns.take(id, FRAME_BYTES, MANY));
+  now = 8;
+  turns.wake(MANY);
+  expect(given).toEqual([1, 2, 3, 1, 2]);
+});
+
 test("few sockets do not wait", () => {
   const play = new Play();
   play.used = 3;
