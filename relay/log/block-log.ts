@@ -38,6 +38,8 @@ export type Kept = "kept" | "no-place" | "full";
 
 /** The relay's copy of a share's recent frames, at the worker that holds the sender's socket. */
 export interface RecordLog extends RecordReader {
+  /** Blocks that it has. */
+  readonly size: number;
   /** Whether there is room even for records that no receiver may ever need. */
   readonly hasRoomToSpare: boolean;
   /** Makes sure that a record that is asked for now has a place when it comes; false: no room yet. */

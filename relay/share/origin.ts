@@ -488,6 +488,8 @@ export class Origin {
       this.#outstanding.drop(index);
       this.#log.release(index);
     }
+    // One that wants nothing takes no part of the log from others.
+    if (this.#log.size === 0) this.#log.shrinkTo(0);
   }
 
   /** Asks for a run that does not go on with this record. @returns the run with it */

@@ -182,9 +182,11 @@ describe("a head start", () => {
     play.now -= 1;
     play.origin.tick();
     expect(play.log.size).toBe(kept);
+    const before = other.fairShare;
     play.now += 1;
     play.origin.tick();
     expect(play.log.size).toBe(0);
+    expect(other.fairShare).toBeGreaterThan(before);
     // What it gives now was not asked for, and a receiver gets it when it asks.
     play.answer();
     expect(play.log.size).toBe(0);
