@@ -60,10 +60,9 @@ export class Roster {
     const key = toHex(id);
     const known = this.#receivers.get(key);
     if (known?.verified === true || this.#isFull(known)) return undefined;
-    // A receiver that only looked at the offer and went away is no loss.
-    const justLooked = (known?.state ?? "waiting") === "waiting" && next <= 1;
     const receiver: ReceiverView = { id, name, state, next, verified: false };
-    if ((state === "lost" || state === "left") && justLooked) this.#forget(key);
+    const isGone = state === "lost" || state === "left";
+    if (isGone && gotNothing(known, next)) this.#forget(key);
     else this.#receivers.set(key, receiver);
     return receiver;
   }
@@ -113,7 +112,7 @@ export class Roster {
     for (const [key, receiver] of this.#receivers) {
       if (!isAttached(receiver)) continue;
       const gone: ReceiverView = { ...receiver, state: "lost" };
-      if (receiver.state === "waiting") this.#receivers.delete(key);
+      if (receiver.state === "waiting" || receiver.next === 0) this.#receivers.delete(key);
       else this.#receivers.set(key, gone);
       lost.push(gone);
     }
@@ -162,6 +161,15 @@ export class Roster {
     this.#receivers.delete(key);
     this.#refused.delete(key);
   }
+}
+
+/**
+ * A receiver that only looked at the offer and went away is no loss. Nor is one that agreed and has nothing: its next run
+ * is another receiver.
+ */
+function gotNothing(known: ReceiverView | undefined, next: number): boolean {
+  const { state, next: before } = known ?? { state: "waiting", next: 0 };
+  return Math.max(before, next) === 0 || (state === "waiting" && next <= 1);
 }
 
 export function isAttached(receiver: ReceiverView): boolean {

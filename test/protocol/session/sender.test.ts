@@ -259,6 +259,14 @@ describe("the end", () => {
     expect(play.receipt(1).at(-1)).toEqual(done());
   });
 
+  test("forgets a receiver that agreed and got nothing, and no other", () => {
+    const play = new Play().serve();
+    play.list(entry(1, "live"), entry(2, "live"), entry(3, "live", 2));
+    play.list(entry(2, "lost", 0), entry(3, "lost", 0));
+    play.receipt(1);
+    expect(play.tick(LOST_GRACE_MS)).toEqual([END, finish("some-failed", 1, 1)]);
+  });
+
   test("does not come before as many as wanted are done", () => {
     const play = new Play({ receivers: 2 }).serve();
     play.list(entry(1, "live"));
