@@ -61,8 +61,7 @@ export class Roster {
     const known = this.#receivers.get(key);
     if (known?.verified === true || this.#isFull(known)) return undefined;
     const receiver: ReceiverView = { id, name, state, next, verified: false };
-    const isGone = state === "lost" || state === "left";
-    if (isGone && gotNothing(known, next)) this.#forget(key);
+    if (isNoLoss(receiver, known)) this.#forget(key);
     else this.#receivers.set(key, receiver);
     return receiver;
   }
@@ -164,12 +163,14 @@ export class Roster {
 }
 
 /**
- * A receiver that only looked at the offer and went away is no loss. Nor is one that agreed and has nothing: its next run
- * is another receiver.
+ * A receiver that only looked at the offer and went away is no loss. Nor is one that vanished with nothing, although it had
+ * agreed: its next run is another receiver. One that says that it leaves may have failed.
  */
-function gotNothing(known: ReceiverView | undefined, next: number): boolean {
-  const { state, next: before } = known ?? { state: "waiting", next: 0 };
-  return Math.max(before, next) === 0 || (state === "waiting" && next <= 1);
+function isNoLoss({ state, next }: ReceiverView, known: ReceiverView | undefined): boolean {
+  if (state !== "lost" && state !== "left") return false;
+  const before = known ?? { state: "waiting", next: 0 };
+  if (before.state === "waiting") return next <= 1;
+  return state === "lost" && Math.max(before.next, next) === 0;
 }
 
 export function isAttached(receiver: ReceiverView): boolean {

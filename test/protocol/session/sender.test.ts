@@ -259,12 +259,13 @@ describe("the end", () => {
     expect(play.receipt(1).at(-1)).toEqual(done());
   });
 
-  test("forgets a receiver that agreed and got nothing, and no other", () => {
+  test("forgets a receiver that agreed and vanished with nothing, and no other", () => {
     const play = new Play().serve();
-    play.list(entry(1, "live"), entry(2, "live"), entry(3, "live", 2));
-    play.list(entry(2, "lost", 0), entry(3, "lost", 0));
+    const entries = [entry(1, "live"), entry(2, "live"), entry(3, "live", 2), entry(4, "live")];
+    play.list(...entries);
+    play.list(entry(2, "lost", 0), entry(3, "lost", 0), entry(4, "left", 0));
     play.receipt(1);
-    expect(play.tick(LOST_GRACE_MS)).toEqual([END, finish("some-failed", 1, 1)]);
+    expect(play.tick(LOST_GRACE_MS)).toEqual([END, finish("some-failed", 1, 2)]);
   });
 
   test("does not come before as many as wanted are done", () => {
