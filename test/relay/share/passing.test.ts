@@ -66,6 +66,13 @@ class Play {
     this.fanout.join(number, { t: "join", ...message }, this.now);
   }
 
+  /** A receiver at another worker needs a record. */
+  needElsewhere(index: number): void {
+    const runs = [{ first: index, count: 1 }];
+    const party = { party: 0, group: undefined, proven: true, from: index, end: index + 1 };
+    this.#origin.need([{ ...party, runs }], 1);
+  }
+
   /** All receivers take and acknowledge what they got, and the sender gives `count` records. */
   come(count: number, everyMs = 0): string[] {
     for (let at = 0; at < count; at++) {
@@ -191,6 +198,16 @@ describe("a record goes past the log", () => {
     expect(play.wants).toBeLessThanOrEqual(100 / 3);
     expect(play.outlet.got.get(1)).toEqual(upTo(200));
   });
+});
+
+test("P17 no record goes past the log once a receiver at another worker needed one again", () => {
+  const play = new Play();
+  play.join(1);
+  expect(play.come(40)).toEqual(passed(0, 40));
+  play.needElsewhere(3);
+  const lines = play.come(10);
+  expect(lines.filter((line) => line.includes("passed"))).toEqual([]);
+  expect(lines).toContain("1 frame 40");
 });
 
 describe("a record of several receivers", () => {
