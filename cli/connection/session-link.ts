@@ -107,7 +107,7 @@ export class SessionLink implements LinkSocket {
     return this.#further?.mayCarry === true;
   }
 
-  /** Connects while its user is not there yet. What happens until its first `connect` is told then. */
+  /** Connects while its user is not there yet. Its first `connect` tells it of all events until then. */
   connectAhead(): void {
     this.#connect();
     this.#untold = [];
@@ -167,7 +167,7 @@ export class SessionLink implements LinkSocket {
       this.#user?.message(bytes);
       return;
     }
-    // A relay greets, and says more only to refuse. What one says that never stops must not gather.
+    // A relay greets, and says more only to refuse. Messages of one that never stops must not gather.
     if (this.#untold.length > 1) {
       this.#aheadUntil = 0;
       this.#untold = [];

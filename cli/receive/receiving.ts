@@ -128,7 +128,7 @@ export class Receiving {
     this.#keys = keysFor(job, job.code);
     this.#limit = new RateLimit(job.limit);
     const place = { relay: job.relay, route: job.route ?? "option", token: job.token } as const;
-    // What is left of the share before is closed first.
+    // The receive closes the partial of the share before first.
     const relocate = (to: Place): void => void this.#disk.then(() => this.#relocate(to));
     this.#relay = new FoundRelay(place, search, relocate);
     this.#link = link;

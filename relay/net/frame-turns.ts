@@ -13,7 +13,7 @@ const SPARING_MS = 1;
 const SPARING_DOUBLINGS = 12;
 /**
  * The most for a frame of FRAME_BYTES. Receivers that take nothing, or other programs, may hold the memory for as long
- * as they like; all others get 250 MiB/s of each worker meanwhile. ms
+ * as they like. Each worker gives 250 MiB/s to all others meanwhile. ms
  */
 const SPARING_MOST_MS = 4;
 /** Time that no frame took is made up for, as far as this: the next look at those that wait may be late. ms */

@@ -104,7 +104,7 @@ export class HeadStart {
     this.#awaited.delete(index);
   }
 
-  /** What is on its way may not come. @returns whether no receiver needs this record */
+  /** The record may not come any more. @returns whether no receiver needs it */
   lost(index: number): boolean {
     if (!this.#awaited.delete(index)) return false;
     this.#next = Math.min(this.#next, index);

@@ -365,7 +365,7 @@ export class Origin {
     this.#ask();
   }
 
-  /** What was asked for may not come: it is asked for again, before anything else. */
+  /** Records on their way may not come. The relay asks for them again, before all others. */
   #forgetAsked(): void {
     const again = [...this.#again];
     for (const [index, proven] of this.#outstanding.forget().toReversed()) {

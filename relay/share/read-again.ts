@@ -11,7 +11,7 @@ const FIRST_DROPPED = 1;
 
 /**
  * Whether the log may let go of records that a later receiver could need, because their sender is fast and gives them
- * again in little time. That happens once: from the first such record on the log keeps all.
+ * again in little time. It does so once: from the first record that a receiver needed again, the log keeps all.
  */
 export class ReadAgain {
   readonly #leastBytesPerSecond: number;

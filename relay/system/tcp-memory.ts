@@ -8,7 +8,7 @@ import { readFileSync } from "node:fs";
 const USED = "/proc/net/sockstat";
 /** Three limits in pages: below the first nothing is done, above the third packets are dropped. */
 const LIMITS = "/proc/sys/net/ipv4/tcp_mem";
-/** A look costs some 20 µs. ms */
+/** A look costs 7 µs on an idle core. ms */
 const LOOK_MS = 5;
 
 export class TcpMemory {

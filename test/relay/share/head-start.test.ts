@@ -187,7 +187,7 @@ describe("a head start", () => {
     play.origin.tick();
     expect(play.log.size).toBe(0);
     expect(other.fairShare).toBeGreaterThan(before);
-    // What it gives now was not asked for, and a receiver gets it when it asks.
+    // The relay drops records that the sender gives now. A receiver gets them when it asks.
     play.answer();
     expect(play.log.size).toBe(0);
     play.newcomer(0, 0);

@@ -7,7 +7,7 @@ function usedWith(pages: number): string {
   return `sockets: used 107\nTCP: inuse 14 orphan 17 tw 768 alloc 31 mem ${pages}\nUDP: inuse 0 mem 7\n`;
 }
 
-test("what TCP uses is told as a part of what the kernel gives without care, and read now and then", () => {
+test("the use of TCP is a part of the memory that the kernel gives without care, and is read now and then", () => {
   let [now, pages, reads] = [0, 143_949, 0];
   const memory = new TcpMemory(
     () => now,
