@@ -39,10 +39,16 @@ const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
   challenge: ["comes first: the nonce that the client signs", "`hello`"],
   hello: ["protocol versions, role, proof of the code", "`welcome`, or `fault`"],
   welcome: [
-    "the version in use, whether the relay has the page for browsers, its limits for this connection",
+    "the version in use, whether the relay has the page for browsers and stores shares of this client, its limits for this connection",
     "`offer` from a sender",
   ],
   offer: ["the sender offers this share; also to open it again", "`accepted`, or `fault`"],
+  storing: ["so many records of a share to be stored are durable", ""],
+  stored: ["all records are durable: the share needs its sender no more", "`end`"],
+  inspect: ["the sender asks about a share that it stored", "`inspected`"],
+  inspected: ["the state of a stored share, and its receipts", ""],
+  revoke: ["the sender deletes a share that it stored", "`revoked`"],
+  revoked: ["the share is not stored any more", ""],
   accepted: ["the share is open", ""],
   want: ["the relay requests these records", "frames"],
   receivers: [

@@ -13,7 +13,7 @@ export interface WireLimit {
 
 const SOURCE = readFileSync(join(import.meta.dir, "../../protocol/wire/limits.ts"), "utf8");
 const COMMENTED = /\/\*\*((?:(?!\*\/)[^])*)\*\/\nexport const (\w+) =/g;
-const UNIT = /^(bytes|bytes\/s|records|items|characters|ms|attempts): (.+)$/;
+const UNIT = /^(bytes|bytes\/s|records|items|characters|ms|s|attempts): (.+)$/;
 
 /** In the order of the file. @throws Error for a limit without a unit or a reason */
 export const wireLimits: readonly WireLimit[] = [...SOURCE.matchAll(COMMENTED)].map(

@@ -13,11 +13,15 @@ import {
   CONTROL_BYTES,
   FRAME_BYTES,
   OFFERS_PER_MESSAGE,
+  OVER_PER_MESSAGE,
   REASON_CHARACTERS,
+  RECEIPTS_PER_MESSAGE,
   RECEIVERS_PER_MESSAGE,
   RECORD_INDEX,
   RETRY_AFTER_MAX_MS,
   SEALED_BYTES,
+  STORE_DOWNLOADS_MOST,
+  STORE_LIFE_MOST_S,
   WINDOW_MOST_RECORDS,
   WINDOW_RECORDS,
 } from "./limits.ts";
@@ -77,6 +81,25 @@ const offerEntries = {
   admit: v.optional(v.boolean()),
 };
 
+/** The wish of a sender that its share stays at the relay without it. */
+const storeEntries = {
+  /** Seconds from now. */
+  life: whole(1, STORE_LIFE_MOST_S),
+  /** Receivers that may get all of it; undefined: any number. */
+  downloads: v.optional(whole(1, STORE_DOWNLOADS_MOST)),
+};
+
+/** A stored share, as receivers see it. */
+const stored = v.object({
+  /** Seconds since 1970. */
+  until: whole(0, Number.MAX_SAFE_INTEGER),
+  /** Receivers that may still get all of it; undefined: any number. */
+  downloads: v.optional(whole(0, STORE_DOWNLOADS_MOST)),
+});
+
+/** Why a stored share is over. */
+const storeEnds = ["stored-expired", "exhausted", "revoked"] as const;
+
 const receiverStates = ["waiting", "live", "behind", "done", "lost", "left"] as const;
 
 const dismissReasons = ["not-admitted", "too-slow"] as const;
@@ -86,6 +109,16 @@ const receiverEntry = v.object({
   name: sealed,
   state: v.picklist(receiverStates),
   next: recordIndex,
+});
+
+/** A receipt as its receiver gave it, which only the sender can check. */
+const storedReceipt = v.object({
+  receiver: receiverId,
+  records: recordIndex,
+  mac: bytesOf(16),
+  unconfirmed: v.optional(v.boolean()),
+  /** Seconds since 1970. */
+  at: whole(0, Number.MAX_SAFE_INTEGER),
 });
 
 const fault = <Code extends v.GenericSchema<unknown, string>>(code: Code) =>
@@ -131,6 +164,10 @@ const schemas = {
     session: bytesOf(SESSION_BYTES),
     /** Browsers find the page at the address of the relay. */
     page: v.optional(v.boolean()),
+    /** This client may store shares here: their longest life in seconds, and the most bytes of one. */
+    store: v.optional(
+      v.object({ life: whole(1, STORE_LIFE_MOST_S), bytes: whole(1, Number.MAX_SAFE_INTEGER) }),
+    ),
     limits: v.object({
       frame: whole(1, FRAME_BYTES),
       window: whole(0, WINDOW_RECORDS),
@@ -147,7 +184,30 @@ const schemas = {
     /** A path of HTTP needs it to read this share, see `capabilityOf`; without it no path may. */
     capability: v.optional(bytesOf(16)),
     first: v.optional(recordIndex),
+    store: v.optional(v.object(storeEntries)),
   }),
+  /** So many records of a share to be stored are durable. */
+  storing: v.object({ t: v.literal("storing"), share: shareId, records: recordIndex }),
+  /** Every record is durable: the share needs its sender no more. */
+  stored: v.object({ t: v.literal("stored"), share: shareId, ...stored.entries }),
+  /** About a share that this sender stored, in this channel or another. */
+  inspect: v.object({ t: v.literal("inspect"), share: shareId, proof: bytesOf(32) }),
+  inspected: v.object({
+    t: v.literal("inspected"),
+    share: shareId,
+    state: v.picklist(["unknown", "unfinished", "stored", ...storeEnds]),
+    /** Durable records. */
+    records: recordIndex,
+    until: v.optional(stored.entries.until),
+    /** Receivers that got all of it, and how many may. */
+    downloads: recordIndex,
+    downloadsMost: v.optional(whole(1, STORE_DOWNLOADS_MOST)),
+    /** The latest ones, oldest first. */
+    receipts: v.pipe(v.array(storedReceipt), v.maxLength(RECEIPTS_PER_MESSAGE)),
+  }),
+  revoke: v.object({ t: v.literal("revoke"), share: shareId, proof: bytesOf(32) }),
+  /** It is gone, and its records are; `known`: it was stored here. */
+  revoked: v.object({ t: v.literal("revoked"), share: shareId, known: v.boolean() }),
   accepted: v.object({ t: v.literal("accepted"), share: shareId }),
   want: v.object({
     t: v.literal("want"),
@@ -180,8 +240,15 @@ const schemas = {
   offers: v.object({
     t: v.literal("offers"),
     list: v.pipe(
-      v.array(v.object({ ...offerEntries, senderHere: v.boolean() })),
+      v.array(v.object({ ...offerEntries, senderHere: v.boolean(), stored: v.optional(stored) })),
       v.maxLength(OFFERS_PER_MESSAGE),
+    ),
+    /** Stored shares of the channel that are over, latest first; told where no share is offered. */
+    over: v.optional(
+      v.pipe(
+        v.array(v.object({ share: shareId, reason: v.picklist(storeEnds) })),
+        v.maxLength(OVER_PER_MESSAGE),
+      ),
     ),
   }),
   presence: v.object({ t: v.literal("presence"), share: shareId, senderHere: v.boolean() }),
@@ -250,7 +317,11 @@ type AnySchema =
 export type MessageType = keyof typeof schemas;
 export type Message = { [T in MessageType]: v.InferOutput<(typeof schemas)[T]> }[MessageType];
 export type MessageOf<T extends MessageType> = Extract<Message, { t: T }>;
-export type Offer = Omit<MessageOf<"offer">, "t" | "proof" | "capability" | "first">;
+export type Offer = Omit<MessageOf<"offer">, "t" | "proof" | "capability" | "first" | "store">;
+export type StoreWish = NonNullable<MessageOf<"offer">["store"]>;
+export type StoredSeen = v.InferOutput<typeof stored>;
+export type StoredReceipt = v.InferOutput<typeof storedReceipt>;
+export type StoreEnd = (typeof storeEnds)[number];
 export type OfferSeen = MessageOf<"offers">["list"][number];
 export type ReceiverEntry = MessageOf<"receivers">["list"][number];
 export type ReceiverStateName = ReceiverEntry["state"];
@@ -265,6 +336,12 @@ export const SENT_BY = {
   hello: ["sender", "receiver"],
   welcome: ["relay"],
   offer: ["sender"],
+  storing: ["relay"],
+  stored: ["relay"],
+  inspect: ["sender"],
+  inspected: ["relay"],
+  revoke: ["sender"],
+  revoked: ["relay"],
   accepted: ["relay"],
   want: ["relay"],
   receivers: ["relay"],

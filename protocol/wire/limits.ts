@@ -41,6 +41,14 @@ export const REASON_CHARACTERS = 200;
 export const RECEIVERS_PER_MESSAGE = 100;
 /** items: shares of one channel; one `offers` message lists them all */
 export const OFFERS_PER_MESSAGE = 64;
+/** items: stored shares of one channel that are over, told to a receiver that finds no other */
+export const OVER_PER_MESSAGE = 8;
+/** items: receipts of one `inspected` message, so that it stays below CONTROL_BYTES */
+export const RECEIPTS_PER_MESSAGE = 100;
+/** s: the longest life of a stored share that any relay allows; ten years */
+export const STORE_LIFE_MOST_S = 10 * 365 * 24 * 60 * 60;
+/** items: the most that a sender may say for the receivers of a stored share */
+export const STORE_DOWNLOADS_MOST = 1_000_000;
 
 // The code
 

@@ -105,6 +105,22 @@ export const WIRE_FAULTS = {
       "Send it again with --new; it gets a new share.",
       4005,
     ),
+    "no-store": failed(
+      "The relay stores no shares of yours",
+      "Send without --store, or use a relay that stores shares; its operator may ask for a token.",
+      4037,
+    ),
+    "store-full": failed(
+      "The relay's store has no room for that share",
+      "Send it without --store, delete other shares with fileshare revoke, or use another relay.",
+      4038,
+    ),
+    "store-failed": failed(
+      "The relay's store failed",
+      "It is tried again; if it stays, tell the relay's operator.",
+      4039,
+      true,
+    ),
     "log-full": failed(
       "The relay has no room on its disk for what you send",
       "It is tried again; the relay's operator can give it room with --log-dir.",
@@ -127,6 +143,21 @@ export const WIRE_FAULTS = {
       "The relay's operator ended that share",
       "Ask them why, or use another relay.",
       4030,
+    ),
+    "stored-expired": failed(
+      "The stored share has expired",
+      "Ask its sender to send it again.",
+      4034,
+    ),
+    exhausted: failed(
+      "The stored share was received as often as its sender allowed",
+      "Ask its sender to send it again.",
+      4035,
+    ),
+    revoked: failed(
+      "The sender deleted the stored share",
+      "Ask its sender to send it again.",
+      4036,
     ),
   }),
   ...going(["ofShare"], {

@@ -2,15 +2,19 @@
  * Messages between the directory, the fan-outs and the origins of shares. They may be at
  * different workers, so all of it is plain values.
  */
-import type { Offer, ReceiverEntry, ShareFault, SocketFault } from "../../protocol/mod.ts";
+import type {
+  Message,
+  Offer,
+  ReceiverEntry,
+  ShareFault,
+  SocketFault,
+  StoreWish,
+} from "../../protocol/mod.ts";
 
 import type { HandedBlock, RecordPlace } from "../log/block-log.ts";
+import type { OverShare, StoredState } from "../store/stored-share.ts";
+import type { RecordRun } from "../store/record-store.ts";
 import type { Admission } from "./admissions.ts";
-
-export interface RecordRun {
-  first: number;
-  count: number;
-}
 
 /**
  * The needs of one party of a fan-out, see `Party`. Earlier needs stay
@@ -58,10 +62,15 @@ export interface ShareRecord {
   readonly offer: Offer;
   /** 16 bytes in a path of HTTP that reads it; undefined: no path may. */
   readonly capability: Uint8Array | undefined;
-  /** The worker that holds the sender's socket; undefined while the sender is away. */
+  /**
+   * The worker that holds the sender's socket, or serves a stored share without its sender; undefined while
+   * the sender of any other is away.
+   */
   readonly owner: number | undefined;
   /** Counts the owners of the share, so that what an older one says can be told. */
   readonly epoch: number;
+  /** Undefined: nothing of it is stored. */
+  readonly stored?: StoredState | undefined;
 }
 
 /** Between the fan-out of one worker and the origin at another. The main thread passes it on. */
@@ -101,6 +110,59 @@ export interface PeerEnvelope {
   readonly message: PeerMessage;
 }
 
+/** From a worker to the main thread, about stored shares. */
+export type ToStoreBook =
+  /** Receivers of this channel are at the worker from now on, or are not any more. */
+  | { readonly t: "asked"; readonly worker: number; readonly channel: string }
+  | { readonly t: "unasked"; readonly worker: number; readonly channel: string }
+  /** A request of HTTP reads this share; answered by `looked-up`, after `opened` if it is stored. */
+  | {
+      readonly t: "look-up";
+      readonly worker: number;
+      readonly key: string;
+      readonly question: number;
+    }
+  /** These records are durable. */
+  | {
+      readonly t: "durable";
+      readonly worker: number;
+      readonly key: string;
+      readonly epoch: number;
+      readonly runs: readonly RecordRun[];
+      /** How many the share has, once that is known. */
+      readonly records: number | undefined;
+    }
+  /** A receiver of a share with few downloads has acknowledged its first record. */
+  | {
+      readonly t: "begun";
+      readonly worker: number;
+      readonly key: string;
+      readonly receiver: string;
+    }
+  /** A receiver says that it has all; answered by `counted` once that is durable. */
+  | {
+      readonly t: "download";
+      readonly worker: number;
+      readonly key: string;
+      readonly receipt: Receipt;
+    }
+  /** The store of this share failed at its home. */
+  | {
+      readonly t: "store-failed";
+      readonly worker: number;
+      readonly key: string;
+      readonly epoch: number;
+      readonly fault: "store-full" | "store-failed";
+      readonly detail: string;
+    }
+  /** A sender proved that the share is its own; answered by `answer`. */
+  | {
+      readonly t: "inspect" | "revoke";
+      readonly worker: number;
+      readonly socket: number;
+      readonly key: string;
+    };
+
 /** From a worker to the main thread's directory. */
 export type ToDirectory =
   /** A sender at this socket offers a share, and its proof was checked. */
@@ -114,6 +176,8 @@ export type ToDirectory =
       readonly capability?: Uint8Array | undefined;
       /** The sender's address as limits count it; undefined: not counted. */
       readonly address?: string | undefined;
+      /** The sender wants it stored, and may. */
+      readonly store?: StoreWish | undefined;
     }
   /** A receiver came to a share, the first that its home saw. */
   | { readonly t: "joined"; readonly worker: number; readonly key: string; readonly epoch: number }
@@ -147,6 +211,8 @@ export type FromDirectory =
       readonly socket: number | undefined;
       /** With a socket: another worker that has the log of the share; it hands over what must be kept. */
       readonly previousHome?: number | undefined;
+      /** To the owner of a share that is stored in part: these records are durable. */
+      readonly durable?: readonly RecordRun[];
     }
   | {
       readonly t: "refused";
@@ -168,3 +234,21 @@ export type FromDirectory =
   | { readonly t: "dismissed"; readonly key: string }
   | { readonly t: "worker-lost"; readonly worker: number }
   | PeerEnvelope;
+
+/** From the main thread to a worker, about stored shares. */
+export type FromStoreBook =
+  /** The state of a stored share changed: more is durable, or fewer downloads are left. */
+  | {
+      readonly t: "stored-state";
+      readonly key: string;
+      readonly stored: StoredState;
+      /** Durable records. */
+      readonly durable: number;
+    }
+  /** A download counts, and is durable: its receiver may hear `completed`. */
+  | { readonly t: "counted"; readonly key: string; readonly receiver: Uint8Array }
+  | { readonly t: "looked-up"; readonly question: number }
+  /** Stored shares of this channel that are over, for receivers that came before the answer. */
+  | { readonly t: "over"; readonly channel: string; readonly list: readonly OverShare[] }
+  /** For the sender at this socket. */
+  | { readonly t: "answer"; readonly socket: number; readonly message: Message };

@@ -1,7 +1,8 @@
 import { CREDIT_MOST_RECORDS } from "../../protocol/mod.ts";
 
 import type { RecordReader } from "../log/block-log.ts";
-import type { PartyNeed, RecordRun } from "./messages.ts";
+import type { PartyNeed } from "./messages.ts";
+import type { RecordRun } from "../store/record-store.ts";
 
 /** Records asked for beyond the record that a receiver needs now, while its sender has no larger credit. */
 export const READ_AHEAD_RECORDS = 16;

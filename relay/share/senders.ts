@@ -144,7 +144,7 @@ export class Senders {
   #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {
     if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
     const { worker, primitives, toDirectory, limits } = this.#options;
-    const { t: _, proof, capability, first = 0, ...offer } = message;
+    const { t: _, proof, capability, first = 0, store: _store, ...offer } = message;
     if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
       throw new FaultError("not-your-share");
     }

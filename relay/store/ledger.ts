@@ -1,0 +1,28 @@
+/**
+ * What a relay must know of its stored shares after a restart. `SqliteLedger` and `S3Ledger` keep it; `StoreBook`, on
+ * the main thread, has all of it in memory and alone decides.
+ */
+import type { StoredShare, Tombstone } from "./stored-share.ts";
+
+export interface LedgerChange {
+  /** New, or in place of the one with the same `place`. */
+  readonly shares: readonly StoredShare[];
+  /** Places of shares that are gone: their records, too, are removed. */
+  readonly removed: readonly string[];
+  readonly tombstones: readonly Tombstone[];
+  /** Keys of tombstones that are not needed any more. */
+  readonly forgotten: readonly string[];
+}
+
+export interface Ledger {
+  /**
+   * All that was saved. Removes records of no share, which a crash left.
+   * @throws FaultError `store-failed`
+   */
+  load(): Promise<{ readonly shares: StoredShare[]; readonly tombstones: Tombstone[] }>;
+  /** Resolves when a crash loses none of it. A crash before may leave all of it, or none. @throws FaultError */
+  save(change: LedgerChange): Promise<void>;
+  /** Removes the records at this place; one that is not there is no fault. @throws FaultError */
+  removeRecords(place: string): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,64 @@
+/** A stored share: what the relay keeps of it, what its workers know of it, and what is left when it is over. */
+import type { Offer, StoreEnd, StoredReceipt } from "../../protocol/mod.ts";
+import type { RecordRun } from "./record-store.ts";
+
+/** The public facts of a stored share: what any relay sees of a share, and no more. */
+export interface StoredShare {
+  /** See `StoredState.place`: random, so that it tells nothing of share or channel. */
+  readonly place: string;
+  /** The share's id, in hex. */
+  readonly key: string;
+  /** In hex. */
+  readonly channel: string;
+  readonly offer: Offer;
+  readonly capability: Uint8Array | undefined;
+  /** A keyed hash of the address that offered it, for limits; undefined: not counted. */
+  readonly address: string | undefined;
+  /** ms since 1970 */
+  readonly offeredAt: number;
+  /** ms since 1970 */
+  readonly until: number;
+  /** Undefined: any number. */
+  readonly downloadsMost: number | undefined;
+  /** Receivers that got all of it; of each the first receipt counts. */
+  readonly downloads: number;
+  /** The latest RECEIPTS_PER_MESSAGE ones. */
+  readonly receipts: readonly StoredReceipt[];
+  /** See `StoredState.begun`. */
+  readonly begun: readonly string[];
+  readonly durable: readonly RecordRun[];
+  /** See `StoredState.records`. */
+  readonly records: number | undefined;
+}
+
+/** A share that is over: nothing of it is left but this. */
+export interface Tombstone {
+  readonly key: string;
+  readonly channel: string;
+  readonly reason: StoreEnd;
+  /** ms since 1970 */
+  readonly at: number;
+}
+
+/** A share in the relay's store, as every worker knows it. */
+export interface StoredState {
+  /** Where its records are: the name of a file, or a key. */
+  readonly place: string;
+  /** Until when it is stored. ms since 1970 */
+  readonly until: number;
+  /** Every record is durable. */
+  readonly isWhole: boolean;
+  /** The end of a share that was offered open, once its last record came. */
+  readonly records: number | undefined;
+  /** Receivers that may still get all of it; undefined: any number. */
+  readonly downloadsLeft: number | undefined;
+  /** In hex, receivers that had begun when no download was left: they may finish, and no others may join. */
+  readonly begun: readonly string[];
+}
+
+/** A stored share that is over. */
+export interface OverShare {
+  /** 16 bytes */
+  readonly share: Uint8Array;
+  readonly reason: StoreEnd;
+}
