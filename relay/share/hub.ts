@@ -35,7 +35,7 @@ import {
   type StrangerClient,
 } from "./share-table.ts";
 import { addTotals, noTotals } from "./totals.ts";
-import type { FromDirectory } from "./messages.ts";
+import type { FromDirectory, FromStoreBook } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
 import { CreditBudget } from "./sender-credit.ts";
@@ -52,9 +52,14 @@ export interface HubOptions extends Omit<ShareOptions, "budget"> {
   readonly hasPage?: boolean;
   /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed`, `too-many` */
   readonly admit?: (socket: SocketId, entry: ProvedHello) => void;
+  /** What a sender at a socket that was let in may store here; undefined: nothing. */
+  readonly mayStore?: (socket: SocketId, entry: ProvedHello) => StoreTerms | undefined;
   readonly primitives: SyncPrimitives;
   readonly limits?: LiveLimits;
 }
+
+/** The longest life of a stored share in seconds, and the most bytes of one. */
+export type StoreTerms = NonNullable<MessageOf<"welcome">["store"]>;
 
 /** A hello whose signature holds, and the channel that its key opens. */
 export interface ProvedHello extends Pick<MessageOf<"hello">, "role" | "token"> {
@@ -82,7 +87,7 @@ export class Hub {
     this.#options = options;
     this.#limits = options.limits ?? new LiveLimits();
     this.#senders = new Senders({ ...options, limits: this.#limits }, this.#shares);
-    this.#receivers = new Receivers(options.outlet, this.#shares);
+    this.#receivers = new Receivers(options, this.#shares);
   }
 
   get sockets(): number {
@@ -262,20 +267,23 @@ export class Hub {
     checkHello(hello, { nonce, name }, primitives);
     const { role, token } = hello;
     const id = channelOf(hello.key, primitives);
-    this.#options.admit?.(socket, { role, token, channel: id, isFurther: hello.of !== undefined });
+    const entry = { role, token, channel: id, isFurther: hello.of !== undefined };
+    this.#options.admit?.(socket, entry);
     const channel = toHex(id);
     if (hello.of !== undefined) {
       this.#extend(socket, channel, hello, hello.of);
       return;
     }
+    const store = role === "sender" ? this.#options.mayStore?.(socket, entry) : undefined;
+    const mayStore = store !== undefined;
     const client: SenderClient | ReceiverClient =
       role === "sender"
-        ? { role, channel, address, share: undefined, first: 0, isSeveral: false }
+        ? { role, channel, address, share: undefined, first: 0, isSeveral: false, mayStore }
         : { role, channel, address, share: undefined };
     this.#clients.set(socket, client);
     const session = primitives.randomBytes(SESSION_BYTES);
     this.#sessions.open(socket, session, channel, role);
-    this.#welcome(socket, hello, session);
+    this.#welcome(socket, hello, session, store);
     if (client.role === "sender") return;
     if (hello.quiet === true) outlet.noPing(socket);
     this.#receivers.opened(socket, client);
@@ -298,13 +306,19 @@ export class Hub {
     this.drained(socket, this.#now);
   }
 
-  #welcome(socket: SocketId, { v, least = v }: MessageOf<"hello">, session: Uint8Array): void {
+  #welcome(
+    socket: SocketId,
+    { v, least = v }: MessageOf<"hello">,
+    session: Uint8Array,
+    store?: StoreTerms,
+  ): void {
     const { outlet, hasPage = false } = this.#options;
     outlet.send(socket, {
       t: "welcome",
       v: commonVersion({ v, least }),
       session,
       ...(hasPage && { page: true }),
+      ...(store && { store }),
       limits: {
         frame: FRAME_BYTES,
         window: WINDOW_RECORDS,
@@ -341,6 +355,24 @@ export class Hub {
         return;
       case "peer":
         this.#shares.get(message.key)?.peer(message, now);
+        return;
+    }
+  }
+
+  // Messages of the book of stored shares
+
+  storeBook(message: FromStoreBook, now: number): void {
+    this.#now = now;
+    switch (message.t) {
+      case "over":
+        this.#receivers.over(message.channel, message.list);
+        return;
+      case "answer":
+        this.#options.outlet.send(message.socket, message.message);
+        return;
+      case "stored-state":
+      case "counted":
+      case "looked-up":
         return;
     }
   }

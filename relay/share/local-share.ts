@@ -9,7 +9,14 @@ import { shareFault, type ShareFault } from "../../protocol/mod.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 import { Fanout, type Upstream } from "./fanout.ts";
 import { HomeShare, type FanoutMessage } from "./home-share.ts";
-import type { PeerEnvelope, PeerMessage, ShareRecord, ToDirectory } from "./messages.ts";
+import type {
+  PeerEnvelope,
+  PeerMessage,
+  ShareRecord,
+  ToDirectory,
+  ToStoreBook,
+} from "./messages.ts";
+import type { OpenRecords } from "../store/record-store.ts";
 import { Origin } from "./origin.ts";
 import type { CreditBudget } from "./sender-credit.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -21,6 +28,9 @@ export interface ShareOptions {
   readonly pool: BlockPool;
   readonly outlet: Outlet;
   readonly toDirectory: (message: ToDirectory) => void;
+  /** Undefined: the relay stores no shares. */
+  readonly toStoreBook?: ((message: ToStoreBook) => void) | undefined;
+  readonly openRecords?: OpenRecords | undefined;
   /** Of all senders of the worker. */
   readonly budget: CreditBudget;
   /** Instead of STALL_TIMEOUT_MS. */

@@ -6,6 +6,8 @@ import {
   type OfferSeen,
 } from "../../protocol/mod.ts";
 
+import type { OverShare } from "../store/stored-share.ts";
+import type { ToStoreBook } from "./messages.ts";
 import type { ReceiverClient, ShareTable } from "./share-table.ts";
 import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
@@ -14,16 +16,26 @@ interface Channel {
   readonly name: string;
   /** Its receivers. */
   readonly topic: Topic;
+  /** Stored shares that are over, for receivers that find no other. */
+  over: readonly OverShare[];
+}
+
+export interface ReceiversOptions {
+  readonly worker: number;
+  readonly outlet: Outlet;
+  readonly toStoreBook?: ((message: ToStoreBook) => void) | undefined;
 }
 
 /** The receivers of a worker: what they hear of their channel's shares, and which they join. */
 export class Receivers {
+  readonly #options: ReceiversOptions;
   readonly #outlet: Outlet;
   readonly #shares: ShareTable;
   readonly #byChannel = new Map<string, Channel>();
 
-  constructor(outlet: Outlet, shares: ShareTable) {
-    this.#outlet = outlet;
+  constructor(options: ReceiversOptions, shares: ShareTable) {
+    this.#options = options;
+    this.#outlet = options.outlet;
     this.#shares = shares;
   }
 
@@ -31,14 +43,29 @@ export class Receivers {
     const { channel } = client;
     let others = this.#byChannel.get(channel);
     if (others === undefined) {
-      others = { name: channel, topic: this.#outlet.newTopic() };
+      others = { name: channel, topic: this.#outlet.newTopic(), over: [] };
       this.#byChannel.set(channel, others);
+      this.#tellBook("asked", channel);
     }
     others.topic.subscribe(socket);
     // The string that all have and not the one just made: there is a client for each.
     client.channel = others.name;
     const list = this.#shares.inChannel(channel).map(asSeen);
-    this.#outlet.send(socket, { t: "offers", list });
+    const over = list.length === 0 ? others.over : [];
+    this.#outlet.send(socket, { t: "offers", list, ...(over.length > 0 && { over: [...over] }) });
+  }
+
+  /** No share of this channel is stored any more, and these were. */
+  over(channel: string, list: readonly OverShare[]): void {
+    const receivers = this.#byChannel.get(channel);
+    if (receivers === undefined) return;
+    receivers.over = list;
+    if (list.length === 0 || this.#shares.inChannel(channel).length > 0) return;
+    receivers.topic.publish({ t: "offers", list: [], over: [...list] });
+  }
+
+  #tellBook(t: "asked" | "unasked", channel: string): void {
+    this.#options.toStoreBook?.({ t, worker: this.#options.worker, channel });
   }
 
   closed(socket: SocketId, client: ReceiverClient): void {
@@ -47,6 +74,7 @@ export class Receivers {
     if (others?.topic.size === 0) {
       others.topic.close();
       this.#byChannel.delete(client.channel);
+      this.#tellBook("unasked", client.channel);
     }
     this.#shares.of(client)?.fanout.closed(socket);
   }
@@ -76,6 +104,8 @@ export class Receivers {
   }
 
   announce(share: LocalShare): void {
+    const receivers = this.#byChannel.get(share.record.channel);
+    if (receivers !== undefined) receivers.over = [];
     this.broadcast(share, { t: "offers", list: [asSeen(share)] });
   }
 

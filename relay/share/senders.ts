@@ -28,7 +28,7 @@ import {
 
 import type { LiveLimits } from "../limits/limits.ts";
 import type { Client, SenderClient, ShareTable } from "./share-table.ts";
-import type { FromDirectory, ToDirectory } from "./messages.ts";
+import type { FromDirectory, ToDirectory, ToStoreBook } from "./messages.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
 
@@ -36,6 +36,7 @@ export interface SendersOptions {
   readonly worker: number;
   readonly outlet: Outlet;
   readonly toDirectory: (message: ToDirectory) => void;
+  readonly toStoreBook?: ((message: ToStoreBook) => void) | undefined;
   readonly primitives: SyncPrimitives;
   readonly limits: LiveLimits;
 }
@@ -68,6 +69,10 @@ export class Senders {
         share.home.decide({ receiver, dismissed });
         return;
       }
+      case "inspect":
+      case "revoke":
+        this.#askBook(socket, message);
+        return;
       case "end":
         this.#ended(socket, client, undefined);
         return;
@@ -144,16 +149,31 @@ export class Senders {
   #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {
     if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
     const { worker, primitives, toDirectory, limits } = this.#options;
-    const { t: _, proof, capability, first = 0, store: _store, ...offer } = message;
+    const { t: _, proof, capability, first = 0, store, ...offer } = message;
     if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
       throw new FaultError("not-your-share");
     }
+    if (store !== undefined && !client.mayStore) throw new FaultError("no-store");
     if (this.#isTooMuch(offer)) throw limits.over("share-bytes");
     const key = toHex(offer.share);
     client.share = key;
     client.first = first;
     const { channel, address } = client;
-    toDirectory({ t: "claim", worker, socket, channel, key, offer, capability, address });
+    toDirectory({ t: "claim", worker, socket, channel, key, offer, capability, address, store });
+  }
+
+  /** About a share of whatever channel: the proof alone tells that it is this sender's. */
+  #askBook(socket: SocketId, { t, share, proof }: MessageOf<"inspect" | "revoke">): void {
+    const { worker, outlet, primitives, toStoreBook } = this.#options;
+    if (!equalBytes(shareIdFromProof(proof, primitives), share)) {
+      throw new FaultError("not-your-share");
+    }
+    if (toStoreBook !== undefined) toStoreBook({ t, worker, socket, key: toHex(share) });
+    else if (t === "revoke") outlet.send(socket, { t: "revoked", share, known: false });
+    else {
+      const nothing = { records: 0, downloads: 0, receipts: [] };
+      outlet.send(socket, { t: "inspected", share, state: "unknown", ...nothing });
+    }
   }
 
   /** A sender's word on its share may be wrong: its records alone can be more. */

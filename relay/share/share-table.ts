@@ -67,6 +67,8 @@ export interface SenderClient {
   first: number;
   /** It has further connections, as senders have that are far. */
   isSeveral: boolean;
+  /** Its shares may stay here without it. */
+  readonly mayStore: boolean;
 }
 
 export interface ReceiverClient {

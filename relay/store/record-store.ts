@@ -47,6 +47,12 @@ export interface StoredShape {
   readonly durable: readonly RecordRun[];
 }
 
+/**
+ * Opens the records of a share, those that are there and those to come. It tells its failures by `failed`, in a later
+ * turn.
+ */
+export type OpenRecords = (shape: StoredShape, events: RecordStoreEvents) => RecordStore;
+
 /** Where a relay stores shares; plain values, for the workers. */
 export type StorePlace =
   | {
