@@ -201,7 +201,7 @@ export const tokenAdd = define({
     name: text("name", "The owner of the token, for the list"),
     role: text(
       "roles",
-      "send, receive or admin: the use that the token allows; several with commas (default: send,receive)",
+      "send, receive, store or admin: the use that the token allows; several with commas (default: send,receive)",
     ),
     expires: text(
       "when",

@@ -398,7 +398,10 @@ export const relayEvent = v.variant("event", [
   event("token", "One token of `fileshare relay token list --json`.", {
     id: field(text, "id of the token"),
     name: field(v.optional(text), "owner of the token"),
-    roles: field(v.array(v.picklist(["send", "receive", "admin"])), "uses that the token allows"),
+    roles: field(
+      v.array(v.picklist(["send", "receive", "store", "admin"])),
+      "uses that the token allows",
+    ),
     created: field(v.optional(text), "time of creation, ISO 8601"),
     expires: field(v.optional(text), "end of the token, ISO 8601; absent for never"),
   }),

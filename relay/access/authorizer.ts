@@ -59,6 +59,12 @@ export class Authorizer {
     return grant.token !== undefined && this.#tokens.holds(grant.token, grant.role, this.#time());
   }
 
+  /** Whether the relay may store shares of this client. */
+  mayStore({ role, lobby, token }: Grant): boolean {
+    // The lobby's code is known to everybody: a share there would be anybody's for days.
+    return role === "send" && !lobby && (token === undefined || token.roles.includes("store"));
+  }
+
   #needsToken({ role, lobby }: Action): boolean {
     const mode = lobby ? this.#access.lobby : this.#access.mode;
     return mode === "closed" || (mode === "senders" && role === "send");

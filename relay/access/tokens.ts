@@ -1,6 +1,6 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 
-export const TOKEN_ROLES = ["send", "receive", "admin"] as const;
+export const TOKEN_ROLES = ["send", "receive", "store", "admin"] as const;
 export type TokenRole = (typeof TOKEN_ROLES)[number];
 
 /** A token as a relay knows it: everything but the token itself. Plain values. */

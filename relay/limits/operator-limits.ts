@@ -8,6 +8,7 @@ import {
   OFFERS_PER_MESSAGE,
   RECEIVERS_PER_SHARE,
   RECEIVE_RATE_MIN,
+  STORE_LIFE_MOST_S,
 } from "../../protocol/wire/limits.ts";
 import type { SocketFault } from "../../protocol/wire/wire-faults.ts";
 
@@ -39,6 +40,8 @@ export const STALL_TIMEOUT_MAX_MS = 3_600_000;
 export const TOKEN_NAME_CHARACTERS = 64;
 /** A relay and doctor warn when a certificate ends sooner; renewal tools act a month before. */
 export const CERTIFICATE_WARN_MS = 14 * 24 * 60 * 60 * 1000;
+/** The most that --stored-shares takes: the relay has the facts of all in memory, some kB each. */
+const STORED_SHARES_MOST = 100_000;
 /** Doctor and relay warn of a lower limit of open files; a relay has a socket for each client. */
 export const OPEN_FILES_WANTED = 4096;
 
@@ -65,6 +68,7 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 const MiB = 1024 ** 2;
+const GiB = 1024 ** 3;
 const TiB = 1024 ** 4;
 
 interface Counted {
@@ -91,6 +95,21 @@ function timed(
 ): RelayLimit {
   const after = undefined;
   return { kind: "seconds", default: ms, least: second, most, meaning, reason, fault, after };
+}
+
+function stored(meaning: string, bytes: number, reason: string): RelayLimit {
+  const [least, most] = [MiB, 256 * TiB];
+  const after = undefined;
+  return {
+    kind: "bytes",
+    default: bytes,
+    least,
+    most,
+    meaning,
+    reason,
+    fault: "store-full",
+    after,
+  };
 }
 
 const SHARES = 10_000;
@@ -246,6 +265,40 @@ const table = {
     365 * day,
     "expired",
     "a sender that serves for months offers its share anew now and then",
+  ),
+  "store-bytes": stored(
+    "Size of all stored shares together",
+    100 * GiB,
+    "an operator with --store sets it to the disk or the bill; the default leaves room on a usual disk",
+  ),
+  "stored-share-bytes": stored(
+    "Size of one stored share, as offered and as it arrives",
+    16 * GiB,
+    "a sixth of the store: one share does not fill it",
+  ),
+  "stored-shares": {
+    ...counted("Stored shares at once", SHARES, 0, "as many as shares of senders that are there", {
+      most: STORED_SHARES_MOST,
+      fault: "store-full",
+    }),
+    after: undefined,
+  },
+  "stored-shares-per-address": {
+    ...counted(
+      "Stored shares at once of one address",
+      SHARES_PER_ADDRESS,
+      0,
+      "as many as of senders that are there: a school stores as it sends",
+      { most: STORED_SHARES_MOST, fault: "store-full" },
+    ),
+    after: undefined,
+  },
+  "store-life": timed(
+    "Time that a share may stay stored; a longer wish is cut",
+    30 * day,
+    STORE_LIFE_MOST_S * second,
+    "store-full",
+    "a month: people who want it come sooner, and disks fill otherwise",
   ),
 } as const satisfies Record<string, RelayLimit>;
 

@@ -5,6 +5,7 @@ import { WORKER_RESTART_MS } from "./restart-policy.ts";
 import type { AdminOptions } from "../admin/listener.ts";
 import type { LogFileOptions } from "../log/log-file.ts";
 import type { Policy } from "../access/policy.ts";
+import type { StorePlace } from "../store/record-store.ts";
 import type { ReportLevel, Reporter } from "../worker/reports.ts";
 import type { WorkerStats } from "../worker/stats.ts";
 
@@ -42,6 +43,8 @@ export interface RelayOptions extends LogFileOptions {
   readonly httpPort?: number | undefined;
   /** Where those who run it can see and steer it; without it nowhere. */
   readonly admin?: AdminOptions | undefined;
+  /** Where shares are stored that need their sender no more; undefined: nowhere. */
+  readonly store?: StorePlace | undefined;
   /** Where bans are kept; without it they end with the relay. */
   readonly banFile?: string | undefined;
   /** Told of troubles of the relay itself; nothing in them comes from a peer. */

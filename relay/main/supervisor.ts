@@ -94,6 +94,7 @@ export class Supervisor implements ManagedRelay {
       events: {
         ready: (...ready) => this.#ready(...ready),
         directory: (message) => this.#directory.handle(message, performance.now()),
+        storeBook: () => undefined,
         stats: (stats) => onStats?.(stats),
         measures: (measures) => this.measuring.received(measures),
         report: (report) => onReport?.(report),
@@ -323,6 +324,7 @@ export class Supervisor implements ManagedRelay {
       httpPort: this.#httpPort,
       addresses: this.#addresses,
       egress: this.#egress,
+      store: this.#options.store,
     };
   }
 

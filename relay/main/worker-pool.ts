@@ -12,7 +12,7 @@ import { WorkerThread, type WorkerEvents } from "./worker-thread.ts";
 
 export interface WorkerPoolEvents extends Pick<
   WorkerEvents,
-  "directory" | "stats" | "measures" | "report"
+  "directory" | "storeBook" | "stats" | "measures" | "report"
 > {
   /** It listens. @param start what it was told when its thread was started; that may be over by now */
   ready(worker: number, start: WorkerStart, port: number, httpPort: number | undefined): void;
@@ -137,6 +137,7 @@ export class WorkerPool {
     let fault = new FaultError("relay-failed", "a worker ended while it started");
     const thread = new WorkerThread(script, pingMs, start, {
       directory: (message) => events.directory(message),
+      storeBook: (message) => events.storeBook(message),
       stats: (stats) => events.stats(stats),
       measures: (measures) => events.measures(measures),
       report: (report) => events.report(report),

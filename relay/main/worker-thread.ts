@@ -12,7 +12,7 @@
 import { CLOSE_MS, TICK_MS } from "../limits/limits.ts";
 
 import type { FromWorker, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
-import type { ToDirectory } from "../share/messages.ts";
+import type { ToDirectory, ToStoreBook } from "../share/messages.ts";
 import type { WorkerMeasures } from "../worker/measures.ts";
 import type { Report } from "../worker/reports.ts";
 import type { WorkerStats } from "../worker/stats.ts";
@@ -34,6 +34,7 @@ const LATE_PINGS = Math.ceil(WORKER_SILENT_PINGS / 3);
 export interface WorkerEvents {
   ready(port: number, httpPort: number | undefined): void;
   directory(message: ToDirectory): void;
+  storeBook(message: ToStoreBook): void;
   stats(stats: WorkerStats): void;
   measures(measures: WorkerMeasures): void;
   report(report: Report): void;
@@ -170,6 +171,17 @@ export class WorkerThread {
         return;
       case "page-wanted":
         this.#events.pageWanted();
+        return;
+      case "asked":
+      case "unasked":
+      case "look-up":
+      case "durable":
+      case "begun":
+      case "download":
+      case "store-failed":
+      case "inspect":
+      case "revoke":
+        if (this.#at === "ready") this.#events.storeBook(message);
         return;
       default:
         // A worker that is given up is not heard: its shares are about to be orphaned.

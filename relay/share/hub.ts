@@ -350,6 +350,9 @@ export class Hub {
       case "dismissed":
         this.#shareDismissed(message.key);
         return;
+      case "unloaded":
+        this.#shareUnloaded(message.key);
+        return;
       case "worker-lost":
         for (const share of this.#shares.all) share.workerLost(message.worker);
         return;
@@ -412,6 +415,12 @@ export class Hub {
     const share = this.#shares.get(key);
     if (share === undefined) return;
     for (const socket of this.#forget(share)) this.#options.outlet.fail(socket, "going-away");
+  }
+
+  /** A receiver that came meanwhile keeps it: its channel is asked for, so the directory opens the share again. */
+  #shareUnloaded(key: string): void {
+    const share = this.#shares.get(key);
+    if (share !== undefined && !this.#receivers.areIn(share.record.channel)) this.#forget(share);
   }
 
   /** @returns the sockets that were in it */

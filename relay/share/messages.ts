@@ -232,6 +232,8 @@ export type FromDirectory =
     }
   /** The relay ends and this share is not waited for: its clients shall come back elsewhere or later. */
   | { readonly t: "dismissed"; readonly key: string }
+  /** No receiver was in its channel for a while; it stays stored, and comes again with the next receiver. */
+  | { readonly t: "unloaded"; readonly key: string }
   | { readonly t: "worker-lost"; readonly worker: number }
   | PeerEnvelope;
 
@@ -245,7 +247,10 @@ export type FromStoreBook =
       /** Durable records. */
       readonly durable: number;
     }
-  /** A download counts, and is durable: its receiver may hear `completed`. */
+  /**
+   * A download counts, and is durable: its receiver may hear `completed`. To all workers, so that it comes to that
+   * of the receiver before the end of a share that is exhausted now.
+   */
   | { readonly t: "counted"; readonly key: string; readonly receiver: Uint8Array }
   | { readonly t: "looked-up"; readonly question: number }
   /** Stored shares of this channel that are over, for receivers that came before the answer. */

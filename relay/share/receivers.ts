@@ -103,6 +103,10 @@ export class Receivers {
     }
   }
 
+  areIn(channel: string): boolean {
+    return this.#byChannel.has(channel);
+  }
+
   announce(share: LocalShare): void {
     const receivers = this.#byChannel.get(share.record.channel);
     if (receivers !== undefined) receivers.over = [];

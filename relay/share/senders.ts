@@ -154,6 +154,9 @@ export class Senders {
       throw new FaultError("not-your-share");
     }
     if (store !== undefined && !client.mayStore) throw new FaultError("no-store");
+    if (store !== undefined && offer.admit === true) {
+      throw new FaultError("bad-message", "a stored share that its sender admits receivers to");
+    }
     if (this.#isTooMuch(offer)) throw limits.over("share-bytes");
     const key = toHex(offer.share);
     client.share = key;

@@ -14,8 +14,8 @@ export interface StoredShare {
   readonly capability: Uint8Array | undefined;
   /** A keyed hash of the address that offered it, for limits; undefined: not counted. */
   readonly address: string | undefined;
-  /** ms since 1970 */
-  readonly offeredAt: number;
+  /** When its sender offered it, gave a record or left last. ms since 1970 */
+  readonly seenAt: number;
   /** ms since 1970 */
   readonly until: number;
   /** Undefined: any number. */
@@ -31,13 +31,17 @@ export interface StoredShare {
   readonly records: number | undefined;
 }
 
-/** A share that is over: nothing of it is left but this. */
+/** A share that is over: nothing of it is left but this. Its sender sees how often it was received. */
 export interface Tombstone {
   readonly key: string;
   readonly channel: string;
   readonly reason: StoreEnd;
   /** ms since 1970 */
   readonly at: number;
+  readonly downloadsMost: number | undefined;
+  readonly downloads: number;
+  /** The latest RECEIPTS_OF_OVER ones. */
+  readonly receipts: readonly StoredReceipt[];
 }
 
 /** A share in the relay's store, as every worker knows it. */

@@ -67,6 +67,8 @@ export interface RouterOptions {
   readonly isLobbyOpen: boolean;
   /** See `RelayOptions`. */
   readonly onlyFor: string | undefined;
+  /** Whether the relay stores shares. */
+  readonly hasStore: boolean;
   readonly reports: Reports;
 }
 
@@ -223,6 +225,12 @@ export class Router {
       this.#reportNotAllowed(data.client, token);
       throw error;
     }
+  }
+
+  /** Whether the relay stores shares of this client, which was let in. */
+  mayStore(id: SocketId): boolean {
+    const grant = this.#options.sockets.dataOf(id)?.grant;
+    return this.#options.hasStore && grant !== undefined && this.#authorizer.mayStore(grant);
   }
 
   #grantByHttp(request: Request, client: ClientAddress, action: Action): Grant | Response {

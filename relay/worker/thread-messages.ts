@@ -1,5 +1,6 @@
 /** Messages between the main thread and the workers of one relay; plain values only. */
-import type { FromDirectory, ToDirectory } from "../share/messages.ts";
+import type { FromDirectory, FromStoreBook, ToDirectory, ToStoreBook } from "../share/messages.ts";
+import type { StorePlace } from "../store/record-store.ts";
 import type { TlsPair } from "../access/certificate.ts";
 import type { AddressTableBuffers } from "../limits/address-table.ts";
 import type { WorkerMeasures } from "./measures.ts";
@@ -41,11 +42,14 @@ export interface WorkerStart {
   readonly addresses: AddressTableBuffers;
   /** See `Egress`. */
   readonly egress: SharedArrayBuffer;
+  /** Where the relay stores shares; undefined: nowhere. */
+  readonly store: StorePlace | undefined;
 }
 
 export type ToWorker =
   | WorkerStart
   | FromDirectory
+  | FromStoreBook
   | { readonly t: "policy"; readonly policy: WorkerPolicy }
   | { readonly t: "certificate"; readonly tls: TlsPair }
   /** The answer to `page-wanted`; undefined: there is no page. */
@@ -60,6 +64,7 @@ export type ToWorker =
   | { readonly t: "close" };
 export type FromWorker =
   | ToDirectory
+  | ToStoreBook
   | { readonly t: "ready"; readonly port: number; readonly httpPort: number | undefined }
   | { readonly t: "stats"; readonly stats: WorkerStats }
   | { readonly t: "measures"; readonly measures: WorkerMeasures }

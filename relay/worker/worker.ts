@@ -15,7 +15,8 @@ import { Bundles } from "../net/bundles.ts";
 import { Egress } from "../net/egress.ts";
 import { ClientRouter } from "../net/client-router.ts";
 import { Lobby } from "../lobby/mod.ts";
-import { Hub } from "../share/hub.ts";
+import type { Limits } from "../limits/operator-limits.ts";
+import { Hub, type StoreTerms } from "../share/hub.ts";
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "../net/listener.ts";
 import { openHint } from "../net/tls-hint.ts";
 import { Measures } from "./measures.ts";
@@ -37,6 +38,8 @@ import { Router, type ClientData } from "./router.ts";
 
 declare const self: Worker;
 
+const SECOND_MS = 1000;
+
 /** Faults that clients get without doing wrong. */
 const ORDINARY: ReadonlySet<FaultCode> = new Set([
   "going-away",
@@ -52,6 +55,10 @@ function sharedClock(): number {
 
 function nameOf(publicOrigin: string | undefined): string | undefined {
   return publicOrigin === undefined ? undefined : new URL(publicOrigin).hostname;
+}
+
+function storeTerms({ "store-life": life, "stored-share-bytes": bytes }: Limits): StoreTerms {
+  return { life: Math.floor(life / SECOND_MS), bytes };
 }
 
 function post(message: FromWorker): void {
@@ -117,12 +124,14 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     outlet: clientRouter,
     primitives: nodePrimitives,
     toDirectory: post,
+    toStoreBook: given.store && post,
     stallMs: given.stallMs,
     limits,
     relayName: nameOf(policy.access.publicOrigin),
     hasOneChannel: given.onlyFor !== undefined,
     hasPage: given.page,
     admit: (id, hello) => router.admit(id, hello),
+    mayStore: (id) => (router.mayStore(id) ? storeTerms(limits.now) : undefined),
   });
   const peers = new Peers(new AddressTable(given.addresses, worker), limits, sharedClock);
   const lobby = new Lobby({
@@ -144,6 +153,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     page,
     isLobbyOpen,
     onlyFor: given.onlyFor,
+    hasStore: given.store !== undefined,
     reports,
   });
   const idleGc = new IdleGc();
@@ -272,6 +282,13 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       case "close":
         for (const each of listeners) each.close();
         void close();
+        return;
+      case "stored-state":
+      case "counted":
+      case "looked-up":
+      case "over":
+      case "answer":
+        hub.storeBook(message, clock());
         return;
       default:
         hub.directory(message, clock());

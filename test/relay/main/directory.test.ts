@@ -31,6 +31,8 @@ function describeMessage(message: FromDirectory): string {
       return `${message.key} closed: ${message.fault ?? "done"}`;
     case "dismissed":
       return `${message.key} dismissed`;
+    case "unloaded":
+      return `${message.key} unloaded`;
     case "worker-lost":
       return `lost ${message.worker}`;
     case "peer":
