@@ -7,6 +7,7 @@ import { firstRelay } from "../connection/find-relay.ts";
 import type { RelayChoice } from "../connection/relay-choice.ts";
 import { endpointOf } from "../connection/relay-address.ts";
 import { masterBeside } from "../job/job-keys.ts";
+import { usage } from "../arguments/command-line.ts";
 import { startCarried, type CarriedRelay } from "./carried-relay.ts";
 import { servingRelay } from "./serving-relay.ts";
 
@@ -25,6 +26,8 @@ export interface CarryWish {
   readonly wanted: number | undefined;
   /** Others have the code already, so one of them may carry a relay for it. */
   readonly isShared: boolean;
+  /** The share is to be stored, which a relay in this process can't do. */
+  readonly stores: boolean;
 }
 
 export interface RelayToUse {
@@ -46,6 +49,11 @@ export async function relayOrCarry(wish: CarryWish): Promise<RelayToUse> {
     const master = await deriving;
     const relay = await servingRelay(master, named);
     if (relay !== undefined) return { relay, master };
+  }
+  if (wish.stores) {
+    throw usage(
+      "--store needs a relay with a store, and no relay was found; name one with --relay",
+    );
   }
   const before = named.route === "carried" ? endpointOf(named.address).port : undefined;
   // Beside scrypt, which takes as long.

@@ -16,6 +16,7 @@ export interface CarryValues {
   readonly "no-carry"?: boolean;
   readonly port: string | undefined;
   readonly addresses: boolean;
+  readonly store?: boolean;
 }
 
 /** The options of a relay that a command carries. */
@@ -28,6 +29,8 @@ export interface CarryOptions {
   readonly port: number | undefined;
   /** Of a configuration, which may mean another command: another port will do. */
   readonly wanted: number | undefined;
+  /** The share is to be stored, which a relay of this command can't do. */
+  readonly stores: boolean;
 }
 
 /** @throws FaultError "usage" */
@@ -46,7 +49,13 @@ export function carryOptions(values: CarryValues, { raw, routeOf }: Call): Carry
   }
   const port =
     values.port === undefined ? undefined : parseWhole("--port", values.port, 0, PORT_MOST);
-  return { refuses, insists, port: hasPort ? port : undefined, wanted: hasPort ? undefined : port };
+  return {
+    refuses,
+    insists,
+    port: hasPort ? port : undefined,
+    wanted: hasPort ? undefined : port,
+    stores: values.store ?? false,
+  };
 }
 
 /**

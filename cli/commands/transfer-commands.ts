@@ -4,6 +4,19 @@
  */
 import { carrying, define, flag, shared, text, words, type ValuesOf } from "./definition.ts";
 
+/** Options that make no sense without the sender, or not with a relay that others keep. */
+export const NEED_SENDER = [
+  "ask",
+  "receivers",
+  "wait-for",
+  "min-wait",
+  "max-wait",
+  "drop-slow",
+  "lobby",
+  "carry",
+  "port",
+] as const;
+
 export const send = define({
   name: "fileshare send",
   description: "Send files, folders, a text or a stream to every receiver with the code",
@@ -39,6 +52,17 @@ export const send = define({
       "End when N receivers have everything and no other is receiving (default: 1; most: 10000)",
     ),
     stay: flag("Serve receivers until Ctrl-C"),
+    store: flag(
+      "Store the share at the relay, and end when it is there; receivers need no sender then",
+    ),
+    expires: text(
+      "time",
+      "With --store: delete it at this time, such as 12h, 30d or 2027-01-31 (default: 7d; most: what the relay allows)",
+    ),
+    downloads: text(
+      "n",
+      "With --store: delete it once N receivers have everything (default: no limit; most: 1000000)",
+    ),
     "wait-for": text(
       "n",
       "Hold the content back until N receivers have agreed; they see the offer meanwhile (default: 1)",
@@ -92,6 +116,10 @@ export const send = define({
       "start with 20 receivers, or after 5 minutes",
     ],
     ["fileshare send big.iso --stay", "serve every receiver until Ctrl-C"],
+    [
+      "fileshare send big.iso --store --expires 30d",
+      "store it at the relay for 30 days, without this machine",
+    ],
     ["fileshare send big.iso --port 9000", "carry the relay at this port, and no other"],
     ["fileshare send big.iso --relay wss://relay.example", "use another relay"],
   ],
@@ -101,6 +129,8 @@ export const send = define({
     ["code", "lobby"],
     ["json", "quiet"],
     ["carry", "no-carry"],
+    // The sender of a stored share is gone before these matter.
+    ...NEED_SENDER.map((option) => ["store", option] as const),
   ],
 });
 

@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 
-import { forgetSend, keptSends, type ListedSend } from "../send/kept-sends.ts";
+import { forgetSend, isUnfinished, keptSends, type ListedSend } from "../send/kept-sends.ts";
 import { keptReceives, unregisterReceive, type Dated, type KeptReceive } from "../system/state.ts";
 import { usage, withoutOptions } from "../arguments/command-line.ts";
 import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
@@ -24,7 +24,9 @@ export type Unfinished =
 
 /** Numbered from 1. */
 export function unfinished(): Unfinished[] {
-  const sends = keptSends().map((kept): Unfinished => ({ kind: "send", kept, number: 0 }));
+  const sends = keptSends()
+    .filter(isUnfinished)
+    .map((kept): Unfinished => ({ kind: "send", kept, number: 0 }));
   const receives = keptReceives().map((kept): Unfinished => ({
     kind: "receive",
     kept,

@@ -67,6 +67,7 @@ const unsound = v.pipe(
 const danger = v.picklist(["hidden", "autorun", "executable"]);
 const flags = v.pipe(v.array(danger), v.readonly());
 const flagged = v.pipe(v.array(v.strictObject({ name: text, flags })), v.readonly());
+const stored = v.pipe(v.strictObject({ until: text, downloads: v.optional(whole) }), v.readonly());
 const sizes = v.pipe(v.array(whole), v.readonly());
 
 const untold = field(
@@ -291,6 +292,10 @@ export const clientEvent = v.variant("event", [
     same: field(v.optional(whole), "number of files that are already here and equal"),
     made: field(v.optional(whole), "number of folders to make, empty or not"),
     disk: field(v.optional(whole), "bytes of disk space that the share takes, folders included"),
+    stored: field(
+      v.optional(stored),
+      "the share is stored at the relay: `until` (ISO 8601), and `downloads` left",
+    ),
   }),
   event(
     "renamed",
@@ -366,6 +371,26 @@ export const clientEvent = v.variant("event", [
         "`path` and `what` of the first of them; a file that has `grown` is saved up to its offered size",
       ),
       more: field(whole, "number of files that are not listed"),
+    },
+  ),
+  event(
+    "storing",
+    "With `--store`: the relay has this much of the share for good; at most one per second.",
+    {
+      bytes: field(whole, "bytes that are durable at the relay"),
+      size: field(whole, "total size; 0 if it is unknown"),
+    },
+  ),
+  event(
+    "stored",
+    "With `--store`: the relay has all of the share, which needs its sender no more.",
+    {
+      until: field(text, "end of the share, ISO 8601"),
+      downloads: field(
+        v.optional(whole),
+        "number of receivers that may still have it; absent for any",
+      ),
+      again: field(v.optional(yes), "an earlier run had stored it"),
     },
   ),
   event("done", "The transfer ended. A sender also prints it when some receivers failed.", {

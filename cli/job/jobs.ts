@@ -1,4 +1,4 @@
-import type { Code, FaultCode, StartWhen } from "../../protocol/mod.ts";
+import type { Code, FaultCode, StartWhen, StoreWish } from "../../protocol/mod.ts";
 
 import type { Again } from "../system/state.ts";
 import type { Route } from "./routes.ts";
@@ -36,6 +36,11 @@ export interface SendJob {
   readonly connectTimeoutMs: number | undefined;
   /** Longest time of the whole job, in ms. Default: no limit. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Store the share at the relay, and end when it is there: `life` in seconds, `downloads` for so many receivers at most.
+   * Default: the share is there as long as this sender. It excludes `receivers`, `ask`, `startWhen` and `dropSlowMs`.
+   */
+  readonly store?: StoreWish | undefined;
   /** Condition that releases the content. Default: the first receiver agreed. */
   readonly startWhen?: Omit<StartWhen, "headRecords"> | undefined;
   /** Serve a receiver only after `Client.admit` admitted it. */

@@ -9,6 +9,8 @@ import {
   CONNECTIONS_PER_SESSION,
   RECEIVE_RATE_MIN,
   RECEIVER_NAME_CHARACTERS,
+  STORE_DOWNLOADS_MOST,
+  STORE_LIFE_MOST_S,
 } from "../../protocol/wire/limits.ts";
 import {
   CONNECT_TIMEOUT_MAX_MS,
@@ -16,6 +18,7 @@ import {
   TIMEOUT_MAX_MS,
   WAIT_MAX_MS,
 } from "../arguments/values.ts";
+import { LOBBY_CODE } from "../../protocol/code/code.ts";
 import { ON_EXISTS } from "../job/jobs.ts";
 import { ROUTES } from "../job/routes.ts";
 import { suggest } from "../arguments/command-line.ts";
@@ -126,6 +129,12 @@ export const SEND_OPTIONS = {
       maxWaitMs: v.optional(ms(0, WAIT_MAX_MS)),
     }),
   ),
+  store: v.optional(
+    object({
+      life: whole(STORE_LIFE_MOST_S),
+      downloads: v.optional(whole(STORE_DOWNLOADS_MOST)),
+    }),
+  ),
   ask: v.optional(yesOrNo),
   dropSlowMs: v.optional(ms(1, WAIT_MAX_MS)),
   strict: v.optional(yesOrNo),
@@ -167,6 +176,13 @@ const receiveOptions = object(RECEIVE_OPTIONS);
 /** @throws FaultError "usage" that names the option */
 export function checkSendOptions(options: unknown): void {
   check("send", sendOptions, options);
+  const { store, code, ...others } = options as Readonly<Record<string, unknown>>;
+  if (store === undefined) return;
+  const rival = ["receivers", "ask", "startWhen", "dropSlowMs"].find((name) => others[name]);
+  if (rival !== undefined) {
+    throw new OptionFault("send", `${rival} needs a sender that stays, and store does not`);
+  }
+  if (code === LOBBY_CODE) throw new OptionFault("send", "store is not for the lobby");
 }
 
 /** @throws FaultError "usage" that names the option */

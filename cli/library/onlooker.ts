@@ -78,7 +78,7 @@ export class Onlooker {
       this.#tellAwaits();
       return;
     }
-    if (this.#job.kind === "send") this.#post(this.#summary(this.#job));
+    if (this.#job.kind === "send" && !this.#job.store) this.#post(this.#summary(this.#job));
     const code = this.#late ? "deadline-over" : event.code;
     this.#post({ ...event, code, message: faultMessage(code) });
   }
@@ -108,7 +108,7 @@ export class Onlooker {
   }
 
   #tellAwaits(): void {
-    if (this.#job.kind !== "send" || !this.#online) return;
+    if (this.#job.kind !== "send" || this.#job.store || !this.#online) return;
     const now = this.#awaited(this.#job);
     const before = this.#awaits;
     this.#awaits = now;
@@ -149,7 +149,7 @@ export class Onlooker {
   #reason(): Alone["why"] | undefined {
     if (!this.#online) return "no-relay";
     if (this.#met) return undefined;
-    if (this.#job.kind === "send") return "no-receiver";
+    if (this.#job.kind === "send") return this.#job.store ? undefined : "no-receiver";
     // In the lobby to wait is usual.
     return this.#job.lobby ? undefined : "no-offer";
   }

@@ -9,6 +9,7 @@ import { dangersOf, needsConsent, type Danger } from "../../protocol/content/dan
 import { LOBBY_ENTRIES, type ReceiveJob } from "../job/jobs.ts";
 import type { Manifest, ManifestFile } from "../../protocol/content/manifest.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
+import { storedText } from "../job/stored-text.ts";
 import type { Incoming } from "./incoming.ts";
 import { registerReceive, unregisterReceive } from "../system/state.ts";
 
@@ -59,6 +60,7 @@ export function offerEvent(
     same: same.files,
     made,
     ...(disk === undefined ? {} : { disk }),
+    ...(offer.stored && { stored: storedText(offer.stored) }),
   };
 }
 

@@ -41,6 +41,17 @@ export function duration(seconds: number): string {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+/** `Sun 6 Dec, 14:00` of this machine's time zone; of another year `6 Dec 2027, 14:00`. */
+export function moment(iso: string, now = Date.now()): string {
+  const at = new Date(iso);
+  const isThisYear = at.getFullYear() === new Date(now).getFullYear();
+  const day = isThisYear ? ({ weekday: "short" } as const) : ({ year: "numeric" } as const);
+  const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" } as const;
+  return at
+    .toLocaleString("en-GB", { ...day, day: "numeric", month: "short", ...clock })
+    .replace(/^(\w+), /, "$1 ");
+}
+
 export function count(number: number, one: string, many: string): string {
   return `${number} ${number === 1 ? one : many}`;
 }

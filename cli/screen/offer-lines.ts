@@ -1,7 +1,7 @@
 /** An offer as people see it before they agree. All text of peers is escaped here. */
 import { NAMES_SHOWN } from "../receive/share-reports.ts";
 import type { Danger } from "../../protocol/content/dangers.ts";
-import { count, shown, size } from "./format.ts";
+import { count, moment, shown, size } from "./format.ts";
 import type { OfferEvent } from "./screen.ts";
 import type { Style } from "./style.ts";
 
@@ -20,9 +20,10 @@ const MUCH_ROOM_BYTES = 1024 * 1024;
  */
 export function offerLines(offer: OfferEvent, style: Style): string[] {
   const { names, files, bytes, exists, flagged = [], sizes = [], kind, open } = offer;
-  const { folders = 0, same = 0, made = 0, disk = 0 } = offer;
+  const { folders = 0, same = 0, made = 0, disk = 0, stored } = offer;
   const entries = files + folders;
-  if (kind === "text") return [`Offered: a text, ${size(bytes)}`];
+  const store = stored === undefined ? [] : [`Stored ${storedText(stored)}`];
+  if (kind === "text") return [`Offered: a text, ${size(bytes)}`, ...store];
   const empty = folders === 0 ? "" : ` and ${count(folders, "empty folder", "empty folders")}`;
   const inside = made > folders ? ` in ${count(made - folders, "folder", "folders")}` : "";
   const room = disk - bytes > Math.max(MUCH_ROOM_BYTES, bytes) ? `, ${size(disk)} on the disk` : "";
@@ -63,7 +64,13 @@ export function offerLines(offer: OfferEvent, style: Style): string[] {
         ? "A file of that name is in the folder already"
         : "Some of these names are in the folder already",
     );
-  return [`Offered: ${head}`, ...lines];
+  return [`Offered: ${head}`, ...lines, ...store];
+}
+
+/** `until Sun 6 Dec, 14:00, for 3 downloads`. */
+export function storedText({ until, downloads }: NonNullable<OfferEvent["stored"]>): string {
+  const most = downloads === undefined ? "" : `, for ${count(downloads, "download", "downloads")}`;
+  return `until ${moment(until)}${most}`;
 }
 
 /** `2 hidden, 1 executable`. */

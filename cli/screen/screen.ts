@@ -39,6 +39,8 @@ export interface Setting {
   readonly qr?: boolean;
   /** All addresses of a relay that this command carries are shown, and not the first alone. */
   readonly listsAddresses?: boolean;
+  /** The command that deletes the share at the relay where it is stored; undefined: it is not to be stored. */
+  readonly revoke?: string | undefined;
   /** When a sender ends by itself; undefined: with the transfer. */
   readonly goal?: Goal;
   /** Lines below that, ready to print. */

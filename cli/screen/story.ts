@@ -10,7 +10,7 @@ import type { Outcome } from "../job/jobs.ts";
 import { ROUTE_TEXTS } from "../job/routes.ts";
 import { count, percent, shown, size, took } from "./format.ts";
 import { carryingLines } from "./carrying-lines.ts";
-import { offerLines } from "./offer-lines.ts";
+import { offerLines, storedText } from "./offer-lines.ts";
 import { isStopped, type Setting } from "./screen.ts";
 import type { Style } from "./style.ts";
 
@@ -75,6 +75,8 @@ export class Story {
   /** Bytes of the share at hand that were here before. */
   #before = 0;
   #kept = false;
+  /** Per cent of the share that the relay has for good; undefined: it shall have none. */
+  #stored: number | undefined;
   #interrupted = false;
   /** The share can be gone on with. */
   #resumable = false;
@@ -118,13 +120,12 @@ export class Story {
       case "edition":
         this.#resumable = event.kept ?? false;
         return [line(yellow(EDITION[this.#setting.side]))];
-      case "unkept":
+      case "unkept": {
         this.#resumable = false;
-        return [
-          line(
-            yellow("There is no room for the state of this send, so another run cannot resume it"),
-          ),
-        ];
+        const what = this.#setting.revoke === undefined ? "resume" : "resume or revoke";
+        const why = "There is no room for the state of this send, so another run cannot";
+        return [line(yellow(`${why} ${what} it`))];
+      }
       case "source":
         return [line(`Sending ${this.#source(event)}`)];
       case "omitted":
@@ -176,6 +177,11 @@ export class Story {
         return [line(`Kept ${of(event)} in ${shown(event.path)}`)];
       case "unsound":
         return this.#unsound(event);
+      case "storing":
+        this.#stored = percent(event.bytes, event.size);
+        return [];
+      case "stored":
+        return [line(this.#isStored(event))];
       case "done":
         return this.#done(event);
       case "error":
@@ -194,7 +200,16 @@ export class Story {
       return unfinished ? [this.#again] : [];
     }
     const head = this.#interrupted ? [] : [line("Interrupted")];
+    if (sends) head.push(...this.#storedPart);
     return this.#kept || sends ? [...head, this.#again] : head;
+  }
+
+  get #storedPart(): Line[] {
+    if (!this.#stored) return [];
+    const how = this.#resumable
+      ? "the same command goes on from there within a day"
+      : "a stream cannot be read again, so another run begins anew";
+    return [line(`The relay has stored ${this.#stored} %; ${how}`)];
   }
 
   get #again(): Line {
@@ -204,6 +219,12 @@ export class Story {
   /** The bytes of a receiver are on its disk, those of a sender at others. */
   get #were(): string {
     return this.#setting.side === "sender" ? "were sent before" : "are here already";
+  }
+
+  #isStored({ until, downloads, again }: EventOf<"stored">): string {
+    const { bold } = this.#style;
+    const when = bold(`Stored ${again ? "already, " : ""}${storedText({ until, downloads })}`);
+    return `${when}; ${this.#setting.revoke ?? "fileshare revoke"} deletes it before`;
   }
 
   #changed({ changes, more }: EventOf<"changed">): Line[] {
@@ -359,10 +380,11 @@ export class Story {
   #done({ bytes, seconds, active = seconds, receivers, unconfirmed = 0 }: EventOf<"done">): Line[] {
     const now = bytes - this.#before;
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
-    const who = receivers === undefined ? "" : receiversHave(receivers - unconfirmed, unconfirmed);
+    const isQuiet = receivers === undefined || (receivers === 0 && this.#setting.revoke);
+    const who = isQuiet ? "" : receiversHave(receivers - unconfirmed, unconfirmed);
     const done = line(this.#style.green(`Done: ${who}${part}${took(now, active)}`));
     // Receivers of an earlier run counted, so this one may have ended before anyone could join.
-    if (receivers === undefined || this.#before === 0 || now > 0) return [done];
+    if (isQuiet || this.#before === 0 || now > 0) return [done];
     return [done, line("Earlier runs had sent everything; --new starts a new share, for others")];
   }
 

@@ -74,6 +74,8 @@ export interface SendEntry {
   readonly editions: number;
   /** Receivers that had all of one of those. */
   readonly verified: number;
+  /** Until when it is stored at the relay; 0: it shall be, and is not yet. Undefined: it shall not. ms since 1970 */
+  readonly stored?: number | undefined;
 }
 
 /** The facts that decide whether the files are still the same. */
@@ -98,6 +100,7 @@ export const sendEntry = v.object({
   apart: v.optional(v.boolean(), false),
   editions: v.optional(whole, 0),
   verified: v.optional(whole, 0),
+  stored: v.optional(whole),
 });
 const runEntry = v.object({ boot: v.nullable(v.string()), stored: v.boolean() });
 
@@ -108,7 +111,7 @@ const DONE = "done";
 const RUN = "run.json";
 
 export class KeptSend {
-  readonly entry: SendEntry;
+  entry: SendEntry;
   /** Of all sends. */
   readonly #sends: HeldFolder;
   readonly #own: HeldFolder;
@@ -194,6 +197,12 @@ export class KeptSend {
     if (this.#accepted) return;
     writeEntry(this.#own, ENTRY, this.entry);
     this.#accepted = true;
+  }
+
+  /** The relay has all of it until then. @throws what the file system throws */
+  noteStored(until: number): void {
+    this.entry = { ...this.entry, stored: until };
+    writeEntry(this.#own, ENTRY, this.entry);
   }
 
   /** The manifest and stamps of the send, as they were then. @throws what the file system throws */

@@ -12,6 +12,11 @@ export type ListedSend = Dated<SendEntry> & {
   readonly running: boolean;
 };
 
+/** Stored ones are kept, too, so that the same command finds them. */
+export function isUnfinished({ stored = 0 }: SendEntry): boolean {
+  return stored === 0;
+}
+
 /** All that are kept, newest first. */
 export function keptSends(): (ListedSend & { readonly folder: string })[] {
   using folder = openState("sends");

@@ -109,11 +109,13 @@ export async function openShare(
       }
       const found = await goOn(kept, { source, keysOf, emit, signal });
       if ("source" in found) return found;
-      tellChanges(kept, found, emit);
+      const isStored = (kept.entry.stored ?? 0) > 0;
+      if (!isStored) tellChanges(kept, found, emit);
       // A description is of one share alone.
       source.close();
       source = await open({ isAgain });
-      const anew = goOnAnew(kept, { job, source, keysOf });
+      // A stored share stays what it is, beside that of the files as they are now.
+      const anew = isStored ? undefined : goOnAnew(kept, { job, source, keysOf });
       if (anew !== undefined) return anew;
       kept.forget();
     }
@@ -157,10 +159,13 @@ function* keptFor(job: SendJob): Generator<KeptSend> {
     // A kept send of other files would be found changed, and be forgotten.
     const same = entry.what === what && entry.share.startsWith(keep.share ?? "");
     const isThere = entry.relay === relay || (isFoundHere(route) && isFoundHere(entry.route));
-    if (entry.running || !same || !isThere) continue;
+    const isAlike = (entry.stored !== undefined) === (job.store !== undefined);
+    if (entry.running || !same || !isThere || !isAlike) continue;
     if (keep.codeChosen && entry.code !== code) continue;
     const kept = KeptSend.claim(entry.folder);
-    if (kept !== undefined) yield kept;
+    const isExpired = Boolean(entry.stored) && Number(entry.stored) <= Date.now();
+    if (isExpired) kept?.forget();
+    else if (kept !== undefined) yield kept;
   }
 }
 
@@ -346,7 +351,8 @@ function begin({ job, source, keys, code, past, former }: Beginning): OpenShare 
       const { name } = source;
       const ids = { share: toHex(share), proof: toHex(proof), what: whatIsSent(job) };
       const { editions = 0, verified = 0 } = past ?? {};
-      const about = { name, bytes, records, apart, editions, verified };
+      const stored = job.store && 0;
+      const about = { name, bytes, records, apart, editions, verified, stored };
       return KeptSend.create(
         { ...ids, code, relay, route, again, ...about },
         { head: encoded.head, stamps },

@@ -3,6 +3,9 @@ import { errorCode, reasonOf } from "../system/system-error.ts";
 import type { KeptSend } from "./kept-send.ts";
 import { SealedTags, TAG_BYTES } from "./sealed-tags.ts";
 
+/** Nothing of a stored share is left at the relay after these. */
+const STORE_ENDS: ReadonlySet<FaultCode> = new Set(["stored-expired", "exhausted", "revoked"]);
+
 /** A record that left before can't be had again as it was. */
 export class Unrepeatable extends FaultError {
   constructor(about: string) {
@@ -102,9 +105,19 @@ export class ResumeStore {
     this.#kept?.touch();
   }
 
-  /** A send that is through is forgotten. A send that stays or failed may run again, with other files too. */
+  /** The relay has all of it until then. ms since 1970 */
+  stored(until: number): void {
+    this.#try((kept) => kept.noteStored(until));
+  }
+
+  /**
+   * A send that is through is forgotten. A send that stays or failed may run again, with other files too, and one that
+   * is stored as long as it is.
+   */
   letGo(fault: FaultCode | undefined, stays: boolean): void {
-    if (fault !== undefined || stays) this.#kept?.close();
+    const { stored = 0 } = this.#kept?.entry ?? {};
+    const isOver = fault !== undefined && STORE_ENDS.has(fault);
+    if (!isOver && (fault !== undefined || stays || stored > 0)) this.#kept?.close();
     else this.#try((kept) => kept.forget());
   }
 }

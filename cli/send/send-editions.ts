@@ -77,8 +77,10 @@ export class SendEditions {
   }
 
   #open(options: SourceOptions): Promise<Source> {
-    // The relay gives browsers and curl a share of the lobby as it comes: they can't be told later.
-    const strict = this.#job.strict === true || isLobby(this.#job.code);
+    // The relay gives browsers and curl a share of the lobby as it comes: they can't be told later. A
+    // stored share has no sender that could offer it anew.
+    const { strict: asked, store, code } = this.#job;
+    const strict = asked === true || store !== undefined || isLobby(code);
     return openSource(this.#job.what, this.#interrupted.signal, { ...options, strict });
   }
 }

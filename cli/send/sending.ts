@@ -23,6 +23,7 @@ import {
   signerOf,
   toHex,
   verifyReceipt,
+  type Code,
   type FaultCode,
   type Keys,
   type MessageOf,
@@ -31,6 +32,7 @@ import {
   type SenderEffect,
   type SenderEvent,
   type SenderOutcome,
+  type StoredSeen,
   type StartWhen,
   type SyncRecordCipher,
 } from "../../protocol/mod.ts";
@@ -49,6 +51,8 @@ import { RateLimit } from "../connection/link-flow.ts";
 import { Move } from "./move.ts";
 import type { Moving, Past, OpenShare } from "./open-share.ts";
 import type { Source } from "./source.ts";
+import { rememberStored } from "./stored-sends.ts";
+import { storedText } from "../job/stored-text.ts";
 import { UploadProgress } from "./upload-progress.ts";
 
 /** Unsent bytes in a sender's memory; above them it reads no record from disk. */
@@ -96,7 +100,7 @@ export class Sending {
   readonly #startedAt: number;
   /** When the first content left for a receiver that had agreed. */
   #activeAt: number | undefined;
-  /** When the last receiver had everything. */
+  /** When the last receiver, or the store, had everything. */
   #verifiedAt: number | undefined;
   /** A receiver has agreed, and nothing holds the content back. */
   #agreed = false;
@@ -104,8 +108,15 @@ export class Sending {
   readonly #past: Past | undefined;
   readonly #move: Move;
   readonly #progress: UploadProgress;
+  /** Bytes of the content; 0 where nobody knows. */
+  readonly #size: number;
+  readonly #proof: Uint8Array;
+  /** An earlier run stored it. */
+  readonly #wasStored: boolean;
+  /** An earlier run began to store it, and the relay has not said yet how far that came. */
+  #goesOn: boolean;
   readonly #link: SessionLink;
-  readonly #code: string;
+  readonly #code: Code;
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
   #untoldOnline: ClientEvent | undefined;
   /** Each frame is made here, in memory that is warm: the socket copies what it is given. */
@@ -140,8 +151,13 @@ export class Sending {
     source.isSealed = (index) => this.#resumeStore.has(index);
     this.#cipher = cipher;
     this.#frameRoom = new Uint8Array(FRAME_HEADER_BYTES + encoded.manifest.recordSize);
-    this.#progress = new UploadProgress(source, encoded.manifest, kept?.end ?? 0, emit);
     this.#limit = new RateLimit(job.limit);
+    this.#size = encoded.manifest.bytes;
+    this.#proof = proof;
+    this.#wasStored = (kept?.entry.stored ?? 0) > 0;
+    const sent = kept?.end ?? 0;
+    this.#goesOn = job.store !== undefined && sent > 0;
+    this.#progress = new UploadProgress(source, encoded.manifest, this.#goesOn ? 0 : sent, emit);
     const { recordSize, records, bytes, files, open, kind } = encoded.manifest;
     const headRecords = Math.ceil(encoded.head.length / dataPerRecord(recordSize));
     const offer = { share, recordSize, records, bytes, seekable: source.seekable };
@@ -158,6 +174,7 @@ export class Sending {
           stay: job.stay,
         },
         doneBefore: this.#resumeStore.doneBefore,
+        store: job.store,
         startWhen: past === undefined ? this.#startWhen(headRecords) : undefined,
         dropSlowMs: job.dropSlowMs,
         giveUpAfterMs: job.connectTimeoutMs,
@@ -256,10 +273,41 @@ export class Sending {
         this.#pace.tell({ event: "error", code, message: faultMessage(code) });
         return;
       }
+      case "storing":
+        this.#storing(effect.records);
+        return;
+      case "stored":
+        this.#stored(effect.stored);
+        return;
       case "finish":
         void this.#finish(effect.outcome);
         return;
     }
+  }
+
+  #storing(records: number): void {
+    const position = { bytes: this.#source.bytesBefore(records), size: this.#size };
+    if (this.#goesOn) {
+      this.#progress.begunAt(records);
+      this.#emit({ event: "resumed", ...position });
+    }
+    this.#goesOn = false;
+    this.#emit({ event: "storing", ...position });
+  }
+
+  /** Noted before it is told: only this machine can delete it. */
+  #stored(stored: StoredSeen): void {
+    this.#verifiedAt ??= performance.now();
+    const until = stored.until * 1000;
+    this.#resumeStore.stored(until);
+    const { relay, route } = this.#job;
+    const { name } = this.#source;
+    const ids = { share: toHex(this.#share), proof: toHex(this.#proof), code: this.#code };
+    const { downloads } = this.#job.store ?? {};
+    const entry = { ...ids, relay, route, name, bytes: this.#size, until, downloads };
+    if (!rememberStored(entry)) this.#emit({ event: "unkept", share: ids.share });
+    const again = this.#wasStored && ({ again: true } as const);
+    this.#emit({ event: "stored", ...storedText(stored), ...again });
   }
 
   /** The relay took the share. */
@@ -326,7 +374,7 @@ export class Sending {
         // Not there yet, or beyond the end: its source calls when it is.
         if (frame === undefined) return;
         this.#link.send(frame);
-        if (this.#agreed) this.#activeAt ??= performance.now();
+        if (this.#agreed || this.#job.store) this.#activeAt ??= performance.now();
         this.#limit.spend(frame.length, performance.now());
       } catch (error) {
         if (!(error instanceof FaultError)) throw error;

@@ -30,6 +30,11 @@ export class UploadProgress {
     return this.#source.bytesBefore(this.#records);
   }
 
+  /** An earlier run brought it so far. */
+  begunAt(records: number): void {
+    this.#records = Math.max(this.#records, records);
+  }
+
   sent(index: number): void {
     this.#records = Math.max(this.#records, index + 1);
     const isAll = this.#records === this.#source.records;

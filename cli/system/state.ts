@@ -112,7 +112,7 @@ function receiveName(share: string, out: string): string {
   return `${share}-${shortHash(out, 16)}.json`;
 }
 
-export type StateKind = "sends" | "receives" | "ids";
+export type StateKind = "sends" | "receives" | "ids" | "stored";
 
 /** Where they are remembered; it may not be there. @throws FaultError "write-failed" for nowhere */
 export function statePath(kind: StateKind): string {

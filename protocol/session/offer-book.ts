@@ -77,8 +77,15 @@ const UNREADABLE: ReadonlySet<FaultCode> = new Set([
   "unsafe-name",
 ]);
 
-/** A sender's faults about one receiver, and not about its share. */
-const ABOUT_RECEIVER: ReadonlySet<FaultCode> = new Set(["not-admitted", "too-slow", "too-late"]);
+/** A sender's faults about one receiver, and not about its share; and ends of a stored share, which stays over. */
+const ABOUT_RECEIVER: ReadonlySet<FaultCode> = new Set([
+  "not-admitted",
+  "too-slow",
+  "too-late",
+  "stored-expired",
+  "exhausted",
+  "revoked",
+]);
 
 export function isUnreadable(fault: FaultCode): boolean {
   return UNREADABLE.has(fault);

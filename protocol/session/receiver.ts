@@ -187,7 +187,7 @@ export class ReceiverSession {
         return [{ type: "link", online: true, fault: undefined }];
       case "offers":
         for (const offer of message.list) this.#offers.add(offer);
-        return this.#offered(now);
+        return this.#offered(message.over ?? [], now);
       case "presence": {
         if (!this.#isCurrent(message.share)) return [];
         return [{ type: "sender", here: message.senderHere }];
@@ -207,17 +207,31 @@ export class ReceiverSession {
     }
   }
 
-  #offered(now: number): ReceiverEffect[] {
+  /** @param over stored shares of the channel, which nobody gets any more */
+  #offered(over: NonNullable<MessageOf<"offers">["over"]>, now: number): ReceiverEffect[] {
+    const [latest] = over;
+    if (latest !== undefined && this.#hasNothing) return this.#finish(latest.reason);
     if (!("share" in this.#step)) return this.#choose();
     const { share } = this.#step;
     const offer = this.#offers.get(share.offer.share);
-    if (offer === undefined || share.joined) return [];
+    if (offer === undefined) {
+      const own = over.find((one) => equalBytes(one.share, share.offer.share));
+      return own === undefined ? [] : this.#shareGone(own.share, own.reason, now);
+    }
+    if (share.joined) return [];
     share.missingSince = undefined;
     const effects = share.join(this.#window, now);
     effects.push({ type: "sender", here: offer.senderHere });
     if (this.#step.at === "confirming")
       effects.push(share.complete(this.#step.mac, this.#isUnconfirmed));
     return effects;
+  }
+
+  /** Nothing is offered, was begun or was promised. */
+  get #hasNothing(): boolean {
+    if (this.#options.lobby || this.#step.at !== "waiting") return false;
+    const isAwaited = this.#missing !== undefined || this.#movedAt !== undefined;
+    return !isAwaited && this.#offers.choose() === undefined;
   }
 
   #chooseAnother(): ReceiverEffect[] {

@@ -5,6 +5,8 @@ import type {
   Offer,
   ReceiverEntry,
   ReceiverStateName,
+  StoredSeen,
+  StoreWish,
 } from "../wire/control.ts";
 import type { FaultCode } from "../wire/faults.ts";
 import type { Introduction } from "./link.ts";
@@ -24,6 +26,8 @@ export interface SenderOptions extends Introduction {
   /** 16 bytes in a path of HTTP that reads this share; undefined: no path may. */
   readonly capability?: Uint8Array | undefined;
   readonly goal: SenderGoal;
+  /** The relay shall keep it; the session ends once it does, unless the goal is to stay. Undefined: it shall not. */
+  readonly store?: StoreWish | undefined;
   /** Receivers whose receipts verified when the same share was offered before, by another session. */
   readonly doneBefore?: readonly Uint8Array[] | undefined;
   /** Undefined: it begins with the first receiver that agrees. */
@@ -93,6 +97,10 @@ export type SenderEffect =
   /** How many have agreed by now, and whether that made the share begin. */
   | { readonly type: "gate"; readonly agreed: number; readonly open: boolean }
   | { readonly type: "refused-receipt"; readonly receiver: Uint8Array }
+  /** So many records are durable at the relay. */
+  | { readonly type: "storing"; readonly records: number }
+  /** All of them are; told again where what it says is other than before. */
+  | { readonly type: "stored"; readonly stored: StoredSeen }
   /** Nothing follows: let what was sent leave, then close. */
   | { readonly type: "finish"; readonly outcome: SenderOutcome };
 

@@ -6,7 +6,13 @@
  */
 import { toHex } from "../wire/bytes.ts";
 import { Admission, Laggards, decisionMessage } from "./admission.ts";
-import type { DismissReason, Message, MessageOf, ReceiverEntry } from "../wire/control.ts";
+import type {
+  DismissReason,
+  Message,
+  MessageOf,
+  ReceiverEntry,
+  StoredSeen,
+} from "../wire/control.ts";
 import {
   detailIn,
   FAULTS,
@@ -57,6 +63,8 @@ export class SenderSession {
   #sentUpTo = 0;
   /** On a line that came back, the first list of receivers has come by then. */
   #listedBy: number | undefined;
+  /** The relay has all of it on its disk. */
+  #stored: StoredSeen | undefined;
 
   constructor(options: SenderOptions, now: number) {
     this.#options = options;
@@ -215,6 +223,9 @@ export class SenderSession {
         return [{ type: "send", message: helloMessage(message, "sender", this.#options) }];
       case "welcome":
         this.#link.welcomed(message);
+        if (this.#options.store !== undefined && message.store === undefined) {
+          throw new FaultError("no-store");
+        }
         return [
           {
             type: "link",
@@ -245,6 +256,11 @@ export class SenderSession {
         return message.list.flatMap((entry) => this.#onEntry(entry, now));
       case "receipt":
         return [{ type: "check-receipt", receipt: message }];
+      case "storing":
+        if (this.#options.store === undefined) return [];
+        return [{ type: "storing", records: Math.min(message.records, offer.records) }];
+      case "stored":
+        return this.#onStored(message);
       case "fault":
         if (!message.retry) throw new FaultError(message.code, detailIn(message));
         return this.#dropLine(message.code, now, saidIn(message));
@@ -259,8 +275,9 @@ export class SenderSession {
   }
 
   #offer(): Message {
-    const { offer, proof, capability } = this.#options;
-    const message = { t: "offer", ...offer, proof, ...(capability && { capability }) } as const;
+    const { offer, proof, capability, store } = this.#options;
+    const more = { ...(capability && { capability }), ...(store && { store }) };
+    const message = { t: "offer", ...offer, proof, ...more } as const;
     return offer.seekable ? message : { ...message, first: this.firstKept };
   }
 
@@ -322,9 +339,20 @@ export class SenderSession {
     return [{ type: "refused-receipt", receiver: id }];
   }
 
+  /** Receivers that have not everything yet get it from the store. */
+  #onStored({ until, downloads }: StoredSeen): SenderEffect[] {
+    const { goal, store } = this.#options;
+    if (store === undefined || this.#state.at !== "serving") return [];
+    const before = this.#stored;
+    this.#stored = { until, ...(downloads !== undefined && { downloads }) };
+    const isNews = before?.until !== until || before.downloads !== downloads;
+    const news: SenderEffect[] = isNews ? [{ type: "stored", stored: this.#stored }] : [];
+    return goal.stay ? news : [...news, ...this.#finish(undefined)];
+  }
+
   #endWhenReached(now: number): SenderEffect[] {
-    const { goal } = this.#options;
-    if (this.#state.at !== "serving" || goal.stay) return [];
+    const { goal, store } = this.#options;
+    if (this.#state.at !== "serving" || goal.stay || store !== undefined) return [];
     if (this.#listedBy !== undefined && now < this.#listedBy) return [];
     const { verified, attached, lost } = this.#roster.counts;
     if (verified < goal.receivers || attached > 0) return [];
@@ -335,9 +363,11 @@ export class SenderSession {
   #finish(fault: FaultCode | undefined, detail?: string): SenderEffect[] {
     const { offer, goal } = this.#options;
     const { counts, unconfirmed } = this.#roster;
-    const failed = counts.attached + counts.lost + counts.left;
+    const isStored = this.#stored !== undefined;
+    const failed = isStored ? 0 : counts.attached + counts.lost + counts.left;
     // A sender that stays until Ctrl-C has done its job by then.
-    const ended = fault === "interrupted" && goal.stay && failed === 0 && counts.verified > 0;
+    const isDone = isStored || (failed === 0 && counts.verified > 0);
+    const ended = fault === "interrupted" && goal.stay && isDone;
     const calm = fault === undefined || ended;
     const outcome: SenderOutcome = {
       fault: calm ? (failed > 0 ? "some-failed" : undefined) : fault,

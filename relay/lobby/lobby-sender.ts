@@ -270,6 +270,8 @@ export class LobbySender implements LocalClient {
         this.#finish(effect.outcome.fault);
         return;
       case "link":
+      case "storing":
+      case "stored":
       case "refused-receipt":
       case "gate":
       case "ask":

@@ -255,6 +255,8 @@ export class GoldenSender implements SessionClient {
         hooks.close();
         return;
       case "link":
+      case "storing":
+      case "stored":
       case "dismissed":
       case "gate":
       case "refused-receipt":

@@ -170,6 +170,8 @@ export class SimSender extends Client {
       case "dismissed":
         throw new Violation(`${this.name} dismissed somebody`);
       case "link":
+      case "storing":
+      case "stored":
       case "receiver":
         return;
       case "finish":

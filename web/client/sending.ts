@@ -284,6 +284,9 @@ class SendRun {
       case "refused-receipt":
         // The receiver stays unverified in its row, and counts as failed in the end.
         return;
+      case "storing":
+      case "stored":
+        return;
       case "finish":
         void this.#finish(effect.outcome);
         return;
