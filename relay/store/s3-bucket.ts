@@ -1,0 +1,356 @@
+/**
+ * One bucket. Bun's S3 client signs each request and lists keys; `fetch` sends the requests, since a method of the client has
+ * no time limit, cannot be ended, and shows neither the status nor the length of an answer.
+ *
+ * A request that failed in a way that may pass is sent again, later each time and TRIES times at most. One that the
+ * store refused for good (a wrong key, no such bucket) fails at once.
+ */
+import { FaultError } from "../../protocol/mod.ts";
+
+import type { StorePlace } from "./record-store.ts";
+
+export type S3Place = Extract<StorePlace, { kind: "s3" }>;
+
+export interface S3Times {
+  /** The first pause between two tries is half of this to all of it; each further one is twice as long. ms */
+  readonly pauseMs: number;
+  /** The longest pause. ms */
+  readonly pauseMostMs: number;
+  /** An answer without a body may take so long. ms */
+  readonly answerMs: number;
+  /** A body may take as long as at this rate: a slower store is taken for one that hangs. bytes a second */
+  readonly leastRate: number;
+}
+
+export const S3_TIMES: S3Times = {
+  pauseMs: 300,
+  pauseMostMs: 10_000,
+  answerMs: 20_000,
+  leastRate: 64 * 1024,
+};
+
+/** Tries of one request: with the pauses of `S3_TIMES` they outlast half a minute of a store that says `SlowDown`. */
+export const TRIES = 8;
+/** Requests that one thread has open at once; more wait in their order. As many fill a fast line at 30 ms an answer. */
+const REQUESTS_AT_ONCE = 24;
+/** A signature is good for so long, whatever the two clocks say. s */
+const SIGNED_FOR_S = 15 * 60;
+/** Keys of one page, the most that S3 gives. */
+const PAGE_KEYS = 1000;
+/** Of an answer that is an error, so much is read. bytes */
+const ERROR_BYTES = 16 * 1024;
+
+/** Codes that another try does not change, with advice for the operator. */
+const FINAL_CODES: ReadonlyMap<string, string> = new Map([
+  ["AccessDenied", "allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject"],
+  ["AllAccessDisabled", "ask the provider of the bucket"],
+  ["AuthorizationHeaderMalformed", "check S3_REGION"],
+  ["ERR_S3_MISSING_CREDENTIALS", "set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY"],
+  ["ERR_INVALID_URL", "check S3_ENDPOINT"],
+  ["ERR_S3_INVALID_ENDPOINT", "check S3_ENDPOINT"],
+  ["ExpiredToken", "renew S3_SESSION_TOKEN and the keys"],
+  ["InvalidAccessKeyId", "check S3_ACCESS_KEY_ID"],
+  ["InvalidBucketName", "check the name of the bucket"],
+  ["InvalidToken", "renew S3_SESSION_TOKEN and the keys"],
+  ["NoSuchBucket", "make the bucket, or check its name and S3_ENDPOINT"],
+  ["PermanentRedirect", "check S3_REGION and S3_ENDPOINT"],
+  ["RequestTimeTooSkewed", "set the clock of this machine"],
+  ["SignatureDoesNotMatch", "check S3_SECRET_ACCESS_KEY and S3_REGION"],
+]);
+/** Statuses below 500 that another try may change. */
+const PASSING_STATUSES: ReadonlySet<number> = new Set([404, 408, 409, 416, 425, 429]);
+const PASSING_CODES: ReadonlySet<string> = new Set([
+  "RequestTimeout",
+  "SlowDown",
+  "IncompleteBody",
+]);
+
+/** A failed try. */
+class S3Failure extends Error {
+  readonly isFinal: boolean;
+
+  constructor(message: string, isFinal: boolean, options?: ErrorOptions) {
+    super(message, options);
+    this.isFinal = isFinal;
+  }
+}
+
+export interface ByteRange {
+  readonly first: number;
+  /** Behind the last byte. */
+  readonly end: number;
+}
+
+export class S3Bucket {
+  readonly #client: Bun.S3Client;
+  readonly #place: S3Place;
+  readonly #times: S3Times;
+  #open = 0;
+  /** Requests that wait for an open one to end; each belongs to a bounded buffer of its caller. */
+  readonly #queue: (() => void)[] = [];
+
+  constructor(place: S3Place, times: S3Times = S3_TIMES) {
+    this.#place = place;
+    this.#times = times;
+    const { bucket, endpoint, region, accessKeyId, secretAccessKey, sessionToken } = place;
+    this.#client = new Bun.S3Client({
+      bucket,
+      ...(endpoint !== undefined && { endpoint, virtualHostedStyle: isHostOf(bucket, endpoint) }),
+      ...(region !== undefined && { region }),
+      ...(accessKeyId !== undefined && { accessKeyId }),
+      ...(secretAccessKey !== undefined && { secretAccessKey }),
+      ...(sessionToken !== undefined && { sessionToken }),
+    });
+  }
+
+  get prefix(): string {
+    return this.#place.prefix;
+  }
+
+  /** For the operator alone: senders are not told where a relay stores. */
+  get name(): string {
+    const { bucket, endpoint, region } = this.#place;
+    return `bucket ${bucket} at ${endpoint ?? `AWS, region ${region ?? "us-east-1"}`}`;
+  }
+
+  /** Resolves when the store says that it has all of it. @throws FaultError `store-failed` */
+  async put(key: string, body: Uint8Array<ArrayBuffer>, stop?: AbortSignal): Promise<void> {
+    await this.#tried("write", body.length, stop, async (signal) => {
+      const answer = await this.#send(key, { method: "PUT", body, signal });
+      if (!answer.ok) throw await failureOf(answer);
+      await answer.body?.cancel();
+    });
+  }
+
+  /**
+   * @param most a longer answer is wrong. bytes
+   * @param check takes the bytes apart; undefined: they are wrong, and the store is asked again
+   * @returns undefined: there is no such key
+   * @throws FaultError `store-failed`
+   */
+  async find<Found>(
+    key: string,
+    most: number,
+    check: (bytes: Uint8Array) => Found | undefined,
+    stop?: AbortSignal,
+  ): Promise<Found | undefined> {
+    return await this.#tried("read", most, stop, async (signal) => {
+      const answer = await this.#send(key, { method: "GET", signal });
+      if (answer.status === 404) {
+        const failure = await failureOf(answer);
+        if (failure.isFinal) throw failure;
+        return undefined;
+      }
+      return await checked(answer, { first: 0, end: most }, check);
+    });
+  }
+
+  /** As `find`, of a part of a key that is there: one that is not found is asked for again. */
+  async read<Found>(
+    key: string,
+    range: ByteRange,
+    check: (bytes: Uint8Array) => Found | undefined,
+    stop?: AbortSignal,
+  ): Promise<Found> {
+    return await this.#tried("read", range.end - range.first, stop, async (signal) => {
+      const headers = { range: `bytes=${range.first}-${range.end - 1}` };
+      return await checked(await this.#send(key, { method: "GET", headers, signal }), range, check);
+    });
+  }
+
+  /** A key that is not there is no fault. @throws FaultError `store-failed` */
+  async remove(key: string, stop?: AbortSignal): Promise<void> {
+    await this.#tried("delete", 0, stop, async (signal) => {
+      const answer = await this.#send(key, { method: "DELETE", signal });
+      if (!answer.ok) {
+        const failure = await failureOf(answer);
+        if (answer.status !== 404 || failure.isFinal) throw failure;
+      }
+      await answer.body?.cancel();
+    });
+  }
+
+  /**
+   * The names right below a folder, page by page, without the folder's own.
+   * @param folder ends with a slash
+   * @param of `keys`: of objects; `folders`: of folders, without their slash
+   */
+  async *list(
+    folder: string,
+    of: "keys" | "folders",
+    stop?: AbortSignal,
+  ): AsyncGenerator<string[]> {
+    let continuationToken: string | undefined;
+    do {
+      const page = await this.#tried("list", 0, stop, async (signal) => {
+        const asked = this.#client.list({
+          prefix: folder,
+          delimiter: "/",
+          maxKeys: PAGE_KEYS,
+          ...(continuationToken !== undefined && { continuationToken }),
+        });
+        return await Promise.race([asked.catch(failedCall), whenStopped(signal)]);
+      });
+      const paths =
+        of === "keys"
+          ? (page.contents ?? []).map(({ key }) => key)
+          : (page.commonPrefixes ?? []).map(({ prefix }) => prefix.slice(0, -1));
+      // The text around a key is the operator's: the last part of it alone is ours.
+      yield paths.map((path) => path.slice(path.lastIndexOf("/") + 1));
+      const next = page.isTruncated === true ? page.nextContinuationToken : undefined;
+      // A store that gives one page for ever would be asked for ever.
+      continuationToken = next === continuationToken ? undefined : next;
+    } while (continuationToken !== undefined);
+  }
+
+  async #send(key: string, init: RequestInit & { method: "GET" | "PUT" | "DELETE" }) {
+    const url = this.#client.presign(key, { method: init.method, expiresIn: SIGNED_FOR_S });
+    // The signature is for this host: a redirect is a wrong region.
+    return await fetch(url, { ...init, redirect: "manual" });
+  }
+
+  async #tried<Result>(
+    what: string,
+    bytes: number,
+    stop: AbortSignal | undefined,
+    attempt: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    await this.#enter();
+    try {
+      for (let tries = 1; ; tries++) {
+        try {
+          return await this.#once(bytes, stop, attempt);
+        } catch (cause) {
+          const { message, isFinal } = cause instanceof S3Failure ? cause : unreached(cause);
+          const times = tries === 1 ? "" : `, ${tries} times`;
+          if (stop?.aborted === true || isFinal || tries === TRIES) {
+            const detail = `could not ${what} at the object storage: ${message}${times}`;
+            throw new FaultError("store-failed", detail, { cause });
+          }
+          await this.#pause(tries, stop);
+        }
+      }
+    } finally {
+      const next = this.#queue.shift();
+      if (next === undefined) this.#open--;
+      else next();
+    }
+  }
+
+  async #once<Result>(
+    bytes: number,
+    stop: AbortSignal | undefined,
+    attempt: (signal: AbortSignal) => Promise<Result>,
+  ): Promise<Result> {
+    stop?.throwIfAborted();
+    const ending = new AbortController();
+    const end = () => ending.abort(new S3Failure("ended", true));
+    stop?.addEventListener("abort", end);
+    const ms = this.#times.answerMs + (bytes / this.#times.leastRate) * 1000;
+    const late = () => ending.abort(new S3Failure(`no answer within ${ms.toFixed(0)} ms`, false));
+    const timer = setTimeout(late, ms);
+    try {
+      return await attempt(ending.signal);
+    } finally {
+      clearTimeout(timer);
+      stop?.removeEventListener("abort", end);
+    }
+  }
+
+  async #enter(): Promise<void> {
+    if (this.#open < REQUESTS_AT_ONCE) this.#open++;
+    // The request that ends hands its place over.
+    else await new Promise<void>((resolve) => void this.#queue.push(resolve));
+  }
+
+  async #pause(tries: number, stop: AbortSignal | undefined): Promise<void> {
+    const { pauseMs, pauseMostMs } = this.#times;
+    const ms = Math.min(pauseMostMs, pauseMs * 2 ** (tries - 1));
+    // Of clients that failed together not all come again together.
+    const pause = ms / 2 + (Math.random() * ms) / 2;
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        stop?.removeEventListener("abort", done);
+        resolve();
+      };
+      const timer = setTimeout(done, pause);
+      stop?.addEventListener("abort", done);
+    });
+  }
+}
+
+/** Whether the endpoint is the bucket's own host, as some providers give it. */
+function isHostOf(bucket: string, endpoint: string): boolean {
+  return URL.parse(endpoint)?.hostname.startsWith(`${bucket}.`) === true;
+}
+
+async function checked<Found>(
+  answer: Response,
+  { first, end }: ByteRange,
+  check: (bytes: Uint8Array) => Found | undefined,
+): Promise<Found> {
+  if (!answer.ok) throw await failureOf(answer);
+  // A server that ignores the range sends all of the object.
+  const from = answer.status === 206 ? 0 : first;
+  const most = from + end - first;
+  const bytes = await bodyOf(answer, answer.status === 206 ? most : Math.max(most, end));
+  const found = check(bytes.subarray(from, most));
+  if (found === undefined) throw new S3Failure("wrong bytes", false);
+  return found;
+}
+
+/** All of a body, but no more than `most`, whatever its sender says. @throws S3Failure */
+async function bodyOf(answer: Response, most: number): Promise<Uint8Array> {
+  const length = Number(answer.headers.get("content-length") ?? Number.NaN);
+  if (!(length <= most)) {
+    await answer.body?.cancel();
+    throw new S3Failure("an answer of a wrong length", false);
+  }
+  const bytes = await answer.bytes();
+  if (bytes.length !== length) throw new S3Failure("an answer that was cut", false);
+  return bytes;
+}
+
+async function failureOf(answer: Response): Promise<S3Failure> {
+  const length = Number(answer.headers.get("content-length") ?? ERROR_BYTES);
+  const text = length <= ERROR_BYTES ? await answer.text() : "";
+  if (text === "") await answer.body?.cancel();
+  const code = /<Code>(\w{1,64})<\/Code>/.exec(text)?.[1] ?? "";
+  const { status } = answer;
+  const isPassing = status >= 500 || PASSING_STATUSES.has(status) || PASSING_CODES.has(code);
+  return failureFrom(`it answered ${status}`, code, !isPassing);
+}
+
+function failureFrom(said: string, code: string, isFinal: boolean): S3Failure {
+  const advice = FINAL_CODES.get(code);
+  const words = [said, code].filter((word) => word !== "").join(" ");
+  return new S3Failure(
+    advice === undefined ? words : `${words} (${advice})`,
+    isFinal || advice !== undefined,
+  );
+}
+
+/** An error of a method of Bun's client. */
+function failedCall(cause: unknown): never {
+  const code = codeOf(cause);
+  if (FINAL_CODES.has(code)) throw failureFrom("it answered", code, true);
+  throw unreached(cause);
+}
+
+function unreached(cause: unknown): S3Failure {
+  const code = codeOf(cause);
+  if (FINAL_CODES.has(code)) return failureFrom("", code, true);
+  return new S3Failure(code === "" ? String(cause) : code, false, { cause });
+}
+
+function codeOf(cause: unknown): string {
+  if (!(cause instanceof Error) || !("code" in cause)) return "";
+  return typeof cause.code === "string" ? cause.code : "";
+}
+
+async function whenStopped(signal: AbortSignal): Promise<never> {
+  return await new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
+  });
+}

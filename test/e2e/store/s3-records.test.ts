@@ -1,0 +1,343 @@
+/** The records of a stored share in S3, against a server in a process of its own, and a proxy that fails and lies. */
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+
+import { FaultError } from "../../../protocol/mod.ts";
+import { TRIES, type S3Place } from "../../../relay/store/s3-bucket.ts";
+import { startS3Proxy, type S3Fault, type S3Proxy } from "../../support/net/s3-faults.ts";
+import { startS3, type S3Server } from "../../support/net/s3-server.ts";
+import {
+  FRAME,
+  IMPATIENT,
+  PER_PART,
+  QUICK,
+  S3Share,
+  upTo,
+  type S3ShareOptions,
+} from "../../support/s3-share.ts";
+import { until } from "../../support/until.ts";
+
+let s3: S3Server;
+let proxy: S3Proxy;
+let tests = 0;
+
+beforeAll(async () => {
+  s3 = await startS3();
+  proxy = await startS3Proxy(s3.url);
+});
+afterAll(async () => {
+  await proxy[Symbol.asyncDispose]();
+  await s3[Symbol.asyncDispose]();
+});
+afterEach(() => {
+  proxy.fault = () => undefined;
+  proxy.seen.length = 0;
+});
+
+/** A part of the bucket for this test alone. */
+function newPlace(): S3Place {
+  return s3.place(`test${++tests}/`, proxy.url);
+}
+
+function open(place: S3Place, options: S3ShareOptions): S3Share {
+  return new S3Share(place, options);
+}
+
+/** The fault for the first so many requests with this method of the records. */
+function failing(method: string, times: number, fault: S3Fault): void {
+  let left = times;
+  proxy.fault = (request) => {
+    return request.method === method && left-- > 0 ? fault : undefined;
+  };
+}
+
+function requests(method: string): number {
+  return proxy.seen.filter((request) => request.method === method).length;
+}
+
+/** A share of two parts and a bit, all of it in the store; the relay then starts again. */
+async function storedShare(place: S3Place, records = 2 * PER_PART + 3): Promise<S3Share> {
+  {
+    using share = open(place, { records });
+    await share.write(...upTo(records));
+    share.records.flush();
+    await share.untilDurable(records);
+  }
+  proxy.seen.length = 0;
+  return open(place, { records, durable: [{ first: 0, count: records }] });
+}
+
+test("records in any order become whole parts, and read as they were after a restart", async () => {
+  const place = newPlace();
+  const records = 2 * PER_PART + 3;
+  {
+    using share = open(place, { records });
+    await share.write(...upTo(records).toReversed());
+    await share.untilDurable(records);
+    expect(share.durable.runs).toEqual([{ first: 0, count: records }]);
+  }
+  expect(requests("PUT")).toBe(3);
+  expect(s3.keys(place.prefix)).toEqual(
+    ["0", "1", "2"].map((part) => `${place.prefix}records/${"a".repeat(32)}/${part}`),
+  );
+  using again = open(place, { records, durable: [{ first: 0, count: records }] });
+  expect(await again.isRight(...upTo(records))).toBe(true);
+});
+
+test("records are read from memory before they are durable", async () => {
+  using share = open(newPlace(), { records: 10 });
+  await share.write(3);
+  expect([share.records.has(3), share.records.has(2), share.durable.size]).toEqual([
+    true,
+    false,
+    0,
+  ]);
+  expect(await share.isRight(3)).toBe(true);
+  expect(await share.read(2)).toBeInstanceOf(FaultError);
+  expect(proxy.seen).toEqual([]);
+});
+
+test("a flush writes a part as it is, and the rest of it follows after a restart", async () => {
+  const place = newPlace();
+  const records = PER_PART;
+  {
+    using share = open(place, { records: undefined });
+    await share.write(0, 1, 5);
+    share.records.flush();
+    await share.untilDurable(3);
+    expect(share.durable.runs).toEqual([
+      { first: 0, count: 2 },
+      { first: 5, count: 1 },
+    ]);
+  }
+  const durable = [
+    { first: 0, count: 2 },
+    { first: 5, count: 1 },
+  ];
+  {
+    using share = open(place, { records: undefined, durable });
+    expect(share.records.has(5)).toBe(true);
+    await share.write(...upTo(records));
+    await share.untilDurable(records - 3);
+  }
+  using again = open(place, { durable: [{ first: 0, count: records }] });
+  expect(await again.isRight(...upTo(records))).toBe(true);
+});
+
+test("records that come while a part is flushed are written with the next", async () => {
+  const place = newPlace();
+  using share = open(place, { records: PER_PART });
+  await share.write(0);
+  share.records.flush();
+  await until(() => requests("PUT") > 0);
+  await share.write(...upTo(PER_PART));
+  await share.untilDurable(PER_PART);
+  expect(requests("PUT")).toBe(2);
+  using again = open(place, { records: PER_PART, durable: [{ first: 0, count: PER_PART }] });
+  expect(await again.isRight(...upTo(PER_PART))).toBe(true);
+});
+
+test("a share of one short record takes its own bytes alone", async () => {
+  const place = newPlace();
+  using share = open(place, { records: 1 });
+  await share.write(0);
+  await share.untilDurable(1);
+  using again = open(place, { records: 1, durable: [{ first: 0, count: 1 }] });
+  expect(await again.isRight(0)).toBe(true);
+  expect(proxy.seen.at(-1)?.range).toBe(`bytes=0-${FRAME + 11}`);
+});
+
+test("a share that holds its most parts takes no record of another until one is written", async () => {
+  using share = open(newPlace(), { records: 6 * PER_PART, times: IMPATIENT });
+  proxy.fault = () => ({ t: "hang" });
+  for (const part of upTo(4))
+    expect(share.records.write(part * PER_PART, share.frame(0))).toBe(true);
+  expect(share.records.write(1, share.frame(1))).toBe(true);
+  expect(share.records.write(4 * PER_PART, share.frame(0))).toBe(false);
+  // The part that got no record for the longest makes room.
+  await until(() => requests("PUT") > 0);
+  expect(proxy.seen[0]?.key).toEndWith("/1");
+  expect(share.rooms).toBe(0);
+  proxy.fault = () => undefined;
+  await until(() => share.rooms > 0);
+  expect(share.records.write(4 * PER_PART, share.frame(0))).toBe(true);
+  expect(share.durable.runs).toEqual([{ first: PER_PART, count: 1 }]);
+});
+
+test("a share that waits while its parts are flushed goes on", async () => {
+  using share = open(newPlace(), { records: 6 * PER_PART });
+  await share.write(0, PER_PART, 2 * PER_PART, 3 * PER_PART);
+  share.records.flush();
+  await share.write(4 * PER_PART, 5 * PER_PART);
+  share.records.flush();
+  await share.untilDurable(6);
+  expect(share.store.memory.gathered).toBeLessThanOrEqual(4 * (FRAME + 12));
+});
+
+test("memory is free again when the store is closed", async () => {
+  using share = await storedShare(newPlace());
+  await share.read(0);
+  expect(share.store.memory.read).toBeGreaterThan(0);
+  share.records.close();
+  expect(share.store.memory).toEqual({ gathered: 0, read: 0 });
+  using other = open(newPlace(), { records: 50 });
+  await other.write(0, 1);
+  other.records.close();
+  expect(other.store.memory).toEqual({ gathered: 0, read: 0 });
+});
+
+test("reads in order come by ranges, read ahead", async () => {
+  using share = await storedShare(newPlace());
+  const records = 2 * PER_PART + 3;
+  for (const index of upTo(records)) expect(await share.isRight(index)).toBe(true);
+  // Four records a range, and three in the last part.
+  expect(requests("GET")).toBe(9);
+  expect(share.store.memory.read).toBe(0);
+});
+
+test("a read out of order reads its own range alone", async () => {
+  using share = await storedShare(newPlace());
+  expect(await share.isRight(22)).toBe(true);
+  expect(requests("GET")).toBe(1);
+});
+
+const passing: readonly (readonly [string, S3Fault])[] = [
+  ["answers 500", { t: "refuse", status: 500, code: "InternalError" }],
+  ["says that it is too busy", { t: "refuse", status: 503, code: "SlowDown" }],
+  ["closes the connection", { t: "reset" }],
+  ["loses its answer", { t: "lose" }],
+  ["does not answer", { t: "hang" }],
+];
+for (const [name, fault] of passing) {
+  test(`a store that ${name} is asked again, for writes and reads`, async () => {
+    const times = fault.t === "hang" ? IMPATIENT : QUICK;
+    const place = newPlace();
+    failing("PUT", 3, fault);
+    {
+      using share = open(place, { records: 3, times });
+      await share.write(0, 1, 2);
+      await share.untilDurable(3);
+    }
+    expect(requests("PUT")).toBeGreaterThan(3);
+    failing("GET", 3, fault);
+    using share = open(place, { records: 3, durable: [{ first: 0, count: 3 }], times });
+    expect(await share.isRight(0, 1, 2)).toBe(true);
+    expect(requests("GET")).toBeGreaterThan(3);
+  });
+}
+
+const lies: readonly (readonly [string, S3Fault])[] = [
+  ["is cut in the middle", { t: "cut" }],
+  ["is too short", { t: "shorten" }],
+  ["is too long", { t: "lengthen" }],
+  ["has a wrong bit", { t: "flip" }],
+  ["is of something else", { t: "say", body: "x".repeat(FRAME) }],
+  ["is older than the records", { t: "refuse", status: 404, code: "NoSuchKey" }],
+];
+for (const [name, fault] of lies) {
+  test(`an answer that ${name} is asked for again, and never given`, async () => {
+    using share = await storedShare(newPlace(), 3);
+    failing("GET", 2, fault);
+    expect(await share.isRight(0, 1, 2)).toBe(true);
+    expect(requests("GET")).toBe(3);
+  });
+}
+
+test("a store with a wrong byte in one record fails reads of this record alone", async () => {
+  const place = newPlace();
+  using share = await storedShare(place, 4);
+  // The same wrong bit each time: in record 2, the middle of the range.
+  proxy.fault = () => ({ t: "flip" });
+  const read = await Promise.all(upTo(4).map((index) => share.read(index)));
+  expect(read.map((frame) => frame instanceof FaultError)).toEqual([false, true, false, false]);
+  expect(read[1]).toMatchObject({ code: "store-failed" });
+  expect(requests("GET")).toBe(TRIES);
+  // Nothing of it stays: the store may be right again.
+  proxy.fault = () => undefined;
+  expect(await share.isRight(0, 1, 2, 3)).toBe(true);
+});
+
+test("a record of another share at its place is no record of this one", async () => {
+  const place = newPlace();
+  {
+    using other = open(place, { records: 2, place: "b".repeat(32) });
+    await other.write(0, 1);
+    await other.untilDurable(2);
+  }
+  using share = await storedShare(place, 2);
+  proxy.change = (url) => {
+    url.pathname = url.pathname.replace("a".repeat(32), "b".repeat(32));
+  };
+  expect(await share.read(0)).toMatchObject({ code: "store-failed" });
+  proxy.change = () => undefined;
+});
+
+test("a store that stays broken fails the upload after so many tries, and gives its memory back", async () => {
+  using share = open(newPlace(), { records: 3 });
+  proxy.fault = () => ({ t: "refuse", status: 503, code: "SlowDown" });
+  await share.write(0, 1, 2);
+  await until(() => share.faults.length > 0);
+  expect(requests("PUT")).toBe(TRIES);
+  expect(share.faults[0]?.message).toContain("it answered 503 SlowDown, 8 times");
+  expect(share.records.write(0, share.frame(0))).toBe(false);
+  expect(share.records.has(0)).toBe(false);
+  expect(share.store.memory.gathered).toBe(0);
+});
+
+test("a store that forbids it is not asked again", async () => {
+  using share = open(newPlace(), { records: 1 });
+  proxy.fault = () => ({ t: "refuse", status: 403, code: "AccessDenied" });
+  await share.write(0);
+  await until(() => share.faults.length > 0);
+  expect(requests("PUT")).toBe(1);
+  // The sender hears it too: it does not say which bucket.
+  expect(share.faults[0]?.message).toContain("403 AccessDenied (allow s3:ListBucket");
+  expect(share.faults[0]?.message).not.toContain("shares");
+});
+
+test("a part is not written again without the records of it that were durable", async () => {
+  const place = newPlace();
+  {
+    using share = open(place, { records: 4 });
+    await share.write(0);
+    share.records.flush();
+    await share.untilDurable(1);
+  }
+  using share = open(place, { records: 4, durable: [{ first: 0, count: 1 }] });
+  proxy.fault = ({ method }) => (method === "GET" ? { t: "flip" } : undefined);
+  proxy.seen.length = 0;
+  await share.write(1, 2, 3);
+  await until(() => share.faults.length > 0);
+  expect(requests("PUT")).toBe(0);
+});
+
+test("a closed store calls nothing any more", async () => {
+  using share = await storedShare(newPlace());
+  proxy.fault = () => ({ t: "hang" });
+  let calls = 0;
+  share.records.read(0, () => void calls++);
+  await until(() => proxy.seen.length > 0);
+  share.records.close();
+  proxy.fault = () => undefined;
+  // A read of another share takes as long.
+  using other = await storedShare(newPlace(), 1);
+  expect(await other.isRight(0)).toBe(true);
+  expect([calls, share.faults, share.rooms]).toEqual([0, [], 0]);
+});
+
+test("many shares at once get their bytes, and no more memory than the worker has", async () => {
+  const place = newPlace();
+  const first = await storedShare(place, PER_PART);
+  using one = first;
+  const others = upTo(8).map((at) => {
+    return open(place, { records: PER_PART, place: "cdefghij"[at]!.repeat(32), store: one.store });
+  });
+  await Promise.all(
+    others.map(async (share) => {
+      await share.write(...upTo(PER_PART));
+      await share.untilDurable(PER_PART);
+      expect(await share.isRight(...upTo(PER_PART))).toBe(true);
+    }),
+  );
+  expect(one.store.memory).toEqual({ gathered: 0, read: 0 });
+  for (const share of others) share.records.close();
+});

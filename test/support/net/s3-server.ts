@@ -1,0 +1,71 @@
+/** S3 as tests have it: s3rver, in a process and a folder of its own. */
+import { readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+
+import type { S3Place } from "../../../relay/store/s3-bucket.ts";
+import { temporaryFolder } from "../disk.ts";
+
+const SCRIPT = join(import.meta.dir, "../../../node_modules/s3rver/bin/s3rver.js");
+/** s3rver makes the names of further pages with DES. */
+const NODE_FLAGS = ["--openssl-legacy-provider"];
+export const S3_BUCKET = "shares";
+/** The one key that s3rver knows. */
+export const S3_KEY = "S3RVER";
+
+export interface S3Server extends AsyncDisposable {
+  readonly url: string;
+  /** Of an own part of the bucket. */
+  place(prefix: string, endpoint?: string): S3Place;
+  /** Keys below a prefix, sorted, from the disk of the server. */
+  keys(prefix: string): string[];
+}
+
+export async function startS3(): Promise<S3Server> {
+  const folder = temporaryFolder();
+  const words = ["-d", folder.path, "-a", "127.0.0.1", "-p", "0", "--silent"];
+  const process = Bun.spawn(
+    [Bun.which("node") ?? "node", ...NODE_FLAGS, SCRIPT, ...words, "--configure-bucket", S3_BUCKET],
+    { stdin: "ignore", stdout: "pipe", stderr: "inherit" },
+  );
+  const url = `http://127.0.0.1:${await portIn(process.stdout)}`;
+  return {
+    url,
+    place: (prefix, endpoint = url) => ({
+      kind: "s3",
+      bucket: S3_BUCKET,
+      prefix,
+      endpoint,
+      region: "us-east-1",
+      accessKeyId: S3_KEY,
+      secretAccessKey: S3_KEY,
+      sessionToken: undefined,
+    }),
+    keys: (prefix) => keysIn(join(folder.path, S3_BUCKET), prefix),
+    async [Symbol.asyncDispose]() {
+      process.kill();
+      await process.exited;
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
+async function portIn(stdout: ReadableStream<Uint8Array>): Promise<string> {
+  let text = "";
+  for await (const bytes of stdout) {
+    text += new TextDecoder().decode(bytes);
+    const port = /listening on \S+:(\d+)/.exec(text)?.[1];
+    if (port !== undefined) return port;
+  }
+  throw new Error(`s3rver ended: ${text}`);
+}
+
+/** s3rver keeps three files of each object. */
+function keysIn(folder: string, prefix: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const ending = "._S3rver_object";
+  return names
+    .filter((name) => name.endsWith(ending) && statSync(join(folder, name)).isFile())
+    .map((name) => name.slice(0, -ending.length))
+    .filter((key) => key.startsWith(prefix))
+    .toSorted();
+}
