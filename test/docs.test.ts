@@ -18,7 +18,7 @@ const OUTSIDE = /^(?:FILESHARE|XDG|LISTEN|HTTPS?|ALL|NO|CAP)_/;
 const TABLES_OF = {
   "reference/protocol.md": 7,
   "reference/cli.md": 4,
-  "reference/events.md": 5,
+  "reference/events.md": 6,
   "reference/relay.md": 3,
   "reference/page.md": 1,
   "reference/api.md": 6,

@@ -48,6 +48,39 @@ export const forget = define({
   typedOnly: ["all"],
 });
 
+/** For shares at several relays. */
+const stores = {
+  relay: text("url", "Only shares at this relay (default: those at all relays)"),
+  ca: shared.ca,
+  token: shared.token,
+  json: shared.json,
+} as const;
+
+export const stored = define({
+  name: "fileshare stored",
+  description: "Show the shares that this machine stored at relays, and who has them",
+  args: stores,
+  examples: [
+    ["fileshare stored", "show names, codes, ends and receivers, as the relays say"],
+    ["fileshare stored --json", "print the same for a program, one JSON object per line"],
+  ],
+});
+
+export const revoke = define({
+  name: "fileshare revoke",
+  description: "Delete the shares that this machine stored under a code",
+  args: {
+    code: words(
+      "The code, its words, or a pasted command or web link (default: FILESHARE_CODE, else standard input, else ask)",
+    ),
+    share: text("id", "Only this share of the code; its id, or at least 4 digits of its start"),
+    ...stores,
+  },
+  many: ["code"],
+  examples: [["fileshare revoke", "ask for the code, and delete its shares at their relays"]],
+  typedOnly: ["share"],
+});
+
 export const key = define({
   name: "fileshare key",
   description: "Print the keys of a code, for programs that fetch and decrypt a share themselves",
@@ -126,6 +159,8 @@ export const completion = define({
 export type ResumeValues = ValuesOf<typeof resume>;
 export type ListValues = ValuesOf<typeof list>;
 export type ForgetValues = ValuesOf<typeof forget>;
+export type StoredValues = ValuesOf<typeof stored>;
+export type RevokeValues = ValuesOf<typeof revoke>;
 export type KeyValues = ValuesOf<typeof key>;
 export type ConfigValues = ValuesOf<typeof config>;
 export type DoctorValues = ValuesOf<typeof doctor>;

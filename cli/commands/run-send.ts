@@ -3,8 +3,6 @@
  * waits until the code is known, opens the screen, and runs the client to its end. `registry.ts` calls it.
  */
 import { isLobby } from "../../protocol/code/code.ts";
-import type { StoreWish } from "../../protocol/wire/control.ts";
-import { STORE_DOWNLOADS_MOST, STORE_LIFE_MOST_S } from "../../protocol/wire/limits.ts";
 import {
   RECEIVERS_WANTED,
   WAIT_MAX_MS,
@@ -13,14 +11,14 @@ import {
   parseRate,
   parseSeconds,
   parseTimeout,
-  parseUntil,
   parseWhole,
 } from "../arguments/values.ts";
 import { usage, withoutOptions } from "../arguments/command-line.ts";
 import { runClient, awaitCode } from "./run-client.ts";
 import { carryOptions, relayFor } from "./carry-options.ts";
 import type { Call } from "./command.ts";
-import { NEED_SENDER, type SendValues } from "./transfer-commands.ts";
+import type { SendValues } from "./transfer-commands.ts";
+import { storeOptions } from "./store-options.ts";
 import { senderCode } from "./code-input.ts";
 import type { SendJob } from "../job/jobs.ts";
 import type { ForOthers } from "../connection/for-others.ts";
@@ -59,7 +57,7 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
   const slow = values["drop-slow"];
   const dropSlowMs =
     slow === undefined ? undefined : parseSeconds("--drop-slow", slow, WAIT_MAX_MS);
-  const store = storeOf(values, call);
+  const store = storeOptions(values, call);
   const limit = values.limit === undefined ? undefined : parseRate("--limit", values.limit);
   const connections = parseConnections(values.connections);
   const usual = relayOfOptions(values, call);
@@ -176,25 +174,6 @@ function checkCanAnswer({ ask, json }: SendValues): void {
   if (!ask) return;
   if (json) throw usage("--json asks no question; leave out --ask");
   if (!canAsk()) throw usage("there is no terminal for a question; leave out --ask");
-}
-
-const DEFAULT_LIFE = "7d";
-
-function storeOf(values: SendValues, { routeOf }: Call): StoreWish | undefined {
-  const { store, expires, downloads } = values;
-  for (const option of ["expires", "downloads"] as const) {
-    if (!store && routeOf(option) === "option") throw usage(`--${option} needs --store`);
-  }
-  if (!store) return undefined;
-  const rival = NEED_SENDER.find((option) => values[option]);
-  if (rival !== undefined) throw usage(`give either --store or --${rival}`);
-  const now = Date.now();
-  const ms = parseUntil("--expires", expires ?? DEFAULT_LIFE, now) - now;
-  const most = STORE_DOWNLOADS_MOST;
-  return {
-    life: Math.min(Math.ceil(ms / 1000), STORE_LIFE_MOST_S),
-    downloads: downloads === undefined ? undefined : parseWhole("--downloads", downloads, 1, most),
-  };
 }
 
 function startWhenOf(values: SendValues): SendJob["startWhen"] {

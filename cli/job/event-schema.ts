@@ -465,6 +465,53 @@ export const listEvent = v.variant("event", [
   }),
 ]);
 
+/** The lines of `fileshare stored --json` and of `fileshare revoke --json`. */
+export const storeEvent = v.variant("event", [
+  event(
+    "stored-share",
+    "A share that this machine stored; the relay says all but the first keys.",
+    {
+      share: field(hex, "id of the share"),
+      code: field(text, "code of the share"),
+      relay: field(text, "address of the relay"),
+      name: field(text, "name of the content"),
+      bytes: field(whole, "total size; 0 for a stream"),
+      state: field(
+        v.picklist([
+          "stored",
+          "unfinished",
+          "stored-expired",
+          "exhausted",
+          "revoked",
+          "unknown",
+          "away",
+        ]),
+        "`unknown`: the relay has it no more; `away`: the relay gives no answer; `stored-expired`, `exhausted`, `revoked`: over",
+      ),
+      until: field(text, "end of the share, ISO 8601"),
+      downloads: field(whole, "number of receivers that have everything, as the relay counts"),
+      most: field(v.optional(whole), "number of receivers that may; absent for any"),
+      receivers: field(whole, "of the latest 100 receipts: those that verify"),
+      unconfirmed: field(
+        whole,
+        "those that verify, of clients that cannot confirm that they saved it",
+      ),
+      doubtful: field(whole, "those that do not verify"),
+      fault: field(v.optional(faultCode), "why the relay gives no answer"),
+      message: field(v.optional(text), "the same for people"),
+    },
+  ),
+  event("revoked", "A stored share is deleted.", {
+    share: field(hex, "id of the share"),
+    name: field(text, "name of the content"),
+    relay: field(text, "address of the relay"),
+    known: field(yes, "false: the relay had it no more"),
+  }),
+  error,
+]);
+
+export type StoreEvent = Readonly<v.InferOutput<typeof storeEvent>>;
+
 /** The events of a send or a receive. */
 export type ClientEvent = Readonly<v.InferOutput<typeof clientEvent>>;
 

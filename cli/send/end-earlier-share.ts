@@ -17,6 +17,7 @@ import {
 import { SessionDriver } from "../../protocol/session/driver.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import type { SendJob } from "../job/jobs.ts";
+import { askStore } from "./ask-store.ts";
 import { SessionLink } from "../connection/session-link.ts";
 
 /**
@@ -32,9 +33,19 @@ export interface OldShare {
   readonly keys: Keys;
 }
 
+function ignoreFault(error: unknown): void {
+  if (!(error instanceof FaultError)) throw error;
+}
+
 /** Settles when the relay was told, or END_SHARE_MS later: then its receivers find out by themselves. */
 export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal): Promise<void> {
   const { offer, proof, keys } = old;
+  if (job.store !== undefined) {
+    // What the relay has stored of it is of no use any more, and goes by itself within a day.
+    const revoke = { t: "revoke", share: offer.share, proof } as const;
+    await askStore(job, keys, [revoke], signal).catch(ignoreFault);
+    return;
+  }
   const { promise, resolve } = Promise.withResolvers<void>();
   const session = new SenderSession(
     {

@@ -4,7 +4,11 @@ import type { KeptSend } from "./kept-send.ts";
 import { SealedTags, TAG_BYTES } from "./sealed-tags.ts";
 
 /** Nothing of a stored share is left at the relay after these. */
-const STORE_ENDS: ReadonlySet<FaultCode> = new Set(["stored-expired", "exhausted", "revoked"]);
+export const STORE_ENDS: ReadonlySet<FaultCode> = new Set([
+  "stored-expired",
+  "exhausted",
+  "revoked",
+]);
 
 /** A record that left before can't be had again as it was. */
 export class Unrepeatable extends FaultError {

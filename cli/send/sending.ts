@@ -44,7 +44,7 @@ import { EventPace } from "../job/event-pace.ts";
 import type { ClientEvent, Unsound } from "../job/event-schema.ts";
 import { unsoundEvent } from "../job/unsound-event.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
-import { ResumeStore } from "./resume-store.ts";
+import { ResumeStore, STORE_ENDS } from "./resume-store.ts";
 import { webLink } from "../connection/relay-address.ts";
 import { SessionLink } from "../connection/session-link.ts";
 import { RateLimit } from "../connection/link-flow.ts";
@@ -496,7 +496,9 @@ export class Sending {
       this.#emit({
         event: "error",
         code: fault,
-        message: faultMessage(fault, this.#about(fault) ?? detail),
+        message: STORE_ENDS.has(fault)
+          ? `${FAULTS[fault].sentence}. Run the same command again, which stores a new share.`
+          : faultMessage(fault, this.#about(fault) ?? detail),
       });
     }
     await this.#link.close();

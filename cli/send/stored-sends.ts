@@ -52,7 +52,7 @@ export function rememberStored(entry: StoredSend): boolean {
     const name = nameOf(entry.share);
     writeEntry(folder, name, entry);
     sync(folder, name);
-    prune(folder);
+    dropOldest(folder, STORED_KEPT);
     return true;
   } catch (error) {
     if (errorCode(error) === undefined && !(error instanceof FaultError)) throw error;
@@ -64,11 +64,13 @@ export function rememberStored(entry: StoredSend): boolean {
 export function storedSends(): Dated<StoredSend>[] {
   using folder = openState("stored");
   if (folder === undefined) return [];
-  prune(folder);
-  return namesIn(folder)
+  const all = namesIn(folder)
     .filter((name) => name.endsWith(".json"))
     .flatMap((name) => readEntry(folder, name, storedEntry) ?? [])
     .toSorted((a, b) => b.at - a.at);
+  const isOld = ({ until }: StoredSend): boolean => until + EXPIRED_KEPT_MS < Date.now();
+  for (const { share } of all.filter(isOld)) tolerate(() => folder.clear(nameOf(share)));
+  return all.filter((entry) => !isOld(entry));
 }
 
 export function forgetStored(share: string): void {
@@ -76,16 +78,6 @@ export function forgetStored(share: string): void {
   tolerate(() => {
     using folder = openState("stored");
     folder?.clear(nameOf(share));
-  });
-}
-
-function prune(folder: HeldFolder): void {
-  tolerate(() => {
-    for (const name of namesIn(folder)) {
-      const entry = readEntry(folder, name, storedEntry);
-      if (entry !== undefined && entry.until + EXPIRED_KEPT_MS < Date.now()) folder.clear(name);
-    }
-    dropOldest(folder, STORED_KEPT);
   });
 }
 

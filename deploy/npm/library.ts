@@ -8,14 +8,14 @@
  *   relay/worker/worker.js       a worker of a relay
  *   relay/admin/page/            script and style of the admin page, without the chart library
  *   page.bundle                  the page for browsers
- *   *.js                         code that entries share
+ *   0.js, 1.js, ...              code that entries share
  *
  * Sources would be twice as large, and Node takes no TypeScript from packages. Dependencies stay outside.
  */
 import { cp, rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { build } from "esbuild";
+import { rolldown } from "rolldown";
 
 import { bundlePage, toBundle } from "../../web/build.ts";
 import { OLDEST_NODE, whyUnsupported } from "../../cli/system/supported.ts";
@@ -33,39 +33,51 @@ const ENTRIES = [
   "relay/admin/page/browser.ts",
 ];
 
+/** The code that stands for newer syntax. It becomes part of the compiled code. */
+const HELPERS = "@oxc-project/runtime/";
+
 /** @throws Error with the mistakes in the sources */
 export async function compile(root: string): Promise<void> {
   const lib = join(root, LIB);
   await rm(lib, { recursive: true, force: true });
-  const [page] = await Promise.all([
-    bundlePage({ best: true }),
-    build({
-      absWorkingDir: root,
-      entryPoints: ENTRIES,
-      outbase: ".",
-      outdir: LIB,
-      bundle: true,
-      format: "esm",
-      platform: "node",
-      // `using` is written for a Node that has not got it.
-      target: `node${OLDEST_NODE}`,
-      packages: "external",
-      // The page is bundled already.
-      external: ["bun:ffi", "./build.ts"],
-      // Each command loads its own part alone. Bun's bundler gives two chunks a copy each of one module's variables.
-      splitting: true,
-      chunkNames: "[hash]",
-      minify: true,
-      legalComments: "none",
-      charset: "utf8",
-      define: { FILESHARE_BUILD: '"npm"', "process.env.NODE_ENV": '"production"' },
-      logLevel: "error",
-    }),
-  ]);
+  const [page] = await Promise.all([bundlePage({ best: true }), bundleLibrary(root, lib)]);
   await Bun.write(join(lib, "page.bundle"), toBundle(page));
   await Bun.write(join(lib, "cli/mod.d.ts"), libraryTypes(root));
   await Bun.write(join(lib, "cli/elsewhere.js"), elsewhere());
   await cp(join(root, "relay/admin/page/style.css"), join(lib, "relay/admin/page/style.css"));
+}
+
+/**
+ * Each command loads its own part alone, so the code is split. Names of chunks are numbers: a package is installed
+ * whole, so a hash of the content has no use there, and a thousand imports repeat the names.
+ */
+async function bundleLibrary(root: string, lib: string): Promise<void> {
+  const bundle = await rolldown({
+    cwd: root,
+    input: Object.fromEntries(ENTRIES.map((entry) => [entry.replace(/\.ts$/, ""), entry])),
+    platform: "node",
+    // Dependencies stay outside, and the page is bundled already.
+    external: (id) => (!/^[./]/.test(id) && !id.startsWith(HELPERS)) || id === "./build.ts",
+    transform: {
+      // `using` is written for a Node that has not got it.
+      target: `node${OLDEST_NODE}`,
+      define: { FILESHARE_BUILD: '"npm"', "process.env.NODE_ENV": '"production"' },
+    },
+    logLevel: "warn",
+    onLog: (_level, { message }) => {
+      throw new Error(message);
+    },
+  });
+  let chunks = 0;
+  await bundle.write({
+    dir: lib,
+    format: "esm",
+    entryFileNames: "[name].js",
+    chunkFileNames: () => `${chunks++}.js`,
+    minify: true,
+    comments: { legal: false },
+  });
+  await bundle.close();
 }
 
 /** Bundlers want each name that an import has. */

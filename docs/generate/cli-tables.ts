@@ -5,7 +5,13 @@ import type * as v from "valibot";
 import { aliasesOf, loadAll } from "../../cli/commands/registry.ts";
 import type { Command } from "../../cli/commands/command.ts";
 import { ENVIRONMENT } from "../../cli/arguments/environment.ts";
-import { clientEvent, doctorEvent, listEvent, relayEvent } from "../../cli/job/event-schema.ts";
+import {
+  clientEvent,
+  doctorEvent,
+  listEvent,
+  relayEvent,
+  storeEvent,
+} from "../../cli/job/event-schema.ts";
 import { ROUTES, ROUTE_TEXTS } from "../../cli/job/routes.ts";
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { table } from "./markdown.ts";
@@ -129,6 +135,7 @@ export const CLI_TABLES: Record<string, string> = {
   relay_events: table(EVENT_HEAD, eventRows(relayEvent.options)),
   doctor_events: table(EVENT_HEAD, eventRows(doctorEvent.options)),
   list_events: table(EVENT_HEAD, eventRows(listEvent.options)),
+  store_events: table(EVENT_HEAD, eventRows(storeEvent.options)),
   exits: table(
     ["exit code", "meaning"],
     Object.entries(EXIT).map(([name, code]) => [
