@@ -58,6 +58,8 @@ export interface ClientHub {
   has(share: string): boolean;
   /** The channel of a share that this capability lets read, see `Hub.readable`; both ids in hex. */
   readable(share: string, capability: Uint8Array): string | undefined;
+  /** See `Hub.lookUp`. */
+  lookUp(share: string): Promise<void> | undefined;
   /** In place of `opened` and a hello: a receiver of this channel that shows a capability. */
   enter(id: SocketId, channel: string, address: string | undefined): void;
 }

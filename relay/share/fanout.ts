@@ -34,7 +34,8 @@ export interface Upstream {
   report(entries: ReceiverEntry[]): void;
   /** The only receiver that ever came here has all records before this one. */
   acknowledged?(before: number): void;
-  receipt(receipt: Receipt): void;
+  /** @param wasSent whether the receiver was given all of it from where it came */
+  receipt(receipt: Receipt, wasSent: boolean): void;
   // Of a share that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
   watermark(next: number | undefined): void;
@@ -76,6 +77,7 @@ export class Fanout {
   #log: RecordReader;
   /** Undefined: the share can be read again. */
   readonly #retention: Retention | undefined;
+  readonly #isReadAgain: boolean;
   #now = 0;
 
   constructor(
@@ -85,7 +87,9 @@ export class Fanout {
     upstream: Upstream,
     stallMs = STALL_TIMEOUT_MS,
     limits = new LiveLimits(),
+    isReadAgain = offer.seekable,
   ) {
+    this.#isReadAgain = isReadAgain;
     this.#limits = limits;
     this.offer = offer;
     this.#admits = offer.admit === true;
@@ -94,7 +98,7 @@ export class Fanout {
     this.#topic = outlet.newTopic();
     this.#upstream = upstream;
     const { records } = offer;
-    if (!offer.seekable) {
+    if (!isReadAgain) {
       this.#retention = new Retention(records, stallMs, (least) => upstream.watermark(least));
     }
     this.#readAhead = new ReadAhead(records, (needs) => upstream.need(needs));
@@ -232,6 +236,18 @@ export class Fanout {
     else this.#passOn(receiver, receiver.receipt);
   }
 
+  /**
+   * The last download of a stored share counted: receivers that had not begun get nothing.
+   * @param begun in hex, receivers that may finish
+   */
+  exhaust(begun: readonly string[]): void {
+    for (const receiver of this.#bySocket.values()) {
+      const { socket, receipt, key } = receiver;
+      if (socket === undefined || receipt !== undefined || begun.includes(key)) continue;
+      this.#dismiss(receiver, socket, "exhausted");
+    }
+  }
+
   /** The sender took the receipt of this receiver. */
   confirmed(id: Uint8Array): void {
     const receiver = this.#receivers.get(toHex(id));
@@ -286,7 +302,7 @@ export class Fanout {
   /** The window that a receiver asks for is its own once it is admitted. */
   #open(receiver: Receiver, window: number): void {
     // The slowest receiver of a share that can't be read again holds records of the log for all others.
-    const most = this.offer.seekable ? WINDOW_MOST_RECORDS : WINDOW_RECORDS;
+    const most = this.#isReadAgain ? WINDOW_MOST_RECORDS : WINDOW_RECORDS;
     receiver.asked = Math.min(window, most);
     const served = !this.#admits || this.#admissions.of(receiver.key) !== undefined;
     receiver.window = served ? receiver.asked : 0;
@@ -464,7 +480,7 @@ export class Fanout {
   /** A receipt may be the first that the sender hears of a receiver: it shall know whose it is. */
   #passOn(receiver: Receiver, receipt: Receipt): void {
     this.#upstream.report([this.#entry(receiver)]);
-    this.#upstream.receipt(receipt);
+    this.#upstream.receipt(receipt, receiver.next >= receipt.records);
   }
 
   #confirmTo(receiver: Receiver): void {

@@ -6,8 +6,12 @@
  */
 import {
   CREDIT_RECORDS,
-  type FaultError,
+  FaultError,
+  RECEIVERS_PER_SHARE,
+  decodeFrame,
+  toHex,
   type Frame,
+  type Message,
   type Offer,
   type ReceiverEntry,
 } from "../../protocol/mod.ts";
@@ -18,7 +22,10 @@ import type { Fanout } from "./fanout.ts";
 import { Handover, type Awaited } from "./handover.ts";
 import type { Traffic } from "./lanes.ts";
 import { BlockLog, type RecordReader } from "../log/block-log.ts";
-import type { HandoverState, PeerMessage } from "./messages.ts";
+import type { HandoverState, PeerMessage, Receipt, ToStoreBook } from "./messages.ts";
+import type { OpenRecords, RecordRun } from "../store/record-store.ts";
+import type { StoredState } from "../store/stored-share.ts";
+import { StoreDesk } from "./store-desk.ts";
 import { Origin } from "./origin.ts";
 import type { CreditBudget } from "./sender-credit.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -35,6 +42,10 @@ export const SENDER_QUEUE_BYTES = 1024 ** 2;
  */
 const DRAIN_QUIET_MS = 1000;
 
+/** A sender hears how much is durable at most so often. ms */
+const STORING_MS = 1000;
+const SECOND_MS = 1000;
+
 /** Messages of fan-outs to the home. */
 export type FanoutMessage = Extract<
   PeerMessage,
@@ -46,6 +57,11 @@ export interface HomeOptions {
   readonly pool: BlockPool;
   readonly outlet: Outlet;
   readonly offer: Offer;
+  /** Whether records can be had again, from the sender or from the store. */
+  readonly isReadAgain: boolean;
+  /** Undefined: the relay stores no shares. */
+  readonly openRecords: OpenRecords | undefined;
+  readonly toStoreBook: (message: FromHome) => void;
   readonly fanout: Fanout;
   readonly toPeer: (to: number, message: PeerMessage) => void;
   readonly now: () => number;
@@ -61,6 +77,13 @@ export interface HomeOptions {
   /** The share shall end, because its sender sends nothing. */
   readonly over: (why: FaultError) => void;
 }
+
+/** To the book of stored shares. */
+export type FromHome =
+  | Pick<Extract<ToStoreBook, { t: "durable" }>, "t" | "runs" | "records">
+  | Pick<Extract<ToStoreBook, { t: "store-failed" }>, "t" | "fault" | "detail">
+  | Pick<Extract<ToStoreBook, { t: "begun" }>, "t" | "receiver">
+  | Pick<Extract<ToStoreBook, { t: "download" }>, "t" | "receipt">;
 
 export class HomeShare {
   ownerSocket: SocketId | undefined;
@@ -84,6 +107,15 @@ export class HomeShare {
   #joined = false;
   #accepted = false;
   #silence = new StallTimer();
+  /** Undefined: nothing of the share is stored here. */
+  #desk: StoreDesk | undefined;
+  #stored: StoredState | undefined;
+  /** Durable records, and what the sender at this socket heard of them. */
+  #durable = 0;
+  #told = 0;
+  #toldAt = -Infinity;
+  /** Receivers that the book knows to have begun, in hex. */
+  readonly #begun = new Set<string>();
 
   constructor(options: HomeOptions) {
     this.#options = options;
@@ -109,6 +141,8 @@ export class HomeShare {
 
   /** The only receiver that ever came to this worker has the records before this one. */
   acknowledged(before: number): void {
+    // The store copies from the log what it had no room for.
+    if (this.#desk?.isBehind === true) return;
     if (this.#remote.size === 0) this.origin?.acknowledged(before);
   }
 
@@ -131,7 +165,8 @@ export class HomeShare {
     this.#senderFirst = undefined;
     // Its line before may look whole from here: what was asked there will not come.
     this.origin?.senderLost();
-    if (previousHome !== undefined && !this.#options.offer.seekable)
+    this.#told = 0;
+    if (previousHome !== undefined && !this.#options.isReadAgain)
       this.#handover.awaits(previousHome);
     this.origin ??= this.#createOrigin();
     return this.origin.log;
@@ -143,10 +178,104 @@ export class HomeShare {
     if (this.#handover.isAwaited) return;
     this.origin?.begin(first, this.#options.now());
     this.origin?.senderBack(first);
+    this.#tellSender(this.#options.now());
+  }
+
+  /** The share is served from the store, without its sender. @returns as `senderCame` */
+  serve(): RecordReader {
+    this.ownerSocket = undefined;
+    this.origin ??= this.#createOrigin();
+    this.origin.senderBack();
+    return this.origin.log;
+  }
+
+  /** This worker is the home of a stored share. @param durable records that its store has */
+  storeIn(stored: StoredState, durable: readonly RecordRun[]): void {
+    this.#stored = stored;
+    if (this.#desk?.place === stored.place) return;
+    this.#closeDesk();
+    const { offer, openRecords, isReadAgain, toStoreBook } = this.#options;
+    // Receivers of a share that was offered without the store wait for its sender, and pace it.
+    if (openRecords === undefined || !isReadAgain) return;
+    this.#durable = durable.reduce((sum, { count }) => sum + count, 0);
+    const frameBytes = Origin.frameBytes(offer);
+    this.#desk = new StoreDesk(offer, stored, frameBytes, durable, openRecords, {
+      frame: (frame) => this.#storeGave(frame),
+      more: () => this.origin?.askMore(),
+      durable: (runs, records) => toStoreBook({ t: "durable", runs, records }),
+      failed: (fault) => this.#storeFailed(fault),
+    });
+    this.origin ??= this.#createOrigin();
+    this.origin.storeIn(this.#desk);
+  }
+
+  /** The book says more of the store. @param durable how many records survive a crash */
+  storedState(stored: StoredState, durable: number): void {
+    this.#stored = stored;
+    this.#durable = durable;
+    this.#tellSender(this.#options.now());
+  }
+
+  /** All of it is stored: the share needs its sender no more. */
+  get needsNoSender(): boolean {
+    return this.#stored?.isWhole === true && this.#desk !== undefined;
+  }
+
+  /** The sender, which is not needed, is gone. */
+  senderLeft(): void {
+    this.senderLost();
+    this.serve();
+  }
+
+  #tellSender(now: number): void {
+    const { outlet, offer } = this.#options;
+    const { share } = offer;
+    const socket = this.ownerSocket;
+    if (socket === undefined || this.#senderFirst === undefined || this.#stored === undefined)
+      return;
+    const { isWhole, until, downloadsLeft: downloads } = this.#stored;
+    if (isWhole && this.#told !== Infinity) {
+      this.#told = Infinity;
+      const left = downloads === undefined ? {} : { downloads };
+      outlet.send(socket, { t: "stored", share, until: Math.floor(until / SECOND_MS), ...left });
+    } else if (this.#durable > this.#told && now - this.#toldAt >= STORING_MS) {
+      this.#told = this.#durable;
+      this.#toldAt = now;
+      outlet.send(socket, { t: "storing", share, records: this.#durable });
+    }
+  }
+
+  #storeGave(bytes: Uint8Array): void {
+    if (this.origin === undefined) return;
+    try {
+      this.origin.frame(decodeFrame(bytes), bytes, true);
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      // The log's disk is full: receivers ask again.
+      if (error.code !== "log-full")
+        this.#storeFailed(new FaultError("store-failed", error.message));
+    }
+  }
+
+  /** The share goes on as one that is not stored, if its sender is there: it hears of it, and may come again. */
+  #storeFailed({ code, detail = "" }: FaultError): void {
+    const { outlet, toStoreBook } = this.#options;
+    const fault = code === "store-full" ? code : "store-failed";
+    toStoreBook({ t: "store-failed", fault, detail });
+    this.#closeDesk();
+    if (this.ownerSocket !== undefined) outlet.fail(this.ownerSocket, fault, detail);
+  }
+
+  #closeDesk(): void {
+    this.origin?.storeIn(undefined);
+    this.#desk?.close();
+    this.#desk = undefined;
   }
 
   /** The sender, which was accepted, is far. */
   beginAhead(): void {
+    // The store takes the first records, and gives them to a receiver that comes.
+    if (this.#desk !== undefined) return;
     this.origin?.beginAhead();
     this.#weighLog();
   }
@@ -162,7 +291,7 @@ export class HomeShare {
   senderMoved(to: number): void {
     this.ownerSocket = undefined;
     this.#senderFirst = undefined;
-    if (!this.#options.offer.seekable && this.origin !== undefined && this.#log !== undefined) {
+    if (!this.#options.isReadAgain && this.origin !== undefined && this.#log !== undefined) {
       if (this.#handover.isAwaited) {
         this.#handover.passOnTo(to);
       } else {
@@ -171,6 +300,7 @@ export class HomeShare {
         this.#handover.give(to, state);
       }
     }
+    this.#closeDesk();
     this.#dropOrigin();
   }
 
@@ -187,6 +317,8 @@ export class HomeShare {
   receipted(receiver: Uint8Array): void {
     const { fanout, toPeer } = this.#options;
     this.origin?.receipted(receiver);
+    // Receivers of a stored share hear it when the book has it.
+    if (this.#stored !== undefined) return;
     fanout.confirmed(receiver);
     for (const worker of this.#remote) toPeer(worker, { t: "confirmed", receiver });
   }
@@ -204,12 +336,16 @@ export class HomeShare {
         if (!this.#joined) this.#options.joined();
         this.#joined = true;
         if (message.entries.some(hasAccepted)) this.#accept();
+        if (this.#stored?.downloadsLeft !== undefined) this.#noteBegun(message.entries);
         this.origin?.report(message.entries, from);
         if (message.entries.some(hasAgreed)) this.origin?.goOnAhead();
         return;
       case "receipt":
         this.#serve(from);
         this.#accept();
+        if (this.#stored !== undefined && message.wasSent && this.#isAll(message.receipt)) {
+          this.#options.toStoreBook({ t: "download", receipt: message.receipt });
+        }
         this.origin?.receipt(message.receipt);
         return;
       case "watermark":
@@ -263,11 +399,15 @@ export class HomeShare {
     const { outlet } = this.#options;
     const socket = this.ownerSocket;
     this.origin.expire(now);
-    if (socket !== undefined && outlet.buffered(socket) < SENDER_QUEUE_BYTES) this.origin.tick();
+    if (socket === undefined ? this.needsNoSender : outlet.buffered(socket) < SENDER_QUEUE_BYTES) {
+      this.origin.tick();
+    }
     const before = this.origin.heldUp(now);
     if (before !== undefined) this.#sendHeldUp(before);
     const attached = this.#isAttached;
-    const abandoned = socket === undefined && !this.#accepted;
+    this.#tellSender(now);
+    const isServed = socket !== undefined || this.needsNoSender;
+    const abandoned = !isServed && !this.#accepted;
     const isAhead =
       socket !== undefined &&
       this.origin.hasHeadStart &&
@@ -288,6 +428,26 @@ export class HomeShare {
     if (!(wantsFirst || offer.seekable) || waited < limits.now[name]) return;
     this.#silence = new StallTimer();
     over(limits.over(name));
+  }
+
+  #isAll({ records }: Receipt): boolean {
+    return records === (this.#stored?.records ?? this.#desk?.end ?? this.#options.offer.records);
+  }
+
+  #noteBegun(entries: readonly ReceiverEntry[]): void {
+    for (const entry of entries) {
+      const receiver = toHex(entry.id);
+      if (!hasAccepted(entry) || this.#begun.has(receiver)) continue;
+      // One that is told twice is known to the book.
+      if (this.#begun.size >= RECEIVERS_PER_SHARE) this.#begun.clear();
+      this.#begun.add(receiver);
+      this.#options.toStoreBook({ t: "begun", receiver });
+    }
+  }
+
+  /** A download counts: its receiver heard of it at its own worker. */
+  counted(receiver: Uint8Array): void {
+    if (this.ownerSocket === undefined) this.origin?.receipted(receiver);
   }
 
   #accept(): void {
@@ -313,12 +473,14 @@ export class HomeShare {
 
   destroy(): void {
     this.#handover.destroy();
+    this.#closeDesk();
     this.#dropOrigin();
   }
 
   #createOrigin(): Origin {
-    const { worker, pool, outlet, offer, fanout, toPeer, now, limits, budget } = this.#options;
-    const log = new BlockLog(pool, Origin.frameBytes(offer), !offer.seekable);
+    const { worker, pool, offer, fanout, toPeer, now, limits, budget } = this.#options;
+    const { isReadAgain, passBytesPerSecond } = this.#options;
+    const log = new BlockLog(pool, Origin.frameBytes(offer), !isReadAgain);
     log.weigh(this.#weight);
     this.#log = log;
     this.#trimming = new LogTrimmer(pool);
@@ -326,9 +488,7 @@ export class HomeShare {
       offer,
       log,
       {
-        toSender: (message) => {
-          if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, message);
-        },
+        toSender: (message) => this.#toSender(message),
         pass: (index, frame, keep) => {
           return this.#remote.size === 0 && fanout.pass(index, frame, keep, now());
         },
@@ -354,10 +514,32 @@ export class HomeShare {
         },
         mostReceivers: () => limits.now["receivers-per-share"],
         now,
+        logged: (index) => this.#logged(log, index),
       },
       budget,
-      this.#options.passBytesPerSecond,
+      passBytesPerSecond,
+      isReadAgain,
     );
+  }
+
+  #toSender(message: Message): void {
+    const { outlet } = this.#options;
+    if (this.#desk === undefined || message.t !== "want") {
+      if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, message);
+      return;
+    }
+    for (const run of this.#desk.serve(message)) {
+      if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, { ...message, ...run });
+    }
+  }
+
+  #logged(log: BlockLog, index: number): Uint8Array | undefined {
+    const place = log.open(index);
+    if (place === undefined) return undefined;
+    const frame = new Uint8Array(place.length);
+    this.#options.pool.read(place.block, place.offset, frame);
+    log.close(place);
+    return frame;
   }
 
   /** The rest from the worker before is here; undefined: nothing. */

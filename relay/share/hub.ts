@@ -41,6 +41,7 @@ import { Receivers } from "./receivers.ts";
 import { CreditBudget } from "./sender-credit.ts";
 import { Senders } from "./senders.ts";
 import { Sessions } from "./sessions.ts";
+import { LookUps } from "./look-ups.ts";
 import { LocalShare, type ShareOptions } from "./local-share.ts";
 
 export interface HubOptions extends Omit<ShareOptions, "budget"> {
@@ -78,6 +79,7 @@ export class Hub {
   readonly #receivers: Receivers;
   readonly #limits: LiveLimits;
   readonly #budget = new CreditBudget();
+  readonly #lookUps: LookUps;
   /** Of shares that are over. */
   readonly ended = noTotals();
   #draining = false;
@@ -88,6 +90,7 @@ export class Hub {
     this.#limits = options.limits ?? new LiveLimits();
     this.#senders = new Senders({ ...options, limits: this.#limits }, this.#shares);
     this.#receivers = new Receivers(options, this.#shares);
+    this.#lookUps = new LookUps(options.worker, options.toStoreBook);
   }
 
   get sockets(): number {
@@ -141,6 +144,11 @@ export class Hub {
     const record = this.#shares.get(key)?.record;
     const due = record?.capability;
     return due !== undefined && equalBytes(due, capability) ? record?.channel : undefined;
+  }
+
+  /** Has a stored share opened here. @returns undefined: there can be none; see `LookUps` */
+  lookUp(key: string, now: number): Promise<void> | undefined {
+    return this.has(key) ? undefined : this.#lookUps.ask(key, now);
   }
 
   /** A binary message. `bytes` may be reused by the caller afterwards. */
@@ -222,6 +230,7 @@ export class Hub {
       }
     }
     for (const share of this.#shares.all) share.tick(now);
+    this.#lookUps.tick(now);
     if (this.#draining) this.#drainMore();
   }
 
@@ -374,19 +383,38 @@ export class Hub {
         this.#options.outlet.send(message.socket, message.message);
         return;
       case "stored-state":
+        this.#storedState(message);
+        return;
       case "counted":
+        this.#shares.get(message.key)?.counted(message.receiver);
+        return;
       case "looked-up":
+        this.#lookUps.answered(message.question);
         return;
     }
   }
 
-  #shareOpened({ record, socket, previousHome }: Extract<FromDirectory, { t: "opened" }>): void {
+  #storedState({ key, stored, durable }: Extract<FromStoreBook, { t: "stored-state" }>): void {
+    const share = this.#shares.get(key);
+    if (share === undefined) return;
+    const wasWhole = share.record.stored?.isWhole === true;
+    share.storedState(stored, durable);
+    // Receivers see from now on that it stays without its sender.
+    if (stored.isWhole && !wasWhole) this.#receivers.announce(share);
+  }
+
+  #shareOpened({
+    record,
+    socket,
+    previousHome,
+    durable,
+  }: Extract<FromDirectory, { t: "opened" }>): void {
     const known = this.#shares.get(record.key);
     const options = { ...this.#options, budget: this.#budget };
     const share = known ?? new LocalShare(record, options, this.#limits, () => this.#now);
     if (known === undefined) this.#shares.add(share);
     const replaced = share.home.ownerSocket;
-    share.opened(record, socket, previousHome);
+    share.opened(record, socket, previousHome, durable);
     if (replaced !== undefined && replaced !== socket) {
       this.#forgetShare(replaced);
       this.#options.outlet.fail(replaced, "replaced");

@@ -8,7 +8,7 @@ import { shareFault, type ShareFault } from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
 import { Fanout, type Upstream } from "./fanout.ts";
-import { HomeShare, type FanoutMessage } from "./home-share.ts";
+import { HomeShare, type FanoutMessage, type FromHome } from "./home-share.ts";
 import type {
   PeerEnvelope,
   PeerMessage,
@@ -16,7 +16,8 @@ import type {
   ToDirectory,
   ToStoreBook,
 } from "./messages.ts";
-import type { OpenRecords } from "../store/record-store.ts";
+import type { OpenRecords, RecordRun } from "../store/record-store.ts";
+import type { StoredState } from "../store/stored-share.ts";
 import { Origin } from "./origin.ts";
 import type { CreditBudget } from "./sender-credit.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -56,15 +57,16 @@ export class LocalShare {
     this.#options = options;
     this.#homeWorker = owner;
     this.#replica = new ReplicaLog(pool, Origin.frameBytes(offer));
+    const isReadAgain = offer.seekable || record.stored !== undefined;
     const upstream: Upstream = {
       need: (needs) => this.#toHome({ t: "need", needs }),
       report: (entries) => this.#toHome({ t: "report", entries }),
       acknowledged: (before) => this.home.acknowledged(before),
-      receipt: (receipt) => this.#toHome({ t: "receipt", receipt }),
+      receipt: (receipt, wasSent) => this.#toHome({ t: "receipt", receipt, wasSent }),
       watermark: (next) => this.#toHome({ t: "watermark", next }),
       came: (receiver, next) => this.#toHome({ t: "came", receiver, next }),
     };
-    const fanout = new Fanout(offer, this.#replica, outlet, upstream, stallMs, limits);
+    const fanout = new Fanout(offer, this.#replica, outlet, upstream, stallMs, limits, isReadAgain);
     this.fanout = fanout;
     const toPeer = (to: number, message: PeerMessage): void => this.#toPeer(to, message);
     this.home = new HomeShare({
@@ -78,6 +80,9 @@ export class LocalShare {
       limits,
       budget,
       passBytesPerSecond,
+      isReadAgain,
+      openRecords: options.openRecords,
+      toStoreBook: (message) => this.#sendBook(message),
       joined: () => this.#sendDirectory({ t: "joined" }),
       accepted: () => this.#sendDirectory({ t: "accepted" }),
       over: ({ code, detail = "" }) =>
@@ -90,17 +95,42 @@ export class LocalShare {
    * @param socket the sender's, when that is this worker
    * @param previousHome another worker that has the log until now
    */
-  opened(record: ShareRecord, socket: SocketId | undefined, previousHome?: number): void {
+  opened(
+    record: ShareRecord,
+    socket: SocketId | undefined,
+    previousHome?: number,
+    durable: readonly RecordRun[] = [],
+  ): void {
     this.record = record;
     this.fanout.admits(record.offer.admit === true);
-    if (record.owner === undefined) return;
-    this.#homeWorker = record.owner;
+    const { owner, stored } = record;
+    if (owner === undefined) return;
+    this.#homeWorker = owner;
+    const isHome = owner === this.#options.worker;
+    if (isHome && stored !== undefined) this.home.storeIn(stored, durable);
     if (socket !== undefined) {
       this.fanout.sourceChanged(this.home.senderCame(socket, previousHome));
       return;
     }
-    this.home.senderMoved(record.owner);
+    if (isHome && stored !== undefined) {
+      this.fanout.sourceChanged(this.home.serve());
+      return;
+    }
+    this.home.senderMoved(owner);
     this.fanout.sourceChanged(this.#replica);
+  }
+
+  /** The book says more of the store. @param durable how many records survive a crash */
+  storedState(stored: StoredState, durable: number): void {
+    this.record = { ...this.record, stored };
+    if (this.#isHome) this.home.storedState(stored, durable);
+    if (stored.downloadsLeft === 0) this.fanout.exhaust(stored.begun);
+  }
+
+  /** A download counts: its receiver may be here. */
+  counted(receiver: Uint8Array): void {
+    this.home.counted(receiver);
+    this.fanout.confirmed(receiver);
   }
 
   /** Traffic of the share at this worker. */
@@ -217,6 +247,14 @@ export class LocalShare {
     const { worker, toDirectory } = this.#options;
     const { key, epoch } = this.record;
     toDirectory({ worker, key, epoch, ...what });
+  }
+
+  #sendBook(message: FromHome): void {
+    const { worker, toStoreBook } = this.#options;
+    const { key, epoch } = this.record;
+    if (message.t === "begun" || message.t === "download")
+      toStoreBook?.({ worker, key, ...message });
+    else toStoreBook?.({ worker, key, epoch, ...message });
   }
 
   #toPeer(to: number, message: PeerMessage): void {

@@ -77,7 +77,8 @@ export interface ShareRecord {
 export type PeerMessage =
   | { readonly t: "need"; readonly needs: readonly PartyNeed[] }
   | { readonly t: "report"; readonly entries: ReceiverEntry[] }
-  | { readonly t: "receipt"; readonly receipt: Receipt }
+  /** `wasSent`: this relay gave the receiver all of it from where it came. */
+  | { readonly t: "receipt"; readonly receipt: Receipt; readonly wasSent: boolean }
   | { readonly t: "detached" }
   /** The share has as many receivers as it may have, without this one. */
   | { readonly t: "full"; readonly receiver: Uint8Array }

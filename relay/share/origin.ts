@@ -13,6 +13,7 @@ import {
   CREDIT_RECORDS,
   FRAME_HEADER_BYTES,
   FaultError,
+  decodeFrame,
   isOpen,
   type Frame,
   type Message,
@@ -30,6 +31,7 @@ import { NEWCOMER_CREDIT_RECORDS, RequestQueue } from "./request-queue.ts";
 import { PacedOrigin } from "./paced-origin.ts";
 import { PASS_BYTES_PER_SECOND, ReadAgain } from "./read-again.ts";
 import { ReceiverReports } from "./receiver-reports.ts";
+import type { OriginStore } from "./store-desk.ts";
 
 /**
  * Records asked beside the credit of a sender that holds back all that fills it: one that surely
@@ -38,6 +40,8 @@ import { ReceiverReports } from "./receiver-reports.ts";
 export const CREDIT_BESIDE_RECORDS = 2;
 /** How long a client of the lobby that speaks no fileshare may hold up others of a stream. */
 const HELD_UP_MS = 2000;
+/** Records copied from the log to the store in one turn: clients of live shares wait meanwhile. */
+const COPIES = 16;
 
 export interface OriginOutput {
   /** To the sender; called only while it is attached. */
@@ -58,6 +62,8 @@ export interface OriginOutput {
   ahead(records: number): void;
   mostReceivers(): number;
   now(): number;
+  /** The frame of a record in the log, copied. */
+  logged?(index: number): Uint8Array | undefined;
 }
 
 /** Ciphertext of one data byte: the byte, the delimiter, the tag. */
@@ -83,6 +89,10 @@ export class Origin {
   #headStart: HeadStart | undefined;
   readonly #readAgain: ReadAgain;
   readonly #reports: ReceiverReports;
+  /** Undefined: nothing of the share is stored. */
+  #store: OriginStore | undefined;
+  /** Asked of the sender for the store alone, and not here yet. */
+  readonly #forStore = new Set<number>();
   #arrived = 0;
 
   constructor(
@@ -91,13 +101,14 @@ export class Origin {
     output: OriginOutput,
     budget: CreditBudget,
     passBytesPerSecond = PASS_BYTES_PER_SECOND,
+    isReadAgain = offer.seekable,
   ) {
-    this.#readAgain = new ReadAgain(offer.seekable ? passBytesPerSecond : Infinity);
+    this.#readAgain = new ReadAgain(isReadAgain ? passBytesPerSecond : Infinity);
     this.offer = offer;
     this.#log = log;
     this.#output = output;
-    this.#paced = offer.seekable ? undefined : new PacedOrigin(log);
-    this.#begun = offer.seekable;
+    this.#paced = isReadAgain ? undefined : new PacedOrigin(log);
+    this.#begun = isReadAgain;
     // The sender of a share that can't be read again keeps CREDIT_RECORDS, and no more.
     const most = offer.seekable ? CREDIT_MOST_RECORDS : CREDIT_RECORDS;
     this.#credit = new SenderCredit(budget, most, (records) => output.ahead(records));
@@ -163,6 +174,18 @@ export class Origin {
     return (this.#paced?.watermarks.length ?? 0) > 0;
   }
 
+  /** The share is stored from now on, or not any more. */
+  storeIn(store: OriginStore | undefined): void {
+    this.#store = store;
+    if (store === undefined) this.#forStore.clear();
+    this.#ask();
+  }
+
+  /** The store may take more by now. */
+  askMore(): void {
+    this.#ask();
+  }
+
   /** Parties of a worker will read these soon. Records that are here already are announced again. */
   need(needs: readonly PartyNeed[], worker: number): void {
     const here = new Set<number>();
@@ -170,7 +193,7 @@ export class Origin {
     for (const need of needs) {
       const lacking: number[] = [];
       for (const { first, count } of need.runs) {
-        const end = Math.min(first + count, this.offer.records);
+        const end = Math.min(first + count, this.#store?.end ?? Infinity, this.offer.records);
         for (let index = first; index < end; index++) {
           if (this.#log.has(index)) here.add(index);
           else if (this.#paced !== undefined) {
@@ -178,7 +201,8 @@ export class Origin {
             this.#paced.need({ ...need, end: index + 1 });
           } else if (this.#outstanding.has(index)) {
             this.#headStart?.needed(index);
-          } else {
+            this.#forStore.delete(index);
+          } else if (this.#store?.isOrdered !== true || this.#store.has(index)) {
             this.#readAgain.needed(index);
             lacking.push(index);
           }
@@ -260,10 +284,11 @@ export class Origin {
 
   /**
    * A frame from the sender. The relay drops a frame that it did not ask for, or that is here already.
+   * @param isStored it comes from the store
    * @throws FaultError `bad-message` when its size, index or last flag can't be of this share,
    * `log-full` when there is no room for it
    */
-  frame(frame: Frame, bytes: Uint8Array): void {
+  frame(frame: Frame, bytes: Uint8Array, isStored = false): void {
     const { index, last, ciphertext } = frame;
     const { records, recordSize } = this.offer;
     // The end of an open share is where its sender says.
@@ -279,9 +304,18 @@ export class Origin {
     if (asked === undefined) return;
     this.#headStart?.came(index);
     this.#arrived++;
-    this.#credit.came(asked.at, now);
+    // The store tells nothing of the path to the sender.
+    if (!isStored) this.#credit.came(asked.at, now);
     this.#readAgain.came(bytes.length, now);
-    if (this.#passes(index, bytes)) {
+    const isForStore = this.#forStore.delete(index);
+    const isTaken = isStored || this.#store?.take(index, last, bytes) !== false;
+    if (isForStore && isTaken) {
+      this.#log.release(index);
+      this.#ask();
+      return;
+    }
+    // The store copies from the log what it has no room for now.
+    if (isTaken && this.#passes(index, bytes)) {
       this.#ask();
       return;
     }
@@ -369,12 +403,16 @@ export class Origin {
   /** Records on their way may not come. The relay asks for them again, before all others. */
   #forgetAsked(): void {
     const again = [...this.#again];
+    const isOrdered = this.#paced !== undefined || this.#store?.isOrdered === true;
     for (const [index, proven] of this.#outstanding.forget().toReversed()) {
       this.#log.release(index);
+      // The store names what it lacks again.
+      if (this.#forStore.delete(index)) continue;
       if (this.#headStart?.lost(index) !== true) again.unshift([index, proven]);
     }
+    this.#store?.lost();
     this.#again.clear();
-    if (this.#paced !== undefined) again.sort(([one], [other]) => one - other);
+    if (isOrdered) again.sort(([one], [other]) => one - other);
     for (const [index, proven] of again) this.#again.set(index, proven);
   }
 
@@ -403,6 +441,7 @@ export class Origin {
   /** Tells the sender of its receivers, and asks for what had no place in the log before. */
   tick(): void {
     if (!this.#senderHere) return;
+    if (this.#outstanding.size === 0) this.#store?.lost();
     this.#reports.send();
     this.#leaveAhead(this.#output.now());
     this.#ask();
@@ -456,7 +495,31 @@ export class Origin {
       run = this.#extended(run, index);
     }
     this.#want(run);
-    this.#askAhead(credit, now);
+    if (this.#store === undefined) this.#askAhead(credit, now);
+    else this.#askForStore(this.#store, credit, now);
+  }
+
+  /** With the credit that no receiver needs, as `#askAhead`; from the log what is there. */
+  #askForStore(store: OriginStore, credit: number, now: number): void {
+    let run: RecordRun | undefined;
+    let copies = 0;
+    const most = store.isOrdered ? credit : Math.max(1, credit - NEWCOMER_CREDIT_RECORDS);
+    while (this.#outstanding.size < most) {
+      const index = store.next(this.#isOnItsWay);
+      if (index === undefined) break;
+      const logged = this.#log.has(index) ? this.#output.logged?.(index) : undefined;
+      if (logged !== undefined) {
+        if (copies === COPIES || !store.take(index, decodeFrame(logged).last, logged)) break;
+        copies++;
+        continue;
+      }
+      if (!this.#log.reserve(index)) break;
+      // Of a share in order receivers wait for what comes, and name it only when it is here.
+      if (!store.isOrdered) this.#forStore.add(index);
+      this.#outstanding.add(index, false, this.#outstanding.hadEver(index), now);
+      run = this.#extended(run, index);
+    }
+    this.#want(run);
   }
 
   /** With the credit that no receiver needs; the next one to come finds some left. */
@@ -526,9 +589,13 @@ export class Origin {
       return this.#paced?.isNeeded(index) === false ? undefined : index;
     if (this.#paced !== undefined) return this.#paced.next;
     const { size, proven } = this.#outstanding;
-    const newcomers = size - this.#ahead - proven;
+    const newcomers = size - this.#ahead - this.#forStore.size - proven;
     return this.#requests.next(this.#isLacking, { proven, newcomers, credit }, now);
   }
+
+  readonly #isOnItsWay = (index: number): boolean => {
+    return this.#outstanding.has(index) || this.#again.has(index);
+  };
 
   readonly #isLacking = (index: number): boolean => {
     return !this.#log.has(index) && !this.#outstanding.has(index);

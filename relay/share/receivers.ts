@@ -12,6 +12,8 @@ import type { ReceiverClient, ShareTable } from "./share-table.ts";
 import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
 
+const SECOND_MS = 1000;
+
 interface Channel {
   readonly name: string;
   /** Its receivers. */
@@ -127,6 +129,10 @@ export class Receivers {
       this.#outlet.send(socket, { t: "cancel", share: join.share, reason });
       return;
     }
+    if (isExhausted(share, join)) {
+      this.#outlet.send(socket, { t: "cancel", share: join.share, reason: "exhausted" });
+      return;
+    }
     if (client.share !== undefined && client.share !== key) {
       this.#shares.of(client)?.fanout.closed(socket);
     }
@@ -137,7 +143,20 @@ export class Receivers {
 }
 
 function asSeen({ record }: LocalShare): OfferSeen {
-  return { ...record.offer, senderHere: record.owner !== undefined };
+  const { offer, owner, stored } = record;
+  const seen = { ...offer, senderHere: owner !== undefined };
+  // Before, it goes with its sender.
+  if (stored?.isWhole !== true) return seen;
+  const { until, downloadsLeft: downloads } = stored;
+  const left = downloads === undefined ? {} : { downloads };
+  return { ...seen, stored: { until: Math.floor(until / SECOND_MS), ...left } };
+}
+
+/** Whether others had all downloads of a stored share; receivers that have all of it only say so. */
+function isExhausted({ record }: LocalShare, { receiver, from }: MessageOf<"join">): boolean {
+  const { stored, offer } = record;
+  if (stored?.downloadsLeft !== 0 || from >= (stored.records ?? offer.records)) return false;
+  return !stored.begun.includes(toHex(receiver));
 }
 
 function isAbout(share: LocalShare, id: Uint8Array): boolean {

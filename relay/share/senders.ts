@@ -104,9 +104,11 @@ export class Senders {
   /** The directory gave the share to the sender at this socket. @param client undefined: it closed */
   accepted(share: LocalShare, socket: SocketId, client: Client | undefined): void {
     if (this.#endedEarly.has(socket)) {
-      share.home.senderLost();
-      this.#close(share, this.#endedEarly.get(socket));
+      const fault = this.#endedEarly.get(socket);
       this.#endedEarly.delete(socket);
+      if (this.#leaves(share, client)) return;
+      share.home.senderLost();
+      this.#close(share, fault);
       return;
     }
     if (client?.role === "sender" && client.share === share.record.key) {
@@ -198,11 +200,21 @@ export class Senders {
   /** @param fault undefined: as it should */
   #ended(socket: SocketId, client: SenderClient, fault: ShareFault | undefined): void {
     const share = this.#ownedBy(socket, client);
-    if (share !== undefined) this.#close(share, fault);
-    else if (client.share !== undefined) this.#endedEarly.set(socket, fault);
+    if (share !== undefined) {
+      if (!this.#leaves(share, client)) this.#close(share, fault);
+    } else if (client.share !== undefined) this.#endedEarly.set(socket, fault);
+  }
+
+  /** @returns whether the share stays without its sender, which is free for another one */
+  #leaves(share: LocalShare, client: Client | undefined): boolean {
+    if (!share.home.needsNoSender) return false;
+    share.home.senderLeft();
+    if (client?.role === "sender") client.share = undefined;
+    return true;
   }
 
   #lost(share: LocalShare): void {
+    if (this.#leaves(share, undefined)) return;
     share.home.senderLost();
     const { key, epoch } = share.record;
     const { worker, toDirectory } = this.#options;

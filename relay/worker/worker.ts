@@ -29,6 +29,7 @@ import { refusal } from "../net/refusal.ts";
 import { RefusalCounters } from "../limits/refusal-counters.ts";
 import { Reports } from "./reports.ts";
 import { IdleGc } from "./idle-gc.ts";
+import { recordsOpener } from "../store/records-opener.ts";
 import { Sockets } from "../net/sockets.ts";
 import { reportStats } from "./stats.ts";
 import { PageDoor } from "../page/page-door.ts";
@@ -115,6 +116,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       closed: (id) => hub.closed(id, clock()),
       has: (share) => hub.has(share),
       readable: (share, capability) => hub.readable(share, capability),
+      lookUp: (share) => hub.lookUp(share, clock()),
       enter: (id, channel, address) => hub.enter(id, channel, clock(), address),
     },
   });
@@ -125,6 +127,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     primitives: nodePrimitives,
     toDirectory: post,
     toStoreBook: given.store && post,
+    openRecords: given.store && recordsOpener(given.store),
     stallMs: given.stallMs,
     limits,
     relayName: nameOf(policy.access.publicOrigin),

@@ -73,7 +73,10 @@ export class HttpDoor {
     if (ciphertext === undefined && lobby === null) return undefined;
     if (this.isDraining) return busy();
     if (ciphertext !== undefined) {
-      return isGet(method) ? this.#ciphertext(context, ciphertext) : notAllowed("GET, HEAD");
+      if (!isGet(method)) return notAllowed("GET, HEAD");
+      const lookUp = this.#options.context.clientRouter.hub.lookUp(ciphertext.share);
+      if (lookUp === undefined) return this.#ciphertext(context, ciphertext);
+      return lookUp.then(() => (this.isDraining ? busy() : this.#ciphertext(context, ciphertext)));
     }
     const isUpload = method === "PUT" || method === "POST";
     if (!isUpload && !isGet(method)) return notAllowed("GET, HEAD, PUT, POST");

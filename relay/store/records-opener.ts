@@ -1,0 +1,10 @@
+import { diskOpener } from "./disk-records.ts";
+import { RecordBuffers } from "./record-buffers.ts";
+import type { OpenRecords, StorePlace } from "./record-store.ts";
+import { S3Store } from "./s3-records.ts";
+
+/** Opens the stored records of one worker. */
+export function recordsOpener(place: StorePlace): OpenRecords {
+  if (place.kind === "s3") return new S3Store(place).open;
+  return diskOpener(place.folder, new RecordBuffers());
+}
