@@ -55,7 +55,7 @@ function probe({ address, route, ca }: RelayChoice, signer: Signer, welcomed: ()
   const introduction = { signer, host, token: undefined };
   return new RelayProbe(
     { address, introduction, ca, isDirect: route === "network" },
-    { welcomed, offered: () => undefined, failed: () => undefined },
+    { welcomed, offered: () => undefined, over: () => undefined, failed: () => undefined },
   );
 }
 

@@ -3,7 +3,7 @@
  * networks. `Candidates` decides, `seek` hears, and a `RelayProbe` tries. The streaming thread begins it; the
  * receive pauses it while its relay serves, and begins it again when that relay is lost or proves nothing.
  */
-import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
+import { FAULTS, faultMessage, type FaultCode } from "../../protocol/wire/faults.ts";
 import type { Signer } from "../../protocol/crypto/crypto.ts";
 import { shownAddress, withoutBrackets } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
@@ -142,6 +142,10 @@ export class RelaySearch {
           this.pause();
           this.#tellTaken();
           take?.(place);
+        },
+        over: (reason) => {
+          if (place.route === "this-machine")
+            this.#note = faultMessage(reason, "this machine's relay");
         },
         failed: (fault) => {
           this.#lastFault = fault;

@@ -75,8 +75,10 @@ export class Story {
   /** Bytes of the share at hand that were here before. */
   #before = 0;
   #kept = false;
-  /** Per cent of the share that the relay has for good; undefined: it shall have none. */
-  #stored: number | undefined;
+  /** The part of the share that the relay has for good. */
+  #stored: EventOf<"storing"> | undefined;
+  /** The relay has all of it. */
+  #isWhole = false;
   #interrupted = false;
   /** The share can be gone on with. */
   #resumable = false;
@@ -178,10 +180,11 @@ export class Story {
       case "unsound":
         return this.#unsound(event);
       case "storing":
-        this.#stored = percent(event.bytes, event.size);
+        this.#stored = event;
         return [];
       case "stored":
-        return [line(this.#isStored(event))];
+        this.#isWhole = true;
+        return [line(this.#storedText(event))];
       case "done":
         return this.#done(event);
       case "error":
@@ -205,11 +208,13 @@ export class Story {
   }
 
   get #storedPart(): Line[] {
-    if (!this.#stored) return [];
+    if (this.#stored === undefined || this.#isWhole) return [];
+    const { bytes, size: all } = this.#stored;
+    const part = all === 0 ? size(bytes) : `${percent(bytes, all)} %`;
     const how = this.#resumable
       ? "the same command goes on from there within a day"
       : "a stream cannot be read again, so another run begins anew";
-    return [line(`The relay has stored ${this.#stored} %; ${how}`)];
+    return [line(`The relay has stored ${part}; ${how}`)];
   }
 
   get #again(): Line {
@@ -221,7 +226,7 @@ export class Story {
     return this.#setting.side === "sender" ? "were sent before" : "are here already";
   }
 
-  #isStored({ until, downloads, again }: EventOf<"stored">): string {
+  #storedText({ until, downloads, again }: EventOf<"stored">): string {
     const { bold } = this.#style;
     const when = bold(`Stored ${again ? "already, " : ""}${storedText({ until, downloads })}`);
     return `${when}; ${this.#setting.revoke ?? "fileshare revoke"} deletes it before`;
@@ -382,7 +387,10 @@ export class Story {
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
     const isQuiet = receivers === undefined || (receivers === 0 && this.#setting.revoke);
     const who = isQuiet ? "" : receiversHave(receivers - unconfirmed, unconfirmed);
-    const done = line(this.#style.green(`Done: ${who}${part}${took(now, active)}`));
+    if (this.#isWhole && now <= 0)
+      return [line(this.#style.green("Done: nothing was left to send"))];
+    const stored = this.#isWhole ? " stored" : "";
+    const done = line(this.#style.green(`Done: ${who}${part}${stored}${took(now, active)}`));
     // Receivers of an earlier run counted, so this one may have ended before anyone could join.
     if (isQuiet || this.#before === 0 || now > 0) return [done];
     return [done, line("Earlier runs had sent everything; --new starts a new share, for others")];

@@ -304,7 +304,16 @@ export class Sending {
     const { name } = this.#source;
     const ids = { share: toHex(this.#share), proof: toHex(this.#proof), code: this.#code };
     const { downloads } = this.#job.store ?? {};
-    const entry = { ...ids, relay, route, name, bytes: this.#size, until, downloads };
+    const { records = 0 } = this.#source;
+    const entry = {
+      ...ids,
+      relay,
+      route,
+      name,
+      bytes: this.#source.bytesBefore(records),
+      until,
+      downloads,
+    };
     if (!rememberStored(entry)) this.#emit({ event: "unkept", share: ids.share });
     const again = this.#wasStored && ({ again: true } as const);
     this.#emit({ event: "stored", ...storedText(stored), ...again });
