@@ -48,6 +48,10 @@ export const relay = define({
       "folder",
       "Keep that in a file without a name in this folder (default: the folder for temporary files)",
     ),
+    store: text(
+      "place",
+      "Store shares for senders that ask for it, in this folder or at s3://BUCKET/PREFIX (default: nowhere)",
+    ),
     access: text(
       "mode",
       "open, senders or closed: nobody, senders or every client needs a token (default: open)",
@@ -119,6 +123,10 @@ export const relay = define({
     [
       "fileshare relay --access senders --token-file tokens.json",
       "ask senders for a token, and let every client receive",
+    ],
+    [
+      "fileshare relay --store /var/lib/fileshare --store-bytes 500GiB",
+      "store shares for senders that want to close their laptop",
     ],
     [
       "fileshare relay --drain 60",

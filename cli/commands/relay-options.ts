@@ -4,6 +4,7 @@
  * hands them to the relay; its limits are in `relay-limits.ts`.
  */
 import { tmpdir } from "node:os";
+import { resolve } from "node:path";
 
 import { usage } from "../arguments/command-line.ts";
 import {
@@ -151,7 +152,37 @@ export function listenOptions(values: RelayValues) {
   const log = values["log-bytes"] ?? `${LOG_BYTES}`;
   const logBytes = parseBytes("--log-bytes", log, LOG_BYTES_MIN, LOG_BYTES_MAX);
   const logFolder = values["log-dir"] ?? tmpdir();
-  return { hostname, port, drainMs, tls, httpPort, stallMs, workers, logBytes, logFolder };
+  const store = values.store === undefined ? undefined : storePlace(values.store, process.env);
+  return { hostname, port, drainMs, tls, httpPort, stallMs, workers, logBytes, logFolder, store };
+}
+
+/** The bucket's name as S3 allows it, and the keys before which nothing of the relay is. */
+const BUCKET = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/([\w!*'().~/-]*))?$/i;
+
+/**
+ * @param env holds the address and the keys of S3, in the variables that Bun's own client reads
+ * @throws FaultError "usage"
+ */
+export function storePlace(given: string, env: Readonly<Record<string, string | undefined>>) {
+  if (given === "") throw usage("--store takes a folder or s3://BUCKET/PREFIX");
+  if (!/^s3:/i.test(given)) return { kind: "disk" as const, folder: resolve(given) };
+  const [, bucket, path = ""] = BUCKET.exec(given) ?? [];
+  if (bucket === undefined) {
+    throw usage(`--store takes an address such as s3://bucket/prefix, not "${given}"`);
+  }
+  const variable = (name: string): string | undefined =>
+    env[`S3_${name}`] || env[`AWS_${name}`] || undefined;
+  const prefix = path.replace(/^\/+|\/+$/g, "");
+  return {
+    kind: "s3" as const,
+    bucket,
+    prefix: prefix === "" ? "" : `${prefix}/`,
+    endpoint: variable("ENDPOINT"),
+    region: variable("REGION"),
+    accessKeyId: variable("ACCESS_KEY_ID"),
+    secretAccessKey: variable("SECRET_ACCESS_KEY"),
+    sessionToken: variable("SESSION_TOKEN"),
+  };
 }
 
 /** @throws FaultError "usage" also for several where the system gives a port to one alone */

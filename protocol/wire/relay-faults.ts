@@ -30,6 +30,10 @@ export const RELAY_FAULTS = {
     "The relay cannot write its log in the folder",
     "Give a writable folder with --log-dir.",
   ),
+  "bad-store": failed(
+    "The relay cannot use its store",
+    "Give a folder that is this user's alone with --store, and one relay to each folder.",
+  ),
   "bad-certificate": failed(
     "The relay cannot use TLS with the certificate",
     "Give the certificate with its chain in --tls-cert, and its key in --tls-key, both as PEM.",

@@ -10,6 +10,7 @@ export interface ListedShare {
   /** The number that operators call it by: it says nothing of its id. */
   readonly number: number;
   readonly openedAt: number;
+  readonly senderHere: boolean;
 }
 
 export interface Health {

@@ -21,9 +21,9 @@ export type Overview = ReturnType<typeof overview>;
 export function metricSource(relay: ManagedRelay, measured: Measured): MetricSource {
   const { health, pool, sharesOpened, workersLost } = relay;
   const shares = { senderHere: 0, senderAway: 0 };
-  for (const { record } of relay.shares) {
-    if (record.owner === undefined) shares.senderAway++;
-    else shares.senderHere++;
+  for (const { senderHere } of relay.shares) {
+    if (senderHere) shares.senderHere++;
+    else shares.senderAway++;
   }
   const { workers: wanted, up, answering, isEnding } = health;
   return {
@@ -114,8 +114,8 @@ function shareOverviews(relay: ManagedRelay, { workers, at }: Measured) {
     ({ key }) => key,
   );
   const { blockBytes } = relay.pool;
-  return [...relay.shares].map(({ record, number, openedAt }) => {
-    const { offer, owner, key } = record;
+  return [...relay.shares].map(({ record, number, openedAt, senderHere }) => {
+    const { offer, key } = record;
     const of: readonly ShareMeasures[] = parts.get(key) ?? [];
     const lanes = noLanes();
     const totals = noTotals();
@@ -135,7 +135,7 @@ function shareOverviews(relay: ManagedRelay, { workers, at }: Measured) {
       size: isOpen(offer) ? undefined : offer.bytes,
       records: offer.records,
       seekable: offer.seekable,
-      senderHere: owner !== undefined,
+      senderHere,
       sender: of.find(({ sender }) => sender !== undefined)?.sender,
       lanes,
       // Records that the least and the most of its receivers have.

@@ -20,6 +20,7 @@ import { type RelayLimitName } from "../limits/operator-limits.ts";
 import { LiveLimits } from "../limits/limits.ts";
 import type { FromDirectory, ShareRecord, ToDirectory } from "../share/messages.ts";
 import type { Report, ReportLevel, Reporter } from "../worker/reports.ts";
+import type { OpenedShare, StoredState } from "../store/stored-share.ts";
 import type { ListedShare } from "../admin/manager.ts";
 import { ShareCounts } from "./share-counts.ts";
 
@@ -27,10 +28,15 @@ import { ShareCounts } from "./share-counts.ts";
 const REMOVED_MS = 60 * 60_000;
 /** Of more the first may come again: nobody removes so many in an hour by hand. */
 const REMOVED_SHARES = 1000;
+/** Stored shares that were unloaded; of more the epochs begin anew, as no worker knows them any more. */
+const UNLOADED_SHARES = 10_000;
 const MS = 1000;
+
+type Claim = Extract<ToDirectory, { t: "claim" }>;
 
 interface Entry extends ListedShare {
   record: ShareRecord;
+  senderHere: boolean;
   /** The worker that has the log; it stays so while the sender is away. */
   home: number | undefined;
   orphanedAt: number | undefined;
@@ -57,9 +63,12 @@ export class Directory {
   readonly #limits: LiveLimits;
   /** Shares that were ended by hand, and until when they may not come again. */
   readonly #removed = new BoundedMap<string, number>(REMOVED_SHARES);
+  /** The last epochs of stored shares that were unloaded. */
+  readonly #epochs = new BoundedMap<string, number>(UNLOADED_SHARES);
   #now = 0;
   #draining = false;
   #numbers = 0;
+  #openedEver = 0;
 
   constructor(output: DirectoryOutput, limits = new LiveLimits()) {
     this.#output = output;
@@ -71,7 +80,12 @@ export class Directory {
   }
 
   get openedEver(): number {
-    return this.#numbers;
+    return this.#openedEver;
+  }
+
+  /** What operators call the next share by. */
+  newNumber(): number {
+    return ++this.#numbers;
   }
 
   get list(): Iterable<ListedShare> {
@@ -92,7 +106,7 @@ export class Directory {
     this.#now = now;
     switch (message.t) {
       case "claim":
-        this.#claim(message, now);
+        this.claim(message, now);
         return;
       case "joined":
       case "accepted": {
@@ -101,15 +115,13 @@ export class Directory {
         return;
       }
       case "orphan":
-        if (this.#isOwner(message.key, message.epoch)) this.#orphan(message.key, now);
+        if (this.isOwner(message.key, message.epoch)) this.#orphan(message.key, now);
         return;
       case "close":
-        if (this.#isOwner(message.key, message.epoch)) {
-          this.#close(message.key, message.fault, message.detail);
-        }
+        if (this.isOwner(message.key, message.epoch)) this.#closedBy(message);
         return;
       case "quiet":
-        if (this.#isOwner(message.key, message.epoch)) this.#dismiss(message.key);
+        if (this.isOwner(message.key, message.epoch)) this.#dismiss(message.key);
         return;
       case "peer":
         if (message.to !== message.from) this.#output.toWorker(message.to, message);
@@ -124,15 +136,97 @@ export class Directory {
     }
   }
 
-  /** A worker died, and with it the sockets of its senders. */
-  workerLost(worker: number, now: number): void {
+  /**
+   * A worker died, and with it the sockets of its senders.
+   * @param heirOf the worker that serves stored shares of a channel instead; undefined: nobody asks for them
+   */
+  workerLost(
+    worker: number,
+    now: number,
+    heirOf: (channel: string) => number | undefined = () => undefined,
+  ): void {
     this.#now = now;
     for (const other of this.#output.workers()) {
       this.#output.toWorker(other, { t: "worker-lost", worker });
     }
     for (const [key, entry] of this.#entries) {
       if (entry.home === worker) entry.home = undefined;
-      if (entry.record.owner === worker) this.#orphan(key, now);
+      if (entry.record.owner !== worker) continue;
+      if (!isStored(entry)) this.#orphan(key, now);
+      else this.#inherit(entry, heirOf(entry.record.channel));
+    }
+  }
+
+  // Stored shares
+
+  /** Why a claim is of no use now; the book of stored shares asks before it makes room. */
+  refusalOf({ key, channel, address }: Claim, now: number): FaultError | undefined {
+    return this.#entries.has(key) ? undefined : this.#noRoom(key, channel, address, now);
+  }
+
+  /** A receiver came to a stored share that no worker serves. */
+  openStored(worker: number, { number, facts, state }: OpenedShare, now: number): void {
+    const { key, channel, offer, capability } = facts;
+    if (this.#entries.has(key) || this.#draining) return;
+    // One `offers` message lists all shares of the channel; the others follow when one goes.
+    if (this.#counts.inChannel(channel) >= this.#limits.now["shares-per-channel"]) return;
+    this.#counts.add(channel, undefined);
+    const epoch = (this.#epochs.get(key) ?? 0) + 1;
+    const record = { key, channel, offer, capability, owner: worker, epoch, stored: state };
+    const entry: Entry = {
+      record,
+      number,
+      home: worker,
+      senderHere: false,
+      orphanedAt: undefined,
+      address: undefined,
+      openedAt: now,
+      joined: true,
+      accepted: true,
+    };
+    this.#entries.set(key, entry);
+    this.#output.changed?.();
+    this.#tellOpened(entry);
+  }
+
+  /** @returns whether it is open */
+  storedState(key: string, stored: StoredState): boolean {
+    const entry = this.#entries.get(key);
+    if (entry?.record.stored === undefined) return false;
+    entry.record = { ...entry.record, stored };
+    return true;
+  }
+
+  /** Nobody is in its channel. */
+  unload(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && isStored(entry) && !entry.senderHere) this.#unload(entry);
+  }
+
+  isOwner(key: string, epoch: number): boolean {
+    return this.#entries.get(key)?.record.epoch === epoch;
+  }
+
+  #unload({ record: { key, epoch } }: Entry): void {
+    this.#epochs.set(key, epoch);
+    this.#remove(key, { t: "unloaded", key });
+  }
+
+  /** @param heir undefined: nobody asks for it */
+  #inherit(entry: Entry, heir: number | undefined): void {
+    entry.senderHere = false;
+    if (heir === undefined) {
+      this.#unload(entry);
+      return;
+    }
+    entry.home = heir;
+    entry.record = { ...entry.record, owner: heir, epoch: entry.record.epoch + 1 };
+    this.#tellOpened(entry);
+  }
+
+  #tellOpened({ record }: Entry): void {
+    for (const each of this.#output.workers()) {
+      this.#output.toWorker(each, { t: "opened", record, socket: undefined });
     }
   }
 
@@ -152,21 +246,29 @@ export class Directory {
     this.#now = now;
     for (const [key, entry] of this.#entries) {
       if (entry.number !== number) continue;
-      this.#removed.set(key, now + REMOVED_MS);
+      this.forbid(key, now);
       this.#close(key, "removed", faultMessage("removed"));
       return true;
     }
     return false;
   }
 
+  /** A share that may not come again for REMOVED_MS. */
+  forbid(key: string, now: number): void {
+    this.#removed.set(key, now + REMOVED_MS);
+  }
+
   /** Ends shares whose sender has been away too long, and those that have been there too long. */
   tick(now: number): void {
     this.#now = now;
     const limits = this.#limits.now;
-    for (const [key, { orphanedAt, openedAt, joined }] of this.#entries) {
+    for (const [key, { orphanedAt, openedAt, joined, record }] of this.#entries) {
       const age = now - openedAt;
       if (orphanedAt !== undefined && now - orphanedAt >= SENDER_GRACE_MS) {
         this.#close(key, "sender-gone");
+      } else if (record.stored !== undefined) {
+        // The book of stored shares knows its life.
+        continue;
       } else if (age >= limits["share-life"]) {
         this.end(key, this.#limits.over("share-life"));
       } else if (!joined && age >= limits["join-timeout"]) {
@@ -182,7 +284,12 @@ export class Directory {
     return known;
   }
 
-  #claim(claim: Extract<ToDirectory, { t: "claim" }>, now: number): void {
+  /**
+   * @param stored what the relay stores of it
+   * @returns whether the sender has it now
+   */
+  claim(claim: Claim, now: number, stored?: OpenedShare): boolean {
+    this.#now = now;
     const { worker, socket, key, channel, offer, capability, address } = claim;
     const known = this.#entries.get(key);
     const refusal =
@@ -190,18 +297,24 @@ export class Directory {
         ? this.#noRoom(key, channel, address, now)
         : mismatch(known.record, claim);
     if (refusal !== undefined) {
-      const { code, detail, after } = refusal;
-      const fault = socketFault(code);
-      this.#output.toWorker(worker, { t: "refused", socket, key, fault, detail, after });
-      return;
+      this.refuse(claim, refusal);
+      return false;
     }
     if (known === undefined) this.#counts.add(channel, address);
     else this.#report("debug", "sender-back", known, {});
-    const epoch = (known?.record.epoch ?? 0) + 1;
-    const record: ShareRecord = { key, channel, offer, capability, owner: worker, epoch };
+    const epoch = (known?.record.epoch ?? this.#epochs.get(key) ?? 0) + 1;
+    const record: ShareRecord = {
+      key,
+      channel,
+      offer,
+      capability,
+      owner: worker,
+      epoch,
+      ...(stored && { stored: stored.state }),
+    };
     const previousHome = known?.home === worker ? undefined : known?.home;
     const { number, openedAt, joined, accepted } = known ?? {
-      number: ++this.#numbers,
+      number: stored?.number ?? this.newNumber(),
       openedAt: now,
       joined: false,
       accepted: false,
@@ -210,6 +323,7 @@ export class Directory {
       record,
       number,
       home: worker,
+      senderHere: true,
       orphanedAt: undefined,
       address: known === undefined ? address : known.address,
       openedAt,
@@ -218,11 +332,21 @@ export class Directory {
     };
     this.#entries.set(key, entry);
     this.#output.changed?.();
-    if (known === undefined) this.#report("info", "share-opened", entry, sizeOf(offer));
+    if (known === undefined) {
+      this.#openedEver++;
+      this.#report("info", "share-opened", entry, sizeOf(offer));
+    }
+    const durable = stored?.facts.durable;
     for (const each of this.#output.workers()) {
-      const mine = each === worker ? { socket, previousHome } : { socket: undefined };
+      const mine = each === worker ? { socket, previousHome, durable } : { socket: undefined };
       this.#output.toWorker(each, { t: "opened", record, ...mine });
     }
+    return true;
+  }
+
+  refuse({ worker, socket, key }: Claim, { code, detail, after }: FaultError): void {
+    const fault = socketFault(code);
+    this.#output.toWorker(worker, { t: "refused", socket, key, fault, detail, after });
   }
 
   #noRoom(
@@ -263,19 +387,33 @@ export class Directory {
     return first?.key;
   }
 
-  #isOwner(key: string, epoch: number): boolean {
-    return this.#entries.get(key)?.record.epoch === epoch;
+  /** A share that is whole in the store needs its sender no more, however that ended. */
+  #closedBy({ key, fault, detail }: Extract<ToDirectory, { t: "close" }>): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && isStored(entry) && detail === undefined) this.#leftStored(entry);
+    else this.#close(key, fault, detail);
+  }
+
+  #leftStored(entry: Entry): void {
+    entry.senderHere = false;
+    this.#output.changed?.();
+    this.#report("debug", "sender-lost", entry, {});
   }
 
   #orphan(key: string, now: number): void {
     const entry = this.#entries.get(key);
     if (entry === undefined || entry.orphanedAt !== undefined) return;
+    if (isStored(entry)) {
+      this.#leftStored(entry);
+      return;
+    }
     if (this.#draining) {
       // The relay takes no new lines: its sender can't come back here.
       this.#dismiss(key);
       return;
     }
     entry.record = { ...entry.record, owner: undefined };
+    entry.senderHere = false;
     entry.orphanedAt = now;
     this.#output.changed?.();
     this.#report("debug", "sender-lost", entry, {});
@@ -310,6 +448,11 @@ export class Directory {
     });
     for (const each of this.#output.workers()) this.#output.toWorker(each, message);
   }
+}
+
+/** It needs its sender no more. */
+function isStored({ record }: Entry): boolean {
+  return record.stored?.isWhole === true;
 }
 
 /** A share is immutable: who opens it again must offer the very same. */

@@ -15,7 +15,7 @@ export class ShareCounts {
   /** The limit that another share goes over. @param address undefined: not counted */
   over(channel: string, address: string | undefined, limits: Limits): RelayLimitName | undefined {
     if (this.#shares >= limits["max-shares"]) return "max-shares";
-    const inChannel = this.#perChannel.get(channel) ?? 0;
+    const inChannel = this.inChannel(channel);
     if (inChannel >= limits["shares-per-channel"]) return "shares-per-channel";
     if (inChannel === 0 && this.#perChannel.size >= limits["max-channels"]) return "max-channels";
     const own = address === undefined ? undefined : this.#perAddress.get(address);
@@ -24,6 +24,10 @@ export class ShareCounts {
     const isNew = !own.channels.has(channel);
     if (isNew && own.channels.size >= limits["channels-per-address"]) return "channels-per-address";
     return undefined;
+  }
+
+  inChannel(channel: string): number {
+    return this.#perChannel.get(channel) ?? 0;
   }
 
   add(channel: string, address: string | undefined): void {

@@ -31,6 +31,9 @@ import {
   createRefusalCounters,
   refusalCounts,
 } from "../limits/refusal-counters.ts";
+import type { ToDirectory } from "../share/messages.ts";
+import { openStore, type OpenStore } from "../store/open-store.ts";
+import { StoreKeeper } from "./store-keeper.ts";
 import { SUPERVISION, type RelayOptions } from "./options.ts";
 import { Reports, type Report, type ReportLevel } from "../worker/reports.ts";
 import { WorkerPool } from "./worker-pool.ts";
@@ -44,6 +47,9 @@ export class Supervisor implements ManagedRelay {
   readonly #reports: Reports;
   readonly #log: LogFile;
   readonly #directory: Directory;
+  readonly #store: OpenStore | undefined;
+  /** Of stored shares; undefined: the relay stores none. */
+  readonly #keeper: StoreKeeper | undefined;
   readonly #workers: WorkerPool;
   readonly #policy: LivePolicy;
   readonly #timers: readonly NodeJS.Timeout[];
@@ -62,7 +68,7 @@ export class Supervisor implements ManagedRelay {
   #fault: FaultError | undefined;
   readonly #end: (fault: FaultError | undefined) => void;
 
-  private constructor(options: RelayOptions) {
+  private constructor(options: RelayOptions, store: OpenStore | undefined) {
     this.#options = options;
     const { onReport, onShares, onStats, reportLevel = "info", workers, policy, tls } = options;
     this.#reports = new Reports((report) => onReport?.(report), reportLevel);
@@ -93,8 +99,8 @@ export class Supervisor implements ManagedRelay {
       startOf: (worker) => this.#startOf(worker),
       events: {
         ready: (...ready) => this.#ready(...ready),
-        directory: (message) => this.#directory.handle(message, performance.now()),
-        storeBook: () => undefined,
+        directory: (message) => this.#heard(message),
+        storeBook: (message) => this.#keeper?.handle(message),
         stats: (stats) => onStats?.(stats),
         measures: (measures) => this.measuring.received(measures),
         report: (report) => onReport?.(report),
@@ -104,7 +110,12 @@ export class Supervisor implements ManagedRelay {
           reclaim(this.#log.pool, worker);
           forgetWorker(this.#addresses, worker);
         },
-        lost: (worker) => this.#directory.workerLost(worker, performance.now()),
+        lost: (worker) => {
+          this.#keeper?.workerLost(worker);
+          this.#directory.workerLost(worker, performance.now(), (channel) =>
+            this.#keeper?.book.askerIn(channel),
+          );
+        },
         trouble: (trouble, event) => this.#warn(trouble, event),
         hopeless: (why) => this.#fail(why),
       },
@@ -119,6 +130,17 @@ export class Supervisor implements ManagedRelay {
       },
       this.#limits,
     );
+    this.#store = store;
+    this.#keeper =
+      store &&
+      new StoreKeeper({
+        store,
+        limits: this.#limits,
+        directory: this.#directory,
+        toWorker: (worker, message) => this.#workers.post(worker, message),
+        workers: () => this.#workers.ready(),
+        report: (report) => this.#reports.report(report),
+      });
     this.measuring = new Measuring({
       ask: () => {
         this.#workers.postAll({ t: "measure" });
@@ -147,7 +169,14 @@ export class Supervisor implements ManagedRelay {
     using guard = new DisposableStack();
     if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
     if (httpPort !== undefined && httpPort !== 0) guard.use(guardPort(hostname, httpPort));
-    const supervisor = new Supervisor(options);
+    const store = options.store && (await openStore(options.store));
+    let supervisor: Supervisor;
+    try {
+      supervisor = new Supervisor(options, store);
+    } catch (error) {
+      await store?.ledger.close();
+      throw error;
+    }
     supervisor.#guard = guard.move();
     try {
       await supervisor.#workers.start();
@@ -243,7 +272,10 @@ export class Supervisor implements ManagedRelay {
 
   /** Ends a share for all who are in it. @returns false: no share has that number */
   removeShare(number: number): boolean {
-    return this.#directory.remove(number, performance.now());
+    const now = performance.now();
+    const stored = this.#keeper?.remove(number);
+    if (stored !== undefined) this.#directory.forbid(stored, now);
+    return stored !== undefined || this.#directory.remove(number, now);
   }
 
   /** Ends one worker as if it had crashed; for tests of supervision. */
@@ -277,6 +309,7 @@ export class Supervisor implements ManagedRelay {
   async #stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     await this.#workers.end();
+    await this.#keeper?.close();
     this.#guard.dispose();
     this.#log[Symbol.dispose]();
     if (this.#fault === undefined) this.#report("info", "ended", {});
@@ -287,9 +320,15 @@ export class Supervisor implements ManagedRelay {
   #tick(now: number): void {
     this.#reports.tick(now);
     this.#directory.tick(now);
+    this.#keeper?.tick();
     this.#policy.tick();
     if (this.#drainedBy === undefined) return;
     if (this.#directory.shares === 0 || now >= this.#drainedBy) void this.stop();
+  }
+
+  #heard(message: ToDirectory): void {
+    if (message.t === "claim" && this.#keeper?.claim(message) === true) return;
+    this.#directory.handle(message, performance.now());
   }
 
   #startOf(worker: number): WorkerStart {
@@ -324,7 +363,7 @@ export class Supervisor implements ManagedRelay {
       httpPort: this.#httpPort,
       addresses: this.#addresses,
       egress: this.#egress,
-      store: this.#options.store,
+      store: this.#store?.place,
     };
   }
 

@@ -382,6 +382,14 @@ export class Hub {
       case "answer":
         this.#options.outlet.send(message.socket, message.message);
         return;
+      case "sender-failed": {
+        const socket = this.#shares.get(message.key)?.home.ownerSocket;
+        if (socket !== undefined) this.#options.outlet.fail(socket, message.fault, message.detail);
+        return;
+      }
+      case "socket-failed":
+        this.#options.outlet.fail(message.socket, message.fault, message.detail);
+        return;
       case "stored-state":
         this.#storedState(message);
         return;

@@ -256,5 +256,18 @@ export type FromStoreBook =
   | { readonly t: "looked-up"; readonly question: number }
   /** Stored shares of this channel that are over, for receivers that came before the answer. */
   | { readonly t: "over"; readonly channel: string; readonly list: readonly OverShare[] }
+  /** The share of this sender can't be stored now; it may come back. */
+  | {
+      readonly t: "sender-failed";
+      readonly key: string;
+      readonly fault: SocketFault;
+      readonly detail: string | undefined;
+    }
+  | {
+      readonly t: "socket-failed";
+      readonly socket: number;
+      readonly fault: SocketFault;
+      readonly detail: string | undefined;
+    }
   /** For the sender at this socket. */
   | { readonly t: "answer"; readonly socket: number; readonly message: Message };

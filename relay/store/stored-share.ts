@@ -60,6 +60,14 @@ export interface StoredState {
   readonly begun: readonly string[];
 }
 
+/** What the directory must know to open a stored share. */
+export interface OpenedShare {
+  /** Operators call it by that one. */
+  readonly number: number;
+  readonly facts: StoredShare;
+  readonly state: StoredState;
+}
+
 /** A stored share that is over. */
 export interface OverShare {
   /** 16 bytes */

@@ -291,6 +291,8 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       case "looked-up":
       case "over":
       case "answer":
+      case "sender-failed":
+      case "socket-failed":
         hub.storeBook(message, clock());
         return;
       default:

@@ -1,0 +1,258 @@
+/**
+ * The book of stored shares at work: gives it what workers say and the time, saves its changes one batch after the
+ * other, and hands its effects to the directory and the workers. The supervisor owns it, if the relay has a store.
+ */
+import { randomBytes } from "node:crypto";
+
+import { FaultError, socketFault } from "../../protocol/mod.ts";
+import type { LiveLimits } from "../limits/limits.ts";
+import type { FromStoreBook, ToDirectory, ToStoreBook } from "../share/messages.ts";
+import type { BookEffect } from "../store/book-effects.ts";
+import type { OpenStore } from "../store/open-store.ts";
+import { StoreBook } from "../store/store-book.ts";
+import type { Reporter } from "../worker/reports.ts";
+import type { Directory } from "./directory.ts";
+
+/** A worker may have made the file of a share while that was removed: it is removed once more. ms */
+const REMOVE_AGAIN_MS = 10_000;
+/** Places that wait for that; a start of the relay finds what is left. */
+const REMOVE_AGAIN_MOST = 10_000;
+const PLACE_BYTES = 16;
+
+export interface StoreKeeperOptions {
+  readonly store: OpenStore;
+  readonly limits: LiveLimits;
+  readonly directory: Directory;
+  readonly toWorker: (worker: number, message: FromStoreBook) => void;
+  readonly workers: () => Iterable<number>;
+  readonly report: Reporter;
+}
+
+type Claim = Extract<ToDirectory, { t: "claim" }>;
+
+export class StoreKeeper {
+  readonly book: StoreBook;
+  readonly #options: StoreKeeperOptions;
+  readonly #removeAgain: { readonly place: string; readonly at: number }[] = [];
+  #isScheduled = false;
+  #saving: Promise<void> | undefined;
+  /** Since the save began. */
+  readonly #lost = new Set<number>();
+  #isFailing = false;
+  #isClosed = false;
+  /** Since the relay began. */
+  saves = 0;
+  failures = 0;
+
+  constructor(options: StoreKeeperOptions) {
+    this.#options = options;
+    const { store, limits, directory } = options;
+    const { saved, hashOf } = store;
+    const newPlace = (): string => randomBytes(PLACE_BYTES).toString("hex");
+    const newNumber = (): number => directory.newNumber();
+    this.book = new StoreBook({ limits, saved, hashOf, newPlace, newNumber }, Date.now());
+  }
+
+  /** @returns false: the directory may have it at once */
+  claim(claim: Claim): boolean {
+    const { directory } = this.#options;
+    const refusal = directory.refusalOf(claim, performance.now());
+    if (refusal !== undefined) {
+      directory.refuse(claim, refusal);
+      return true;
+    }
+    const isMine = this.book.claim(claim, Date.now());
+    if (!isMine) this.book.opened(claim.channel);
+    this.#schedule();
+    return isMine;
+  }
+
+  handle(message: ToStoreBook): void {
+    const now = Date.now();
+    const { book } = this;
+    switch (message.t) {
+      case "asked":
+        book.asked(message.worker, message.channel, now);
+        break;
+      case "unasked":
+        book.unasked(message.worker, message.channel, now);
+        break;
+      case "look-up":
+        book.lookUp(message.worker, message.question, message.key, now);
+        break;
+      case "durable":
+        if (!this.#options.directory.isOwner(message.key, message.epoch)) return;
+        book.durable(message.key, message.runs, message.records, now);
+        break;
+      case "begun":
+        book.begun(message.key, message.receiver, now);
+        break;
+      case "download":
+        book.download(message.key, message.receipt, now);
+        break;
+      case "store-failed":
+        if (!this.#options.directory.isOwner(message.key, message.epoch)) return;
+        book.failed(message.key, new FaultError(message.fault, message.detail));
+        break;
+      case "inspect":
+        book.inspect(message.worker, message.socket, message.key);
+        break;
+      case "revoke":
+        book.revoke(message.worker, message.socket, message.key, now);
+        break;
+    }
+    this.#schedule();
+  }
+
+  workerLost(worker: number): void {
+    this.#lost.add(worker);
+    this.book.workerLost(worker, Date.now());
+  }
+
+  /** @returns its key; undefined: no stored share has that number */
+  remove(number: number): string | undefined {
+    const key = this.book.remove(number);
+    this.#schedule();
+    return key;
+  }
+
+  tick(): void {
+    const now = Date.now();
+    this.book.tick(now);
+    while ((this.#removeAgain[0]?.at ?? Infinity) <= now) {
+      const { place } = this.#removeAgain.shift()!;
+      this.#options.store.ledger.removeRecords(place).catch((error) => this.#trouble(error));
+    }
+    this.#schedule();
+  }
+
+  /** Saves what is left, as far as it can. */
+  async close(): Promise<void> {
+    await this.#saving;
+    this.#isClosed = true;
+    const { ledger } = this.#options.store;
+    try {
+      const batch = this.book.take(Infinity);
+      if (batch !== undefined && !batch.isEmpty) await ledger.save(batch.change);
+    } catch (error) {
+      this.#trouble(error);
+    }
+    await ledger.close();
+  }
+
+  /** What comes in one turn of the event loop is saved at once. */
+  #schedule(): void {
+    if (this.#isScheduled || this.#saving !== undefined || this.#isClosed) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#next();
+    });
+  }
+
+  #next(): void {
+    if (this.#saving !== undefined || this.#isClosed) return;
+    const batch = this.book.take(Date.now());
+    if (batch === undefined) return;
+    this.#lost.clear();
+    if (batch.isEmpty) {
+      this.book.saved();
+      for (const effect of batch.effects) this.#do(effect);
+      this.#schedule();
+      return;
+    }
+    this.#saving = this.#options.store.ledger.save(batch.change).then(
+      () => this.#saved(batch.effects, batch.change.removed),
+      (error: unknown) => this.#saveFailed(error),
+    );
+  }
+
+  #saved(effects: readonly BookEffect[], removed: readonly string[]): void {
+    this.#saving = undefined;
+    this.#isFailing = false;
+    this.saves++;
+    this.book.saved();
+    const at = Date.now() + REMOVE_AGAIN_MS;
+    for (const place of removed) {
+      if (this.#removeAgain.length < REMOVE_AGAIN_MOST) this.#removeAgain.push({ place, at });
+    }
+    for (const effect of effects) this.#do(effect);
+    this.#schedule();
+  }
+
+  #saveFailed(error: unknown): void {
+    this.#saving = undefined;
+    this.failures++;
+    const fault = error instanceof FaultError ? error : new FaultError("store-failed");
+    if (!this.#isFailing) this.#trouble(error);
+    this.#isFailing = true;
+    for (const effect of this.book.saveFailed(fault, Date.now())) this.#do(effect);
+    this.#schedule();
+  }
+
+  #do(effect: BookEffect): void {
+    const { directory, toWorker, report } = this.#options;
+    const now = performance.now();
+    if ("worker" in effect && this.#lost.has(effect.worker)) return;
+    switch (effect.t) {
+      case "claim": {
+        const { claim, opened } = effect;
+        if (this.#lost.has(claim.worker) || directory.claim(claim, now, opened)) return;
+        this.book.refused(claim.key);
+        return;
+      }
+      case "refuse":
+        if (!this.#lost.has(effect.claim.worker)) directory.refuse(effect.claim, effect.fault);
+        return;
+      case "open":
+        directory.openStored(effect.worker, effect.opened, now);
+        return;
+      case "unload":
+        directory.unload(effect.key);
+        return;
+      case "end":
+        directory.end(effect.key, effect.fault);
+        return;
+      case "state": {
+        const { key, state: stored, durable } = effect;
+        if (directory.storedState(key, stored)) {
+          this.#toAll({ t: "stored-state", key, stored, durable });
+        }
+        return;
+      }
+      case "counted":
+        this.#toAll(effect);
+        return;
+      case "sender-failed": {
+        const { code, detail } = effect.fault;
+        this.#toAll({ t: "sender-failed", key: effect.key, fault: socketFault(code), detail });
+        return;
+      }
+      case "socket-failed": {
+        const { worker, socket, fault } = effect;
+        const { code, detail } = fault;
+        toWorker(worker, { t: "socket-failed", socket, fault: socketFault(code), detail });
+        return;
+      }
+      case "looked-up":
+      case "answer":
+      case "over":
+        toWorker(effect.worker, effect);
+        return;
+      case "report": {
+        const { event, number, fields } = effect;
+        report({ level: "info", event, fields: { share: number, ...fields } });
+        return;
+      }
+    }
+  }
+
+  #toAll(message: FromStoreBook): void {
+    for (const worker of this.#options.workers()) this.#options.toWorker(worker, message);
+  }
+
+  #trouble(error: unknown): void {
+    const trouble = error instanceof Error ? error.message : String(error);
+    this.#options.report({ level: "error", event: "store-failed", fields: { trouble } });
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * So long a share stays open at the workers after its last receiver: one that was cut off comes back to the log. ms
+ */
+export const UNLOAD_MS = 60_000;
+
+interface Channel {
+  readonly workers: Set<number>;
+  /** When the last of them had no receiver any more. */
+  quietSince: number;
+}
+
+/** The workers with receivers, by channel. */
+export class Askers {
+  readonly #byChannel = new Map<string, Channel>();
+
+  add(worker: number, channel: string, now: number): void {
+    this.#channel(channel, now).workers.add(worker);
+  }
+
+  remove(worker: number, channel: string, now: number): void {
+    const known = this.#byChannel.get(channel);
+    if (known?.workers.delete(worker) === true && known.workers.size === 0) known.quietSince = now;
+  }
+
+  /** Somebody looks into the channel, who is no receiver yet. */
+  touch(channel: string, now: number): void {
+    const known = this.#channel(channel, now);
+    if (known.workers.size === 0) known.quietSince = now;
+  }
+
+  workerLost(worker: number, now: number): void {
+    for (const channel of this.#byChannel.keys()) this.remove(worker, channel, now);
+  }
+
+  of(channel: string): Iterable<number> {
+    return this.#byChannel.get(channel)?.workers ?? [];
+  }
+
+  /** Since when no worker has a receiver; undefined: one has, or none had for long. */
+  quietSince(channel: string): number | undefined {
+    const known = this.#byChannel.get(channel);
+    return known === undefined || known.workers.size > 0 ? undefined : known.quietSince;
+  }
+
+  /** Forgets channels that were quiet for UNLOAD_MS. @returns those */
+  leave(now: number): string[] {
+    const left: string[] = [];
+    for (const [channel, { workers, quietSince }] of this.#byChannel) {
+      if (workers.size > 0 || now - quietSince < UNLOAD_MS) continue;
+      this.#byChannel.delete(channel);
+      left.push(channel);
+    }
+    return left;
+  }
+
+  #channel(channel: string, now: number): Channel {
+    const known = this.#byChannel.get(channel) ?? { workers: new Set(), quietSince: now };
+    this.#byChannel.set(channel, known);
+    return known;
+  }
+}

@@ -1,0 +1,80 @@
+/** What the book of stored shares says, once the changes before it are saved. */
+import type { FaultError, Message, Offer, StoreWish } from "../../protocol/mod.ts";
+
+import type { LedgerChange } from "./ledger.ts";
+import type { OpenedShare, OverShare, StoredState } from "./stored-share.ts";
+
+/** A sender's claim of a share, as the directory gets it. */
+export interface StoreClaim {
+  readonly t: "claim";
+  readonly worker: number;
+  readonly socket: number;
+  readonly channel: string;
+  readonly key: string;
+  readonly offer: Offer;
+  readonly capability?: Uint8Array | undefined;
+  /** As limits count it; undefined: not counted. */
+  readonly address?: string | undefined;
+  readonly store?: StoreWish | undefined;
+}
+
+export type BookEffect =
+  | { readonly t: "counted"; readonly key: string; readonly receiver: Uint8Array }
+  | {
+      readonly t: "state";
+      readonly key: string;
+      readonly state: StoredState;
+      readonly durable: number;
+    }
+  /** The directory may have it. Undefined: nothing of the share is stored. */
+  | { readonly t: "claim"; readonly claim: StoreClaim; readonly opened: OpenedShare | undefined }
+  | { readonly t: "refuse"; readonly claim: StoreClaim; readonly fault: FaultError }
+  | { readonly t: "open"; readonly worker: number; readonly opened: OpenedShare }
+  | { readonly t: "looked-up"; readonly worker: number; readonly question: number }
+  | { readonly t: "unload"; readonly key: string }
+  | {
+      readonly t: "answer";
+      readonly worker: number;
+      readonly socket: number;
+      readonly message: Message;
+    }
+  | {
+      readonly t: "over";
+      readonly worker: number;
+      readonly channel: string;
+      readonly list: readonly OverShare[];
+    }
+  /** The share ends for all in it. */
+  | { readonly t: "end"; readonly key: string; readonly fault: FaultError }
+  /** To the sender that has the share; it may come back. */
+  | { readonly t: "sender-failed"; readonly key: string; readonly fault: FaultError }
+  | {
+      readonly t: "socket-failed";
+      readonly worker: number;
+      readonly socket: number;
+      readonly fault: FaultError;
+    }
+  | {
+      readonly t: "report";
+      readonly event: string;
+      readonly number: number;
+      readonly fields: Readonly<Record<string, string | number>>;
+    };
+
+/** An effect that waits for a save, made when that begins: of the state that is saved. */
+export interface Pending {
+  readonly t: BookEffect["t"];
+  /** It is for this worker alone; undefined: for all. */
+  readonly worker?: number;
+  /** Undefined: it is not needed any more. */
+  readonly make: () => BookEffect | undefined;
+  /** What is said instead, when nothing can be saved; without it the effect waits for the next save. */
+  readonly refuse?: (fault: FaultError) => BookEffect;
+}
+
+export interface Batch {
+  readonly change: LedgerChange;
+  /** Nothing has to be saved before the effects. */
+  readonly isEmpty: boolean;
+  readonly effects: readonly BookEffect[];
+}

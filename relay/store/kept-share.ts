@@ -1,0 +1,122 @@
+/** A stored share in the book's memory, and what the workers, its sender and an inspector are told of it. */
+import {
+  FRAME_HEADER_BYTES,
+  isOpen,
+  type MessageOf,
+  type Offer,
+  type StoreEnd,
+  type StoredReceipt,
+} from "../../protocol/mod.ts";
+
+import { RecordSet } from "./record-set.ts";
+import type { OpenedShare, StoredShare, StoredState, Tombstone } from "./stored-share.ts";
+
+/** Of a share that is over its sender sees so many receipts; there are more tombstones than shares. items */
+const RECEIPTS_OF_OVER = 16;
+
+export interface Kept {
+  /** But for `durable`, which grows beside it. */
+  share: StoredShare;
+  readonly durable: RecordSet;
+  /** Operators call it by that one. */
+  readonly number: number;
+  /** It was saved once; else its sender does not know yet that it is here. */
+  isSaved: boolean;
+  /** When a receiver was in its channel last, as far as is known. */
+  askedAt: number;
+}
+
+export function kept(share: StoredShare, number: number, isSaved: boolean, now: number): Kept {
+  return { share, durable: new RecordSet(share.durable), number, isSaved, askedAt: now };
+}
+
+/** Undefined: its end is not known yet. */
+export function recordsOf({ offer, records }: StoredShare): number | undefined {
+  return isOpen(offer) ? records : offer.records;
+}
+
+export function isWhole({ share, durable }: Kept): boolean {
+  return durable.size === recordsOf(share);
+}
+
+/** No other receiver may begin. */
+export function isExhausted({ share: { downloads, downloadsMost } }: Kept): boolean {
+  return downloadsMost !== undefined && downloads >= downloadsMost;
+}
+
+/** Room that it takes in the store or will take, as far as its sender said. */
+export function reservedBytes({ share, durable }: Kept): number {
+  return (recordsOf(share) ?? durable.size) * frameBytesOf(share);
+}
+
+export function frameBytesOf({ offer }: { readonly offer: Offer }): number {
+  return FRAME_HEADER_BYTES + offer.recordSize;
+}
+
+export function factsOf({ share, durable }: Kept): StoredShare {
+  return { ...share, durable: durable.runs };
+}
+
+export function stateOf(one: Kept): StoredState {
+  const { place, until, records, downloads, downloadsMost, begun } = one.share;
+  return {
+    place,
+    until,
+    isWhole: isWhole(one),
+    records,
+    downloadsLeft: downloadsMost === undefined ? undefined : Math.max(0, downloadsMost - downloads),
+    begun: isExhausted(one) ? begun : [],
+  };
+}
+
+export function openedOf(one: Kept): OpenedShare {
+  return { number: one.number, facts: factsOf(one), state: stateOf(one) };
+}
+
+export function overOf({ share }: Kept, reason: StoreEnd, at: number): Tombstone {
+  const { key, channel, downloads, downloadsMost, receipts } = share;
+  const latest = receipts.slice(-RECEIPTS_OF_OVER);
+  return { key, channel, reason, at, downloads, downloadsMost, receipts: latest };
+}
+
+type Inspected = MessageOf<"inspected">;
+
+const SECOND_MS = 1000;
+
+export function inspected(
+  share: Uint8Array,
+  one: Kept | undefined,
+  over: Tombstone | undefined,
+): Inspected {
+  const state = one === undefined ? (over?.reason ?? "unknown") : stateName(one);
+  const { downloads = 0, downloadsMost, receipts = [] } = one?.share ?? over ?? {};
+  return {
+    t: "inspected",
+    share,
+    state,
+    records: one?.durable.size ?? 0,
+    ...(one && { until: Math.floor(one.share.until / SECOND_MS) }),
+    downloads,
+    ...(downloadsMost !== undefined && { downloadsMost }),
+    receipts: [...receipts],
+  };
+}
+
+function stateName(one: Kept): Inspected["state"] {
+  if (!isWhole(one)) return "unfinished";
+  return isExhausted(one) ? "exhausted" : "stored";
+}
+
+/** A receipt as the book keeps it: its own copy, and the time. */
+export function receiptAt(
+  { receiver, records, mac, unconfirmed }: Omit<StoredReceipt, "at">,
+  now: number,
+): StoredReceipt {
+  return {
+    receiver: new Uint8Array(receiver),
+    records,
+    mac: new Uint8Array(mac),
+    ...(unconfirmed === true && { unconfirmed }),
+    at: Math.floor(now / SECOND_MS),
+  };
+}

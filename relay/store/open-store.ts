@@ -1,0 +1,68 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { FaultError } from "../../protocol/mod.ts";
+import type { Ledger } from "./ledger.ts";
+import type { StorePlace } from "./record-store.ts";
+import type { StoredShare, Tombstone } from "./stored-share.ts";
+
+export interface OpenStore {
+  readonly ledger: Ledger;
+  readonly saved: {
+    readonly shares: readonly StoredShare[];
+    readonly tombstones: readonly Tombstone[];
+  };
+  /** For the workers: where the records are. */
+  readonly place: StorePlace;
+  readonly hashOf: (address: string) => string;
+}
+
+const KEY_BYTES = 32;
+
+/**
+ * Loads what a kind of store needs only where it is wanted.
+ * @param place of a disk, the folder of the whole store
+ * @throws FaultError `bad-store`, `store-failed`
+ */
+export async function openStore(place: StorePlace): Promise<OpenStore> {
+  const { ledger, records, key } = await openLedger(place);
+  try {
+    const saved = await ledger.load();
+    const hashOf = (address: string): string =>
+      createHmac("sha256", key).update(address).digest("hex");
+    return { ledger, saved, place: records, hashOf };
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+}
+
+async function openLedger(place: StorePlace): Promise<{
+  readonly ledger: Ledger;
+  readonly records: StorePlace;
+  readonly key: string | Uint8Array;
+}> {
+  if (place.kind === "s3") throw new FaultError("bad-store", "this relay stores on disk alone");
+  const { SqliteLedger, prepareFolder } = await import("./sqlite-ledger.ts");
+  const { folder } = place;
+  const records = prepareFolder(folder);
+  const ledger = new SqliteLedger(folder, records);
+  return { ledger, records: { kind: "disk", folder: records }, key: addressKey(folder) };
+}
+
+/** In a file of its own: a copy of the index alone tells nothing of addresses. @throws FaultError `bad-store` */
+function addressKey(folder: string): Uint8Array {
+  const path = join(folder, "address-key");
+  try {
+    if (existsSync(path)) return readFileSync(path);
+    const key = randomBytes(KEY_BYTES);
+    const file = openSync(path, "wx", 0o600);
+    writeFileSync(file, key);
+    fsyncSync(file);
+    closeSync(file);
+    return key;
+  } catch (error) {
+    throw new FaultError("bad-store", `${path} can't be used`, { cause: error });
+  }
+}

@@ -1,0 +1,225 @@
+/**
+ * The ledger on disk: an index in SQLite beside the folder of the records.
+ *
+ *   DIR/index.sqlite     the facts of each share, tombstones
+ *   DIR/address-key      hashes addresses of senders, for limits
+ *   DIR/records/PLACE    the records of one share
+ *
+ * SQLite's write-ahead log with synchronous=FULL makes each save one transaction, durable when it returns. The index is
+ * locked as long as the relay runs, so no other relay uses the folder.
+ */
+import { Database, SQLiteError } from "bun:sqlite";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+} from "node:fs";
+import { join } from "node:path";
+
+import { FaultError } from "../../protocol/mod.ts";
+import { factsText, parseShare, parseTombstone } from "./facts.ts";
+import type { Ledger, LedgerChange } from "./ledger.ts";
+import type { StoredShare, Tombstone } from "./stored-share.ts";
+
+/** Of the tables; a relay knows one. */
+const SCHEMA = 1;
+/** So that other programs and relays tell the file: "fshr". */
+const APPLICATION = 0x66736872;
+/** Names of records begin with their place. */
+const PLACE = /^[0-9a-f]{32}/;
+
+const TABLES = `
+  CREATE TABLE shares (place TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE tombstones (key TEXT PRIMARY KEY, facts TEXT NOT NULL) WITHOUT ROWID;
+  PRAGMA application_id = ${APPLICATION};
+  PRAGMA user_version = ${SCHEMA};
+`;
+
+export class SqliteLedger implements Ledger {
+  readonly #records: string;
+  readonly #index: Database;
+  readonly #save: (change: LedgerChange) => void;
+
+  /**
+   * @param folder exists, and is this user's alone
+   * @param records likewise
+   * @throws FaultError `bad-store`
+   */
+  constructor(folder: string, records: string) {
+    this.#records = records;
+    const path = join(folder, "index.sqlite");
+    try {
+      this.#index = open(path);
+    } catch (error) {
+      throw openFault(path, error);
+    }
+    const index = this.#index;
+    const put = index.prepare("INSERT OR REPLACE INTO shares VALUES (?, ?)");
+    const remove = index.prepare("DELETE FROM shares WHERE place = ?");
+    const bury = index.prepare("INSERT OR REPLACE INTO tombstones VALUES (?, ?)");
+    const forget = index.prepare("DELETE FROM tombstones WHERE key = ?");
+    this.#save = index.transaction((change: LedgerChange) => {
+      for (const share of change.shares) put.run(share.place, factsText(share));
+      for (const place of change.removed) remove.run(place);
+      for (const tombstone of change.tombstones) bury.run(tombstone.key, factsText(tombstone));
+      for (const key of change.forgotten) forget.run(key);
+    });
+  }
+
+  load(): Promise<{ readonly shares: StoredShare[]; readonly tombstones: Tombstone[] }> {
+    return attempt(() => {
+      const here = new Set(readdirSync(this.#records).map((name) => PLACE.exec(name)?.[0]));
+      const shares: StoredShare[] = [];
+      const lost: string[] = [];
+      for (const { place, facts } of this.#rows("SELECT place, facts FROM shares")) {
+        const share = parseShare(facts);
+        if (share?.place !== place)
+          throw new FaultError("store-failed", `the index has no facts of ${place}`);
+        // Somebody removed the file: what was durable is not there any more.
+        if (share.durable.length > 0 && !here.has(place)) lost.push(place);
+        else shares.push(share);
+      }
+      const tombstones = this.#rows("SELECT key AS place, facts FROM tombstones").flatMap(
+        ({ facts }) => parseTombstone(facts) ?? [],
+      );
+      this.#save({ shares: [], removed: lost, tombstones: [], forgotten: [] });
+      this.#removeStrays(new Set(shares.map(({ place }) => place)));
+      return { shares, tombstones };
+    });
+  }
+
+  save(change: LedgerChange): Promise<void> {
+    return attempt(() => {
+      this.#save(change);
+      for (const place of change.removed) this.#remove(place);
+    });
+  }
+
+  removeRecords(place: string): Promise<void> {
+    return attempt(() => this.#remove(place));
+  }
+
+  close(): Promise<void> {
+    this.#index.close();
+    return Promise.resolve();
+  }
+
+  #rows(query: string): { readonly place: string; readonly facts: string }[] {
+    return this.#index.query<{ place: string; facts: string }, []>(query).all();
+  }
+
+  #remove(place: string): void {
+    rmSync(join(this.#records, place), { force: true });
+  }
+
+  /** Of shares that are gone, which a crash left. */
+  #removeStrays(places: ReadonlySet<string>): void {
+    for (const name of readdirSync(this.#records)) {
+      const place = PLACE.exec(name)?.[0];
+      if (place !== undefined && !places.has(place)) rmSync(join(this.#records, name));
+    }
+  }
+}
+
+/**
+ * Makes the folder of a store, and looks whether it is safe to use.
+ * @returns the folder of the records in it
+ * @throws FaultError `bad-store`
+ */
+export function prepareFolder(folder: string): string {
+  const records = join(folder, "records");
+  for (const each of [folder, records]) {
+    try {
+      mkdirSync(each, { recursive: true, mode: 0o700 });
+      const { uid, mode } = lstatSync(each);
+      const own = process.geteuid?.();
+      // On Windows there are no such modes.
+      if (own === undefined) continue;
+      if (uid !== own) throw badStore(`${each} belongs to another user`);
+      if ((mode & 0o077) !== 0) throw badStore(`others may look into ${each}: chmod 700`);
+    } catch (error) {
+      throw error instanceof FaultError
+        ? error
+        : badStore(`${each} can't be used (${codeOf(error)})`, error);
+    }
+  }
+  return records;
+}
+
+/** @throws SQLiteError, FaultError */
+function open(path: string): Database {
+  // SQLite gives the files beside it the same mode.
+  if (!existsSync(path)) closeSync(openSync(path, "wx", 0o600));
+  else chmodSync(path, 0o600);
+  const index = new Database(path);
+  try {
+    // First: another relay holds the lock, then.
+    index.run("PRAGMA locking_mode = EXCLUSIVE");
+    index.run("PRAGMA journal_mode = WAL");
+    index.run("PRAGMA synchronous = FULL");
+    const version = numberOf(index, "user_version");
+    const application = numberOf(index, "application_id");
+    if (version === 0 && application === 0) {
+      index.transaction(() => index.run(TABLES))();
+    } else if (application !== APPLICATION) {
+      throw badStore(`${path} belongs to another program`);
+    } else if (version !== SCHEMA) {
+      throw badStore(
+        `${path} has the form ${version}, and this relay knows ${SCHEMA}: use the relay that made it`,
+      );
+    }
+    const check = index.query<{ readonly quick_check: string }, []>("PRAGMA quick_check(1)").get();
+    if (check?.quick_check !== "ok")
+      throw badStore(`${path} is damaged: ${check?.quick_check ?? ""}`);
+    // The lock is taken with the first write.
+    index.run("BEGIN IMMEDIATE");
+    index.run("COMMIT");
+  } catch (error) {
+    index.close();
+    throw error;
+  }
+  return index;
+}
+
+function numberOf(index: Database, pragma: "user_version" | "application_id"): number {
+  const row = index.query<Record<string, number>, []>(`PRAGMA ${pragma}`).get();
+  return row?.[pragma] ?? 0;
+}
+
+function openFault(path: string, error: unknown): FaultError {
+  if (error instanceof FaultError) return error;
+  const code = codeOf(error);
+  if (code.startsWith("SQLITE_BUSY")) return badStore(`another relay uses ${path}`, error);
+  if (code.startsWith("SQLITE_NOTADB") || code.startsWith("SQLITE_CORRUPT")) {
+    return badStore(`${path} is damaged: restore it from a backup, or remove the folder`, error);
+  }
+  return badStore(`${path} can't be used (${code})`, error);
+}
+
+function badStore(detail: string, cause?: unknown): FaultError {
+  return new FaultError("bad-store", detail, { cause });
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof SQLiteError) return error.code ?? error.message;
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}
+
+/** What SQLite and the file system throw, as faults. */
+async function attempt<T>(step: () => T): Promise<T> {
+  try {
+    return await Promise.resolve(step());
+  } catch (error) {
+    if (error instanceof FaultError) throw error;
+    const code = codeOf(error);
+    const isFull = code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT";
+    throw new FaultError(isFull ? "store-full" : "store-failed", `the index: ${code}`, {
+      cause: error,
+    });
+  }
+}

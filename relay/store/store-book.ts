@@ -1,0 +1,470 @@
+/**
+ * The stored shares of a relay: who may store, how long, for how many receivers, and when a share is over. Pure logic on
+ * the main thread; `StoreKeeper` gives it messages and the time, saves its changes in a `Ledger`, and passes its
+ * effects on.
+ *
+ *   message --> change and effects --take--> saved --> effects leave
+ *
+ * Nothing that depends on a change is said before the change is saved. Changes gather while one save runs (group
+ * commit); mere progress of an upload waits PROGRESS_MS for more of it, because each save costs a write to the disk.
+ */
+import {
+  FaultError,
+  RECEIPTS_PER_MESSAGE,
+  fromHex,
+  toHex,
+  type Message,
+  type Offer,
+  type StoreEnd,
+  type StoreWish,
+  type StoredReceipt,
+} from "../../protocol/mod.ts";
+import type { LiveLimits } from "../limits/limits.ts";
+
+import { Askers } from "./askers.ts";
+import type { Batch, BookEffect, StoreClaim } from "./book-effects.ts";
+import { BEGUN_MOST } from "./facts.ts";
+import {
+  inspected,
+  isExhausted,
+  isWhole,
+  kept,
+  openedOf,
+  overOf,
+  receiptAt,
+  recordsOf,
+  type Kept,
+} from "./kept-share.ts";
+import type { RecordRun } from "./record-store.ts";
+import { StoreLimits, type StoreCounts } from "./store-limits.ts";
+import type { StoredShare, Tombstone } from "./stored-share.ts";
+import { Tombstones } from "./tombstones.ts";
+import { Unsaved } from "./unsaved.ts";
+
+/** Between two saves of nothing but progress: senders hear of it once a second. ms */
+export const PROGRESS_MS = 250;
+/** The records of a share that is not whole stay so long for its sender, after it gave one. ms */
+export const UNFINISHED_LIFE_MS = 24 * 60 * 60 * 1000;
+/** A share without downloads left waits so long for receivers that had begun, while none is there. ms */
+export const BEGUN_ABSENT_MS = 10 * 60 * 1000;
+/** Between two looks at the life of all shares. ms */
+const LOOK_MS = 1000;
+/** Between a save that failed and the next try. ms */
+const AGAIN_MS = 1000;
+const SECOND_MS = 1000;
+
+export interface StoreBookOptions {
+  readonly limits: LiveLimits;
+  /** 16 bytes in hex, which nobody can guess. */
+  readonly newPlace: () => string;
+  /** What operators call the next share by. */
+  readonly newNumber: () => number;
+  /** A keyed hash. */
+  readonly hashOf: (address: string) => string;
+  readonly saved: {
+    readonly shares: readonly StoredShare[];
+    readonly tombstones: readonly Tombstone[];
+  };
+}
+
+/** All times in ms since 1970. */
+export class StoreBook {
+  readonly #options: StoreBookOptions;
+  readonly #kept = new Map<string, Kept>();
+  readonly #byChannel = new Map<string, Set<string>>();
+  readonly #tombstones = new Tombstones();
+  readonly #askers = new Askers();
+  readonly #room: StoreLimits;
+  readonly #unsaved: Unsaved;
+  /** After a save that failed. */
+  #notBefore: number | undefined;
+  #lookedAt = 0;
+  /** Since the relay began. */
+  #downloads = 0;
+
+  constructor(options: StoreBookOptions, now: number) {
+    this.#options = options;
+    this.#room = new StoreLimits(options.limits, this.#kept);
+    this.#unsaved = new Unsaved(this.#kept, this.#tombstones);
+    for (const share of options.saved.shares) {
+      this.#add(kept(share, options.newNumber(), true, now));
+    }
+    for (const each of options.saved.tombstones.toSorted((one, other) => one.at - other.at)) {
+      this.#tombstones.add(each);
+    }
+  }
+
+  get counts(): StoreCounts & { readonly downloads: number } {
+    return { ...this.#room.counts, downloads: this.#downloads };
+  }
+
+  get shares(): Iterable<Kept> {
+    return this.#kept.values();
+  }
+
+  // Senders
+
+  /** @returns whether the directory gets the claim with the effects; else it is none of the book's */
+  claim(claim: StoreClaim, now: number): boolean {
+    const known = this.#kept.get(claim.key);
+    if (known === undefined)
+      return claim.store !== undefined && this.#newcomer(claim, claim.store, now);
+    if (!isSame(known.share, claim)) {
+      this.#refuse(claim, new FaultError("not-your-share"));
+      return true;
+    }
+    // Its sender shall not upload again what is here, nor store what it did not ask to.
+    if (claim.store === undefined && !isWhole(known)) return false;
+    if (claim.store !== undefined) this.#renew(known, claim.store, now);
+    this.#pass(claim);
+    this.#settle(known, now);
+    return true;
+  }
+
+  /** A share begins in this channel: those that are over tell nothing any more. */
+  opened(channel: string): void {
+    for (const key of this.#tombstones.keysIn(channel)) {
+      this.#tombstones.delete(key);
+      this.#unsaved.tombstone(key);
+    }
+  }
+
+  /** The directory had no room for a share that is new here. */
+  refused(key: string): void {
+    const one = this.#kept.get(key);
+    if (one?.durable.size === 0) this.#drop(one);
+  }
+
+  durable(key: string, runs: readonly RecordRun[], records: number | undefined, now: number): void {
+    const one = this.#kept.get(key);
+    if (one === undefined || isWhole(one)) return;
+    const { offer } = one.share;
+    for (const { first, count } of runs) {
+      const end = Math.min(first + count, recordsOf(one.share) ?? offer.records);
+      if (end > first && one.durable.hasRoomFor(first)) one.durable.add(first, end - first);
+    }
+    one.share = { ...one.share, seenAt: now, records: one.share.records ?? records };
+    this.#room.grew(one);
+    this.#unsaved.state(key);
+    const outgrown = this.#room.outgrown(one);
+    if (outgrown !== undefined) {
+      this.#unsaved.say({ t: "sender-failed", key, fault: outgrown });
+      this.#drop(one);
+    } else if (isWhole(one)) {
+      this.#unsaved.share(key);
+      this.#report("share-stored", one, { records: one.durable.size });
+      this.#settle(one, now);
+    } else {
+      this.#unsaved.progress(key, now);
+    }
+  }
+
+  /** Its home could not write it. */
+  failed(key: string, fault: FaultError): void {
+    const one = this.#kept.get(key);
+    if (one === undefined) return;
+    this.#report("store-failed", one, { fault: fault.code, why: fault.detail ?? "" });
+    if (!isWhole(one)) this.#unsaved.say({ t: "sender-failed", key, fault });
+  }
+
+  inspect(worker: number, socket: number, key: string): void {
+    this.#answer(worker, socket, () => {
+      const share = fromHex(key) ?? new Uint8Array(16);
+      return inspected(share, this.#kept.get(key), this.#tombstones.get(key));
+    });
+  }
+
+  revoke(worker: number, socket: number, key: string, now: number): void {
+    const one = this.#kept.get(key);
+    const known = one !== undefined || this.#tombstones.get(key) !== undefined;
+    const share = fromHex(key) ?? new Uint8Array(16);
+    this.#answer(worker, socket, () => ({ t: "revoked", share, known }));
+    if (one !== undefined) this.#over(one, "revoked", now);
+  }
+
+  /** An operator ends it. @returns its key; undefined: no stored share has that number */
+  remove(number: number): string | undefined {
+    for (const one of this.#kept.values()) {
+      if (one.number !== number) continue;
+      this.#unsaved.say({ t: "end", key: one.share.key, fault: new FaultError("removed") });
+      this.#drop(one);
+      return one.share.key;
+    }
+    return undefined;
+  }
+
+  // Receivers
+
+  asked(worker: number, channel: string, now: number): void {
+    this.#askers.add(worker, channel, now);
+    for (const one of this.#in(channel)) this.#load(worker, one);
+    this.#tellOver(worker, channel);
+  }
+
+  unasked(worker: number, channel: string, now: number): void {
+    this.#askers.remove(worker, channel, now);
+  }
+
+  lookUp(worker: number, question: number, key: string, now: number): void {
+    const one = this.#kept.get(key);
+    if (one !== undefined && isWhole(one)) {
+      this.#askers.touch(one.share.channel, now);
+      this.#load(worker, one);
+    }
+    const effect = { t: "looked-up", worker, question } as const;
+    this.#unsaved.effect({ t: "looked-up", worker, make: () => effect, refuse: () => effect });
+  }
+
+  /** Another worker that has receivers in the channel; undefined: none has. */
+  askerIn(channel: string): number | undefined {
+    return [...this.#askers.of(channel)][0];
+  }
+
+  workerLost(worker: number, now: number): void {
+    this.#askers.workerLost(worker, now);
+    this.#unsaved.workerLost(worker);
+  }
+
+  begun(key: string, receiver: string, now: number): void {
+    const one = this.#kept.get(key);
+    if (one?.share.downloadsMost === undefined || isExhausted(one)) return;
+    const { begun } = one.share;
+    if (begun.length >= BEGUN_MOST || begun.includes(receiver)) return;
+    one.share = { ...one.share, begun: [...begun, receiver] };
+    this.#unsaved.progress(key, now);
+  }
+
+  download(key: string, receipt: Omit<StoredReceipt, "at">, now: number): void {
+    const one = this.#kept.get(key);
+    if (one === undefined) return;
+    const id = toHex(receipt.receiver);
+    const { receipts, begun, downloads } = one.share;
+    if (!receipts.some(({ receiver }) => toHex(receiver) === id)) {
+      this.#downloads++;
+      one.share = {
+        ...one.share,
+        downloads: downloads + 1,
+        receipts: [...receipts, receiptAt(receipt, now)].slice(-RECEIPTS_PER_MESSAGE),
+        begun: begun.filter((receiver) => receiver !== id),
+      };
+      this.#unsaved.share(key);
+      if (one.share.downloadsMost !== undefined) this.#unsaved.state(key);
+    }
+    this.#unsaved.counted({ t: "counted", key, receiver: new Uint8Array(receipt.receiver) });
+    this.#settle(one, now);
+  }
+
+  // Time and the ledger
+
+  tick(now: number): void {
+    if (now - this.#lookedAt < LOOK_MS && now >= this.#lookedAt) return;
+    this.#lookedAt = now;
+    for (const one of this.#kept.values()) this.#look(one, now);
+    for (const channel of this.#askers.leave(now)) {
+      for (const { share } of this.#in(channel)) this.#unsaved.say({ t: "unload", key: share.key });
+    }
+    for (const key of this.#tombstones.expire(now)) this.#unsaved.tombstone(key);
+  }
+
+  /** What is to be saved now, and said afterwards; undefined: nothing. The next one comes after `saved` or `saveFailed`. */
+  take(now: number): Batch | undefined {
+    if (this.#notBefore !== undefined && now < this.#notBefore) return undefined;
+    return this.#unsaved.take(now, PROGRESS_MS);
+  }
+
+  saved(): void {
+    this.#notBefore = undefined;
+    for (const key of this.#unsaved.saved()) {
+      const one = this.#kept.get(key);
+      if (one !== undefined) one.isSaved = true;
+    }
+  }
+
+  /** @returns what is said at once: senders hear of it */
+  saveFailed(fault: FaultError, now: number): readonly BookEffect[] {
+    this.#notBefore = now + AGAIN_MS;
+    const { keys, effects } = this.#unsaved.failed(fault);
+    for (const key of keys) {
+      const one = this.#kept.get(key);
+      if (one === undefined || isWhole(one)) continue;
+      if (one.isSaved) effects.push({ t: "sender-failed", key, fault });
+      else this.#drop(one);
+    }
+    return effects;
+  }
+
+  // Shares
+
+  #newcomer(claim: StoreClaim, wish: StoreWish, now: number): true {
+    const { hashOf, newNumber, newPlace, limits } = this.#options;
+    const { key, channel, offer, capability } = claim;
+    const address = claim.address === undefined ? undefined : hashOf(claim.address);
+    const fault = this.#noRoom(channel, offer, address);
+    if (fault !== undefined) {
+      this.#refuse(claim, fault);
+      return true;
+    }
+    const share: StoredShare = {
+      place: newPlace(),
+      key,
+      channel,
+      offer,
+      capability,
+      address,
+      seenAt: now,
+      until: now + lifeOf(wish, limits),
+      downloadsMost: wish.downloads,
+      downloads: 0,
+      receipts: [],
+      begun: [],
+      durable: [],
+      records: undefined,
+    };
+    this.#add(kept(share, newNumber(), false, now));
+    this.opened(channel);
+    this.#unsaved.share(key);
+    this.#pass(claim);
+    return true;
+  }
+
+  #noRoom(channel: string, offer: Offer, address: string | undefined): FaultError | undefined {
+    if (this.#notBefore !== undefined) return new FaultError("store-failed");
+    const { limits } = this.#options;
+    const others = this.#byChannel.get(channel)?.size ?? 0;
+    if (others >= limits.now["shares-per-channel"]) return limits.over("shares-per-channel");
+    return this.#room.over(offer, address);
+  }
+
+  /** Its sender may change what it wished, in either direction. */
+  #renew(one: Kept, wish: StoreWish, now: number): void {
+    const { key } = one.share;
+    const until = now + lifeOf(wish, this.#options.limits);
+    one.share = { ...one.share, seenAt: now, until, downloadsMost: wish.downloads };
+    this.#unsaved.share(key);
+    this.#unsaved.state(key);
+  }
+
+  #pass(claim: StoreClaim): void {
+    const make = (): BookEffect => {
+      const one = this.#kept.get(claim.key);
+      if (one !== undefined) return { t: "claim", claim, opened: openedOf(one) };
+      return { t: "refuse", claim, fault: new FaultError("store-failed") };
+    };
+    const refuse = (fault: FaultError): BookEffect => ({ t: "refuse", claim, fault });
+    this.#unsaved.effect({ t: "claim", worker: claim.worker, make, refuse });
+  }
+
+  #refuse(claim: StoreClaim, fault: FaultError): void {
+    const effect = { t: "refuse", claim, fault } as const;
+    this.#unsaved.effect({
+      t: "refuse",
+      worker: claim.worker,
+      make: () => effect,
+      refuse: () => effect,
+    });
+  }
+
+  #answer(worker: number, socket: number, message: () => Message): void {
+    this.#unsaved.effect({
+      t: "answer",
+      worker,
+      make: () => ({ t: "answer", worker, socket, message: message() }),
+      refuse: (fault) => ({ t: "socket-failed", worker, socket, fault }),
+    });
+  }
+
+  /** Receivers see a share that needs its sender no more. */
+  #load(worker: number, one: Kept): void {
+    const { key } = one.share;
+    const make = (): BookEffect | undefined => {
+      const now = this.#kept.get(key);
+      if (now === undefined || !isWhole(now)) return undefined;
+      return { t: "open", worker, opened: openedOf(now) };
+    };
+    if (isWhole(one)) this.#unsaved.effect({ t: "open", worker, make });
+  }
+
+  #tellOver(worker: number, channel: string): void {
+    if (this.#in(channel).some(isWhole)) return;
+    const list = this.#tombstones.overIn(channel);
+    const effect = { t: "over", worker, channel, list } as const;
+    if (list.length > 0) this.#unsaved.effect({ t: "over", worker, make: () => effect });
+  }
+
+  #look(one: Kept, now: number): void {
+    const { share } = one;
+    if (this.askerIn(share.channel) !== undefined) one.askedAt = now;
+    if (!isWhole(one)) {
+      if (now < share.until && now - share.seenAt < UNFINISHED_LIFE_MS) return;
+      this.#unsaved.say({ t: "end", key: share.key, fault: new FaultError("expired") });
+      this.#drop(one);
+    } else if (now >= share.until) {
+      this.#over(one, "stored-expired", now);
+    } else if (isExhausted(one) && now - one.askedAt >= BEGUN_ABSENT_MS) {
+      this.#over(one, "exhausted", now);
+    }
+  }
+
+  /** A share that was received as often as it may goes with the last receiver that had begun. */
+  #settle(one: Kept, now: number): void {
+    if (isWhole(one) && isExhausted(one) && one.share.begun.length === 0) {
+      this.#over(one, "exhausted", now);
+    }
+  }
+
+  #over(one: Kept, reason: StoreEnd, now: number): void {
+    const { key, channel } = one.share;
+    this.#report("stored-share-over", one, { how: reason, downloads: one.share.downloads });
+    this.#unsaved.say({ t: "end", key, fault: new FaultError(reason) });
+    this.#drop(one);
+    this.#unsaved.tombstone(key);
+    for (const gone of this.#tombstones.add(overOf(one, reason, now)))
+      this.#unsaved.tombstone(gone);
+    for (const worker of this.#askers.of(channel)) this.#tellOver(worker, channel);
+  }
+
+  #add(one: Kept): void {
+    const { key, channel } = one.share;
+    this.#kept.set(key, one);
+    const others = this.#byChannel.get(channel) ?? new Set();
+    this.#byChannel.set(channel, others.add(key));
+    this.#room.add(one);
+  }
+
+  #drop(one: Kept): void {
+    const { key, channel, place } = one.share;
+    this.#kept.delete(key);
+    const others = this.#byChannel.get(channel);
+    others?.delete(key);
+    if (others?.size === 0) this.#byChannel.delete(channel);
+    this.#room.remove(one);
+    this.#unsaved.removed(place);
+  }
+
+  #in(channel: string): Kept[] {
+    return [...(this.#byChannel.get(channel) ?? [])].flatMap((key) => this.#kept.get(key) ?? []);
+  }
+
+  #report(
+    event: string,
+    { number }: Kept,
+    fields: Readonly<Record<string, string | number>>,
+  ): void {
+    this.#unsaved.say({ t: "report", event, number, fields });
+  }
+}
+
+/** A share is immutable: a sender that goes on with it must offer the very same. */
+function isSame(known: StoredShare, { channel, offer }: StoreClaim): boolean {
+  return (
+    known.channel === channel &&
+    known.offer.recordSize === offer.recordSize &&
+    known.offer.records === offer.records &&
+    known.offer.bytes === offer.bytes &&
+    known.offer.seekable === offer.seekable
+  );
+}
+
+function lifeOf({ life }: StoreWish, { now }: LiveLimits): number {
+  return Math.min(life * SECOND_MS, now["store-life"]);
+}

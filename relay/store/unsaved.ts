@@ -1,0 +1,158 @@
+import type { FaultError } from "../../protocol/mod.ts";
+
+import type { Batch, BookEffect, Pending } from "./book-effects.ts";
+import { factsOf, stateOf, type Kept } from "./kept-share.ts";
+import type { Tombstones } from "./tombstones.ts";
+
+/** Effects that wait for a save. Of more, those of downloads are left out: receivers say them again. items */
+const EFFECTS_MOST = 100_000;
+
+interface Gathered {
+  /** Keys of shares that changed. */
+  readonly shares: Set<string>;
+  /** Places of shares that are gone. */
+  readonly removed: Set<string>;
+  /** Keys of tombstones that are new, or not needed any more. */
+  readonly tombstones: Set<string>;
+  /** Keys of shares whose state is to be told. */
+  readonly states: Set<string>;
+  /** They come before the states: a receiver that is through hears that before none may begin. */
+  readonly counted: Pending[];
+  readonly effects: Pending[];
+}
+
+function nothing(): Gathered {
+  return {
+    shares: new Set(),
+    removed: new Set(),
+    tombstones: new Set(),
+    states: new Set(),
+    counted: [],
+    effects: [],
+  };
+}
+
+/** What changed since the last save, and what is to be said after the next. */
+export class Unsaved {
+  readonly #kept: ReadonlyMap<string, Kept>;
+  readonly #tombstones: Tombstones;
+  #gathered = nothing();
+  /** Is being saved. */
+  #leaving: Gathered | undefined;
+  /** More than progress of an upload. */
+  #isUrgent = false;
+  /** Since when there is progress. ms */
+  #since: number | undefined;
+
+  constructor(kept: ReadonlyMap<string, Kept>, tombstones: Tombstones) {
+    this.#kept = kept;
+    this.#tombstones = tombstones;
+  }
+
+  share(key: string): void {
+    this.#gathered.shares.add(key);
+    this.#isUrgent = true;
+  }
+
+  progress(key: string, now: number): void {
+    this.#gathered.shares.add(key);
+    this.#since ??= now;
+  }
+
+  removed(place: string): void {
+    this.#gathered.removed.add(place);
+    this.#isUrgent = true;
+  }
+
+  tombstone(key: string): void {
+    this.#gathered.tombstones.add(key);
+    this.#isUrgent = true;
+  }
+
+  state(key: string): void {
+    this.#gathered.states.add(key);
+  }
+
+  counted(effect: BookEffect): void {
+    if (this.#gathered.counted.length >= EFFECTS_MOST) return;
+    this.#gathered.counted.push({ t: effect.t, make: () => effect });
+    this.#isUrgent = true;
+  }
+
+  effect(pending: Pending): void {
+    this.#gathered.effects.push(pending);
+    this.#isUrgent = true;
+  }
+
+  say(effect: BookEffect): void {
+    this.effect({ t: effect.t, make: () => effect });
+  }
+
+  /** Nothing for that worker waits any more. */
+  workerLost(worker: number): void {
+    const { effects } = this.#gathered;
+    const left = effects.filter((each) => each.worker !== worker);
+    effects.splice(0, effects.length, ...left);
+  }
+
+  /** @param patience progress waits so long for more. @returns undefined: there is nothing, or it waits */
+  take(now: number, patience: number): Batch | undefined {
+    const isDue = this.#since !== undefined && now - this.#since >= patience;
+    if (!this.#isUrgent && !isDue) return undefined;
+    const leaving = this.#gathered;
+    this.#leaving = leaving;
+    this.#gathered = nothing();
+    this.#isUrgent = false;
+    this.#since = undefined;
+    const shares = [...leaving.shares].flatMap((key) => this.#kept.get(key) ?? []);
+    const tombstones = [...leaving.tombstones].flatMap((key) => this.#tombstones.get(key) ?? []);
+    const forgotten = [...leaving.tombstones].filter(
+      (key) => this.#tombstones.get(key) === undefined,
+    );
+    const removed = [...leaving.removed];
+    const change = { shares: shares.map(factsOf), removed, tombstones, forgotten };
+    const isEmpty = [change.shares, removed, tombstones, forgotten].every(
+      ({ length }) => length === 0,
+    );
+    return { change, isEmpty, effects: this.#effectsOf(leaving) };
+  }
+
+  #effectsOf({ counted, states, effects }: Gathered): BookEffect[] {
+    const made = (list: readonly Pending[]) => list.flatMap(({ make }) => make() ?? []);
+    const told = [...states].flatMap((key): BookEffect[] => {
+      const one = this.#kept.get(key);
+      if (one === undefined) return [];
+      return [{ t: "state", key, state: stateOf(one), durable: one.durable.size }];
+    });
+    return [...made(counted), ...told, ...made(effects)];
+  }
+
+  /** @returns keys of the shares that were saved */
+  saved(): Iterable<string> {
+    const shares = this.#leaving?.shares ?? [];
+    this.#leaving = undefined;
+    return shares;
+  }
+
+  /**
+   * All of it is tried again with the next save, but for what is refused.
+   * @returns keys of the shares that were not saved, and what is said at once
+   */
+  failed(fault: FaultError): { readonly keys: readonly string[]; readonly effects: BookEffect[] } {
+    const leaving = this.#leaving ?? nothing();
+    this.#leaving = undefined;
+    const later = this.#gathered;
+    const waiting = leaving.effects.filter(({ refuse }) => refuse === undefined);
+    this.#gathered = {
+      shares: leaving.shares.union(later.shares),
+      removed: leaving.removed.union(later.removed),
+      tombstones: leaving.tombstones.union(later.tombstones),
+      states: leaving.states.union(later.states),
+      counted: [...leaving.counted, ...later.counted].slice(0, EFFECTS_MOST),
+      effects: [...waiting, ...later.effects],
+    };
+    this.#isUrgent = true;
+    const effects = leaving.effects.flatMap(({ refuse }) => refuse?.(fault) ?? []);
+    return { keys: [...leaving.shares], effects };
+  }
+}
