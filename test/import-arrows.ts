@@ -88,7 +88,7 @@ const product = new Map<string, Layer>([
         "valibot",
         "@scure/bip39",
         "@noble/ciphers",
-        "@noble/curves",
+        "@noble/ed25519",
         "@noble/hashes",
       ],
       builtins: false,
@@ -109,8 +109,8 @@ const product = new Map<string, Layer>([
     {
       layers: ["protocol"],
       tables: ["relay/system/compiled.ts"],
-      // All of it is bundled, so these are no dependencies of the product.
-      packages: ["preact", "@preact/signals", "client-zip", "pretty-bytes", "qr"],
+      // All of it is bundled (by rolldown), so these are no dependencies of the product.
+      packages: ["preact", "@preact/signals", "client-zip", "pretty-bytes", "qr", "rolldown"],
       builtins: false,
     },
   ],

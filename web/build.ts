@@ -9,10 +9,12 @@
  * reads them. The names of script, worker and style hold a hash of their content, so browsers keep them for good.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { basename, dirname, join, parse } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
+
+import { rolldown, type Plugin } from "rolldown";
 
 import { gzipped, toBundle, type PageFile } from "./page-files.ts";
 
@@ -32,6 +34,8 @@ const FOR_GOOD_SECONDS = 31_536_000;
 /** Packages and binaries compress once. A relay from sources does it while the first browser waits. */
 const BROTLI_BEST = 11;
 const BROTLI_QUICK = 6;
+/** The oldest that the page works in, as `docs/how-to/use-the-page.md` says. */
+const BROWSERS = ["chrome120", "edge120", "firefox121", "safari17.4"];
 /** A file that a browser gets faster than it unpacks it. bytes */
 const COMPRESSED_FROM_BYTES = 1024;
 
@@ -106,16 +110,15 @@ interface BundleOptions {
 export async function bundlePage({ relay, best = false }: BundleOptions = {}): Promise<
   readonly PageFile[]
 > {
-  const [scripts, [serviceWorker], [style]] = await Promise.all([
-    bundled("page/main.tsx", "client/worker.ts"),
-    bundled("service/service-worker.ts"),
-    bundled("page/style.css"),
+  const [[app, worker, ...chunks], [serviceWorker], style] = await Promise.all([
+    bundledScripts({ app: "page/main.tsx", worker: "client/worker.ts" }),
+    bundledScripts({ "service-worker": "service/service-worker.ts" }),
+    bundledStyle(),
   ]);
-  const [app, worker, ...chunks] = scripts;
   const fixed = {
-    "./page/app.js": named("app", "js", app.bytes),
-    "./page/worker.js": named("worker", "js", worker.bytes),
-    "./page/style.css": named("style", "css", style.bytes),
+    "./page/app.js": app!,
+    "./page/worker.js": worker!,
+    "./page/style.css": style,
   };
   let html = await Bun.file(join(HERE, "index.html")).text();
   for (const [address, { path }] of Object.entries(fixed)) {
@@ -124,7 +127,7 @@ export async function bundlePage({ relay, best = false }: BundleOptions = {}): P
   }
   html = html.replaceAll(/<!--.*?-->\s*/gs, "");
   // Otherwise the browser finds these only inside the script.
-  for (const path of importsOf(app.bytes)) {
+  for (const path of importsOf(app!.bytes)) {
     html = html.replace(
       "    <script ",
       `    <link rel="modulepreload" href="./${path}" />\n    <script `,
@@ -139,48 +142,56 @@ export async function bundlePage({ relay, best = false }: BundleOptions = {}): P
   const files = [
     { path: "", isFixed: false, bytes: encode(html) },
     ...Object.values(fixed),
-    ...chunks.map(({ name, bytes }) => ({ path: `page/${name}`, isFixed: true, bytes })),
-    { path: "page/service-worker.js", isFixed: false, bytes: serviceWorker.bytes },
+    ...chunks,
+    // A browser asks for a new one under the address that it has.
+    { path: "page/service-worker.js", isFixed: false, bytes: serviceWorker!.bytes },
     ...(await Promise.all(plain)),
   ];
   return Promise.all(files.map((file) => completed(file, best)));
 }
 
-interface Bundled {
-  /** Of a chunk with a hash of its content. */
-  readonly name: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-}
-
 /**
- * The entries in their order, minified, and behind them the chunks that they share. Page and worker have the list of words,
- * the codes and the faults in common.
+ * Scripts, minified: the entries by their names, and behind them the chunks that they share. Page and worker have the list of
+ * words, the codes and the faults in common. Names hold a hash of the content.
  */
-async function bundled<const Entries extends readonly string[]>(
-  ...entries: Entries
-): Promise<[...{ [At in keyof Entries]: Bundled }, ...Bundled[]]> {
-  const { outputs } = await Bun.build({
-    entrypoints: entries.map((entry) => join(HERE, entry)),
-    naming: { entry: "[name].[ext]", chunk: "shared-[hash].[ext]" },
-    splitting: entries.length > 1,
-    tsconfig: join(HERE, "tsconfig.json"),
-    target: "browser",
-    format: "esm",
-    minify: true,
-    define: { "process.env.NODE_ENV": '"production"' },
+async function bundledScripts(input: Readonly<Record<string, string>>): Promise<readonly Raw[]> {
+  const bundle = await rolldown({
+    cwd: HERE,
+    input,
+    platform: "browser",
+    tsconfig: "tsconfig.json",
+    transform: {
+      target: BROWSERS,
+      define: { "process.env.NODE_ENV": '"production"' },
+    },
     plugins: [withoutEval],
+    onLog: (level, { code, message }) => {
+      // The form of choosing has the same module, and is on the first screen.
+      if (code !== "INEFFECTIVE_DYNAMIC_IMPORT") throw new Error(`${level}: ${message}`);
+    },
   });
-  const named = entries.map((entry) => outputs.find(({ path }) => stemOf(path) === stemOf(entry)));
-  const chunks = outputs.filter((output) => !named.includes(output));
-  const files = [...named, ...chunks].map(async (output) => {
-    if (output === undefined) throw new Error(`${entries.join(" or ")} did not become a file`);
-    return { name: basename(output.path), bytes: new Uint8Array(await output.arrayBuffer()) };
+  const { output } = await bundle.generate({
+    format: "esm",
+    entryFileNames: `page/[name]-[hash:${HASH_CHARACTERS}].js`,
+    chunkFileNames: `page/shared-[hash:${HASH_CHARACTERS}].js`,
+    hashCharacters: "hex",
+    minify: true,
+    comments: false,
   });
-  return (await Promise.all(files)) as [...{ [At in keyof Entries]: Bundled }, ...Bundled[]];
+  await bundle.close();
+  return output.map((file) => {
+    if (file.type !== "chunk") throw new Error(`${file.fileName} is no script`);
+    return { path: file.fileName, isFixed: true, bytes: encode(file.code) };
+  });
 }
 
-function stemOf(path: string): string {
-  return parse(path).name;
+async function bundledStyle(): Promise<Raw> {
+  const { outputs } = await Bun.build({
+    entrypoints: [join(HERE, "page/style.css")],
+    target: "browser",
+    minify: true,
+  });
+  return named("style", "css", new Uint8Array(await outputs[0]!.arrayBuffer()));
 }
 
 const IMPORTS = new Bun.Transpiler({ loader: "js" });
@@ -197,13 +208,11 @@ function importsOf(script: Uint8Array): string[] {
  * msgpackr makes faster readers by `new Function`, which the policy forbids and browsers report. The package's own
  * builds for such pages make the same replacement; it then goes on without them.
  */
-const withoutEval: Bun.BunPlugin = {
+const withoutEval: Plugin = {
   name: "without-eval",
-  setup(build) {
-    build.onLoad({ filter: /[\\/]msgpackr[\\/]unpack\.js$/ }, async ({ path }) => {
-      const text = await Bun.file(path).text();
-      return { contents: text.replaceAll("new Function(", "new BlockedFunction("), loader: "js" };
-    });
+  transform(code, id) {
+    if (!/[\\/]msgpackr[\\/]unpack\.js$/.test(id)) return undefined;
+    return { code: code.replaceAll("new Function(", "new BlockedFunction("), map: null };
   },
 };
 

@@ -2,7 +2,9 @@
  * The primitives that are alike in all browsers, with WebCrypto and without: random bytes, and Ed25519
  * by a noble library, because WebCrypto lacks it in many browsers and never computes it at once.
  */
-import { ed25519 } from "@noble/curves/ed25519.js";
+import { getPublicKey, hashes, sign, verify as isSigned } from "@noble/ed25519";
+import { sha512 } from "@noble/hashes/sha2.js";
+
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES } from "../wire/sizes.ts";
 import {
   checkSigningSeed,
@@ -12,6 +14,9 @@ import {
   SCRYPT_R,
   type Signer,
 } from "./crypto.ts";
+
+// Without it the library would ask WebCrypto, which answers later.
+hashes.sha512 = sha512;
 
 /** `getRandomValues` gives at most this many bytes at once. */
 const RANDOM_STEP = 65_536;
@@ -39,15 +44,15 @@ export function signer(seed: Uint8Array): Signer {
   checkSigningSeed(seed);
   const own = seed.slice();
   return {
-    publicKey: ed25519.getPublicKey(own),
-    sign: (message) => ed25519.sign(message, own),
+    publicKey: getPublicKey(own),
+    sign: (message) => sign(message, own),
   };
 }
 
 export function verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.length !== PUBLIC_KEY_BYTES || signature.length !== SIGNATURE_BYTES) return false;
   try {
-    return ed25519.verify(signature, message, publicKey);
+    return isSigned(signature, message, publicKey);
   } catch {
     return false;
   }

@@ -318,7 +318,13 @@ export type MessageType = keyof typeof schemas;
 export type Message = { [T in MessageType]: v.InferOutput<(typeof schemas)[T]> }[MessageType];
 export type MessageOf<T extends MessageType> = Extract<Message, { t: T }>;
 export type Offer = Omit<MessageOf<"offer">, "t" | "proof" | "capability" | "first" | "store">;
-export type StoreWish = NonNullable<MessageOf<"offer">["store"]>;
+/** By name, so that the types of the npm package need no schema. */
+export interface StoreWish {
+  /** Seconds that the relay shall keep the share from now on. */
+  readonly life: number;
+  /** So many receivers may have it whole; undefined: any number. */
+  readonly downloads?: number | undefined;
+}
 export type StoredSeen = v.InferOutput<typeof stored>;
 export type StoredReceipt = v.InferOutput<typeof storedReceipt>;
 export type StoreEnd = (typeof storeEnds)[number];
