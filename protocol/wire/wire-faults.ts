@@ -115,12 +115,6 @@ export const WIRE_FAULTS = {
       "Send it without --store, delete other shares with fileshare revoke, or use another relay.",
       4038,
     ),
-    "store-failed": failed(
-      "The relay's store failed",
-      "It is tried again; if it stays, tell the relay's operator.",
-      4039,
-      true,
-    ),
     "log-full": failed(
       "The relay has no room on its disk for what you send",
       "It is tried again; the relay's operator can give it room with --log-dir.",
@@ -129,6 +123,12 @@ export const WIRE_FAULTS = {
     ),
   }),
   ...going(["toSender", "ofShare"], {
+    "store-failed": failed(
+      "The relay's store failed",
+      "It is tried again; if it stays, tell the relay's operator.",
+      4039,
+      true,
+    ),
     "too-large": failed(
       "The relay takes no share of that size",
       "Send less at once, or use a relay that allows more.",

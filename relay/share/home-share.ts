@@ -74,7 +74,7 @@ export interface HomeOptions {
   readonly joined: () => void;
   /** The first receiver took more than a look: it agreed, and has a record, or it has all. */
   readonly accepted: () => void;
-  /** The share shall end, because its sender sends nothing. */
+  /** The share shall end, because its sender sends nothing, or its store gives nothing. */
   readonly over: (why: FaultError) => void;
 }
 
@@ -189,8 +189,8 @@ export class HomeShare {
     return this.origin.log;
   }
 
-  /** This worker is the home of a stored share. @param durable records that its store has */
-  storeIn(stored: StoredState, durable: readonly RecordRun[]): void {
+  /** This worker is the home of a stored share. @param durable records that its store has; all, if it is whole */
+  storeIn(stored: StoredState, durable: readonly RecordRun[] = allOf(stored, this.#options)): void {
     this.#stored = stored;
     if (this.#desk?.place === stored.place) return;
     this.#closeDesk();
@@ -214,6 +214,8 @@ export class HomeShare {
     this.#stored = stored;
     this.#durable = durable;
     this.#tellSender(this.#options.now());
+    // Its sender was lost when the last records were on their way to the disk.
+    if (this.ownerSocket === undefined && this.needsNoSender) this.serve();
   }
 
   /** All of it is stored: the share needs its sender no more. */
@@ -257,13 +259,14 @@ export class HomeShare {
     }
   }
 
-  /** The share goes on as one that is not stored, if its sender is there: it hears of it, and may come again. */
+  /** A share that is not whole goes on with its sender, which hears of it and may come again. */
   #storeFailed({ code, detail = "" }: FaultError): void {
-    const { outlet, toStoreBook } = this.#options;
+    const { outlet, toStoreBook, over } = this.#options;
     const fault = code === "store-full" ? code : "store-failed";
     toStoreBook({ t: "store-failed", fault, detail });
     this.#closeDesk();
-    if (this.ownerSocket !== undefined) outlet.fail(this.ownerSocket, fault, detail);
+    if (this.#stored?.isWhole === true) over(new FaultError(fault, detail));
+    else if (this.ownerSocket !== undefined) outlet.fail(this.ownerSocket, fault, detail);
   }
 
   #closeDesk(): void {
@@ -596,6 +599,13 @@ export class HomeShare {
     this.#remote.clear();
     this.#admissions.clear();
   }
+}
+
+function allOf(
+  { isWhole, records }: StoredState,
+  { offer }: Pick<HomeOptions, "offer">,
+): RecordRun[] {
+  return isWhole ? [{ first: 0, count: records ?? offer.records }] : [];
 }
 
 function hasAgreed({ state }: ReceiverEntry): boolean {

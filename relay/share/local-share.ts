@@ -99,7 +99,7 @@ export class LocalShare {
     record: ShareRecord,
     socket: SocketId | undefined,
     previousHome?: number,
-    durable: readonly RecordRun[] = [],
+    durable?: readonly RecordRun[],
   ): void {
     this.record = record;
     this.fanout.admits(record.offer.admit === true);
