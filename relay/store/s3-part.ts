@@ -8,10 +8,17 @@
  * The sum (xxHash64) is of the length and the frame, and starts from the place and the record's index: a slot of
  * another record or share is wrong too.
  */
+import { OPEN_FRAME_BYTES } from "../../protocol/mod.ts";
+
 import type { StoredShape } from "./record-store.ts";
 
 /** At least so much is one object, unless the share ends: few enough requests, and little to send again. bytes */
 export const PART_BYTES = 8 * 1024 ** 2;
+/**
+ * The same where frames are as small as those of an open share. Its sender keeps 16 of them, and waits until the older half
+ * is durable: larger parts would be written several times before they are complete. bytes
+ */
+const SMALL_PART_BYTES = 8 * OPEN_FRAME_BYTES;
 const SUM_BYTES = 8;
 const LENGTH_BYTES = 4;
 const HEAD_BYTES = SUM_BYTES + LENGTH_BYTES;
@@ -27,7 +34,9 @@ export class PartLayout {
   constructor({ place, frameBytes }: StoredShape, partBytes: number) {
     this.#frameBytes = frameBytes;
     this.slotBytes = HEAD_BYTES + frameBytes;
-    this.perPart = Math.ceil(partBytes / this.slotBytes);
+    const least =
+      frameBytes <= OPEN_FRAME_BYTES ? Math.min(partBytes, SMALL_PART_BYTES) : partBytes;
+    this.perPart = Math.ceil(least / this.slotBytes);
     this.#seed = Bun.hash.xxHash64(place);
   }
 

@@ -11,8 +11,8 @@ import type { PartLayout } from "./s3-part.ts";
 
 /** Of one request, unless a record is larger: large enough for a full line at 30 ms an answer. bytes */
 export const RANGE_BYTES = 2 * 1024 ** 2;
-/** Ranges that are read ahead of the one that is asked for. */
-const AHEAD_RANGES = 3;
+/** Read ahead of the range that is asked for: at 30 ms an answer it allows 200 MiB/s. bytes */
+const AHEAD_BYTES = 6 * 1024 ** 2;
 /** Ranges of all shares of one worker, read or being read. Above it nothing is read ahead. bytes */
 export const RANGES_BYTES = 64 * 1024 ** 2;
 /** Ranges of one share that are being read at once; reads of more wait in their order. */
@@ -39,13 +39,17 @@ export class RangeMemory {
   /** Read, the longest unused first; the function drops it. */
   readonly #read = new Map<Range, () => void>();
 
-  /** Whether so much more has room, once others are dropped. */
+  fits(bytes: number): boolean {
+    return this.bytes + bytes <= RANGES_BYTES;
+  }
+
+  /** Drops others until so much more has room. @returns false: what is being read leaves no room */
   makeRoom(bytes: number): boolean {
     for (const drop of this.#read.values()) {
-      if (this.bytes + bytes <= RANGES_BYTES) break;
+      if (this.fits(bytes)) break;
       drop();
     }
-    return this.bytes + bytes <= RANGES_BYTES;
+    return this.fits(bytes);
   }
 
   keep(range: Range, drop: () => void): void {
@@ -80,13 +84,13 @@ export class RangeReader {
 
   constructor(source: RangeSource) {
     this.#source = source;
-    this.#perRange = Math.ceil(source.rangeBytes / source.layout.slotBytes);
+    const { slotBytes, perPart } = source.layout;
+    this.#perRange = Math.min(perPart, Math.ceil(source.rangeBytes / slotBytes));
   }
 
   /** Calls `done` in a later turn. */
   read(index: number, done: Done): void {
     const range = this.#rangeOf(index);
-    this.#readAhead(range);
     const frame = range.frames?.get(index);
     if (frame !== undefined) {
       range.frames!.delete(index);
@@ -95,12 +99,13 @@ export class RangeReader {
       setImmediate(() => {
         if (!this.#source.stop.aborted) done(frame);
       });
-      return;
+    } else {
+      const waiting = range.waiting.get(index);
+      if (waiting === undefined) range.waiting.set(index, [done]);
+      else waiting.push(done);
+      this.#readNext();
     }
-    const waiting = range.waiting.get(index);
-    if (waiting === undefined) range.waiting.set(index, [done]);
-    else waiting.push(done);
-    this.#readNext();
+    this.#readAhead(range);
   }
 
   close(): void {
@@ -135,10 +140,10 @@ export class RangeReader {
     if (this.#recent.length > RECENT_RANGES) this.#recent.shift();
     if (!isOnward) return;
     const { durable, layout, memory } = this.#source;
-    let next = range.end;
-    for (let ahead = 0; ahead < AHEAD_RANGES; ahead++) {
-      const bytes = this.#perRange * layout.slotBytes;
-      if (!durable.has(next) || !memory.makeRoom(bytes) || this.#reading >= READS_AT_ONCE) return;
+    const bytes = this.#perRange * layout.slotBytes;
+    const end = range.end + Math.ceil(AHEAD_BYTES / layout.slotBytes);
+    for (let next = range.end; next < end;) {
+      if (!durable.has(next) || !memory.fits(bytes) || this.#reading >= READS_AT_ONCE) return;
       if (this.#ranges.has(next)) next = this.#ranges.get(next)!.end;
       else {
         const further = this.#rangeOf(next);

@@ -22,6 +22,8 @@ import { asFault, RANGE_BYTES, RangeMemory, RangeReader } from "./s3-ranges.ts";
 const SHARE_PARTS = 4;
 /** Records of all shares of one worker that are gathered or on their way. bytes */
 const GATHERED_BYTES = 128 * 1024 ** 2;
+/** A part that gets no record for so long is written as it is: what a sender gave before it left is not given twice. ms */
+const IDLE_MS = 15_000;
 
 export interface S3Memory {
   /** Records gathered or on their way. bytes */
@@ -43,36 +45,38 @@ interface Part {
   /** Of those, the ones that are not durable. */
   readonly fresh: Set<number>;
   isBeingWritten: boolean;
+  /** When its latest record came. ms */
+  touched: number;
   /** To be written as it is. */
   isAsked: boolean;
   /** Others need its room. */
   isLeaving: boolean;
 }
 
-/** See the constants of these names; tests have smaller ones. */
-export interface S3Sizes {
-  /** PART_BYTES */
-  readonly part: number;
-  /** RANGE_BYTES */
-  readonly range: number;
+/** The constants of these names; tests have smaller ones. */
+export interface S3Tuning {
+  readonly partBytes: number;
+  readonly rangeBytes: number;
+  readonly idleMs: number;
 }
 
-const S3_SIZES: S3Sizes = { part: PART_BYTES, range: RANGE_BYTES };
+const TUNING: S3Tuning = { partBytes: PART_BYTES, rangeBytes: RANGE_BYTES, idleMs: IDLE_MS };
 
 /** The stored shares of one worker in a bucket. */
 export class S3Store {
   readonly bucket: S3Bucket;
-  readonly sizes: S3Sizes;
+  readonly tuning: S3Tuning;
   readonly ranges = new RangeMemory();
   /** Of all shares, the one that was written to the longest ago first. */
   readonly #parts = new Set<Part>();
   readonly #waiting = new Set<S3Records>();
   #gathered = 0;
   #isCalling = false;
+  #isWatching = false;
 
-  constructor(place: S3Place, times?: S3Times, sizes = S3_SIZES) {
+  constructor(place: S3Place, times?: S3Times, tuning = TUNING) {
     this.bucket = new S3Bucket(place, times);
-    this.sizes = sizes;
+    this.tuning = tuning;
   }
 
   readonly open: OpenRecords = (shape, events) => new S3Records(this, shape, events);
@@ -92,6 +96,8 @@ export class S3Store {
     this.#parts.delete(part);
     this.#parts.add(part);
     this.#gathered += bytes;
+    part.touched = performance.now();
+    this.#watch();
   }
 
   release(part: Part, bytes: number): void {
@@ -117,6 +123,21 @@ export class S3Store {
 
   forget(share: S3Records): void {
     this.#waiting.delete(share);
+  }
+
+  /** Has parts written that got no record for long. */
+  #watch(): void {
+    if (this.#isWatching) return;
+    this.#isWatching = true;
+    setTimeout(() => {
+      this.#isWatching = false;
+      const before = performance.now() - this.tuning.idleMs;
+      for (const part of this.#parts) {
+        if (part.touched > before) break;
+        if (part.fresh.size > 0) part.owner.writeEarly(part);
+      }
+      if (this.#parts.size > 0) this.#watch();
+    }, this.tuning.idleMs / 2).unref();
   }
 
   #call(): void {
@@ -146,7 +167,7 @@ export class S3Records implements RecordStore {
     this.#store = store;
     this.#shape = shape;
     this.#events = events;
-    this.#layout = new PartLayout(shape, store.sizes.part);
+    this.#layout = new PartLayout(shape, store.tuning.partBytes);
     this.#durable = new RecordSet(shape.durable);
     this.#reader = new RangeReader({
       bucket: store.bucket,
@@ -154,7 +175,7 @@ export class S3Records implements RecordStore {
       layout: this.#layout,
       durable: this.#durable,
       stop: this.#stop.signal,
-      rangeBytes: store.sizes.range,
+      rangeBytes: store.tuning.rangeBytes,
       keyOf: (part) => this.#keyOf(part),
     });
   }
@@ -203,9 +224,7 @@ export class S3Records implements RecordStore {
 
   flush(): void {
     for (const part of this.#parts.values()) {
-      if (part.fresh.size === 0) continue;
-      part.isAsked = true;
-      this.#write(part);
+      if (part.fresh.size > 0) this.writeEarly(part);
     }
   }
 
@@ -230,6 +249,11 @@ export class S3Records implements RecordStore {
       return;
     }
     part.isLeaving = true;
+    this.writeEarly(part);
+  }
+
+  /** Before it is complete. */
+  writeEarly(part: Part): void {
     part.isAsked = true;
     this.#write(part);
   }
@@ -257,6 +281,7 @@ export class S3Records implements RecordStore {
       filled: new Set(),
       fresh: new Set(),
       isBeingWritten: false,
+      touched: 0,
       isAsked: false,
       isLeaving: false,
     };

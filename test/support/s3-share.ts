@@ -3,7 +3,7 @@ import type { FaultError } from "../../protocol/mod.ts";
 import { RecordSet } from "../../relay/store/record-set.ts";
 import type { RecordRun, RecordStore } from "../../relay/store/record-store.ts";
 import type { S3Place, S3Times } from "../../relay/store/s3-bucket.ts";
-import { S3Store } from "../../relay/store/s3-records.ts";
+import { S3Store, type S3Tuning } from "../../relay/store/s3-records.ts";
 import { seededBytes } from "./disk.ts";
 import { until } from "./until.ts";
 
@@ -19,7 +19,7 @@ export const IMPATIENT: S3Times = { ...QUICK, answerMs: 300 };
 /** Frames of which 16 are one part, and 4 are one range. */
 export const FRAME = 32 * 1024;
 export const PER_PART = 16;
-const SIZES = { part: PER_PART * FRAME, range: 4 * FRAME };
+const TUNING = { partBytes: PER_PART * FRAME, rangeBytes: 4 * FRAME, idleMs: 60_000 };
 
 /** Made once: they take the processor longer than the store. */
 const frames = new Map<string, Uint8Array>();
@@ -30,6 +30,7 @@ export interface S3ShareOptions {
   readonly frameBytes?: number;
   readonly times?: S3Times;
   readonly store?: S3Store;
+  readonly tuning?: Partial<S3Tuning>;
   readonly place?: string;
 }
 
@@ -48,11 +49,12 @@ export class S3Share implements Disposable {
       durable = [],
       frameBytes = FRAME,
       times = QUICK,
+      tuning,
       place: name = "a".repeat(32),
     } = options;
     this.#frameBytes = frameBytes;
     this.#count = records;
-    this.store = options.store ?? new S3Store(place, times, SIZES);
+    this.store = options.store ?? new S3Store(place, times, { ...TUNING, ...tuning });
     this.records = this.store.open(
       { place: name, frameBytes, records, durable },
       {

@@ -136,6 +136,13 @@ test("records that come while a part is flushed are written with the next", asyn
   expect(await again.isRight(...upTo(PER_PART))).toBe(true);
 });
 
+test("a part that gets no more records is written as it is", async () => {
+  using share = open(newPlace(), { records: PER_PART, tuning: { idleMs: 20 } });
+  await share.write(0, 1);
+  await share.untilDurable(2);
+  expect(share.durable.runs).toEqual([{ first: 0, count: 2 }]);
+});
+
 test("a share of one short record takes its own bytes alone", async () => {
   const place = newPlace();
   using share = open(place, { records: 1 });
