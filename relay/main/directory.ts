@@ -224,9 +224,12 @@ export class Directory {
     this.#tellOpened(entry);
   }
 
+  /** Of a whole share: its home has all records. */
   #tellOpened({ record }: Entry): void {
+    const whole = [{ first: 0, count: record.stored?.records ?? record.offer.records }];
     for (const each of this.#output.workers()) {
-      this.#output.toWorker(each, { t: "opened", record, socket: undefined });
+      const durable = each === record.owner ? whole : undefined;
+      this.#output.toWorker(each, { t: "opened", record, socket: undefined, durable });
     }
   }
 

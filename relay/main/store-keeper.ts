@@ -12,11 +12,8 @@ import type { OpenStore } from "../store/open-store.ts";
 import { StoreBook } from "../store/store-book.ts";
 import type { Reporter } from "../worker/reports.ts";
 import type { Directory } from "./directory.ts";
+import { RecordRemover } from "./record-remover.ts";
 
-/** A worker may have made the file of a share while that was removed: it is removed once more. ms */
-const REMOVE_AGAIN_MS = 10_000;
-/** Places that wait for that; a start of the relay finds what is left. */
-const REMOVE_AGAIN_MOST = 10_000;
 const PLACE_BYTES = 16;
 
 export interface StoreKeeperOptions {
@@ -33,7 +30,7 @@ type Claim = Extract<ToDirectory, { t: "claim" }>;
 export class StoreKeeper {
   readonly book: StoreBook;
   readonly #options: StoreKeeperOptions;
-  readonly #removeAgain: { readonly place: string; readonly at: number }[] = [];
+  readonly #remover: RecordRemover;
   #isScheduled = false;
   #saving: Promise<void> | undefined;
   /** Since the save began. */
@@ -47,6 +44,7 @@ export class StoreKeeper {
   constructor(options: StoreKeeperOptions) {
     this.#options = options;
     const { store, limits, directory } = options;
+    this.#remover = new RecordRemover(store.ledger, (error) => this.#trouble(error));
     const { saved, hashOf } = store;
     const newPlace = (): string => randomBytes(PLACE_BYTES).toString("hex");
     const newNumber = (): number => directory.newNumber();
@@ -65,6 +63,10 @@ export class StoreKeeper {
     if (!isMine) this.book.opened(claim.channel);
     this.#schedule();
     return isMine;
+  }
+
+  senderLeft(key: string): void {
+    this.book.senderLeft(key, Date.now());
   }
 
   handle(message: ToStoreBook): void {
@@ -119,10 +121,7 @@ export class StoreKeeper {
   tick(): void {
     const now = Date.now();
     this.book.tick(now);
-    while ((this.#removeAgain[0]?.at ?? Infinity) <= now) {
-      const { place } = this.#removeAgain.shift()!;
-      this.#options.store.ledger.removeRecords(place).catch((error) => this.#trouble(error));
-    }
+    this.#remover.tick(now);
     this.#schedule();
   }
 
@@ -133,10 +132,14 @@ export class StoreKeeper {
     const { ledger } = this.#options.store;
     try {
       const batch = this.book.take(Infinity);
-      if (batch !== undefined && !batch.isEmpty) await ledger.save(batch.change);
+      if (batch !== undefined && !batch.isEmpty) {
+        await ledger.save(batch.change);
+        this.#remover.remove(batch.change.removed, Date.now());
+      }
     } catch (error) {
       this.#trouble(error);
     }
+    await this.#remover.end();
     await ledger.close();
   }
 
@@ -172,10 +175,7 @@ export class StoreKeeper {
     this.#isFailing = false;
     this.saves++;
     this.book.saved();
-    const at = Date.now() + REMOVE_AGAIN_MS;
-    for (const place of removed) {
-      if (this.#removeAgain.length < REMOVE_AGAIN_MOST) this.#removeAgain.push({ place, at });
-    }
+    this.#remover.remove(removed, Date.now());
     for (const effect of effects) this.#do(effect);
     this.#schedule();
   }

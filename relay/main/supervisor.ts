@@ -329,6 +329,7 @@ export class Supervisor implements ManagedRelay {
   #heard(message: ToDirectory): void {
     if (message.t === "claim" && this.#keeper?.claim(message) === true) return;
     this.#directory.handle(message, performance.now());
+    if (message.t === "orphan" || message.t === "close") this.#keeper?.senderLeft(message.key);
   }
 
   #startOf(worker: number): WorkerStart {

@@ -209,6 +209,9 @@ export class Senders {
   #leaves(share: LocalShare, client: Client | undefined): boolean {
     if (!share.home.needsNoSender) return false;
     share.home.senderLeft();
+    const { worker, toDirectory } = this.#options;
+    const { key, epoch } = share.record;
+    toDirectory({ t: "orphan", worker, key, epoch });
     if (client?.role === "sender") client.share = undefined;
     return true;
   }

@@ -7,7 +7,7 @@ import type { StoredShare, Tombstone } from "./stored-share.ts";
 export interface LedgerChange {
   /** New, or in place of the one with the same `place`. */
   readonly shares: readonly StoredShare[];
-  /** Places of shares that are gone: their records, too, are removed. */
+  /** Places of shares that are gone; `removeRecords` removes their records afterwards. */
   readonly removed: readonly string[];
   readonly tombstones: readonly Tombstone[];
   /** Keys of tombstones that are not needed any more. */

@@ -43,7 +43,12 @@ async function openLedger(place: StorePlace): Promise<{
   readonly records: StorePlace;
   readonly key: string | Uint8Array;
 }> {
-  if (place.kind === "s3") throw new FaultError("bad-store", "this relay stores on disk alone");
+  if (place.kind === "s3") {
+    const { S3Ledger } = await import("./s3-ledger.ts");
+    // Not in the bucket, and the same after a restart.
+    const key = place.secretAccessKey ?? randomBytes(KEY_BYTES);
+    return { ledger: new S3Ledger(place), records: place, key };
+  }
   const { SqliteLedger, prepareFolder } = await import("./sqlite-ledger.ts");
   const { folder } = place;
   const records = prepareFolder(folder);

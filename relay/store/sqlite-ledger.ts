@@ -94,14 +94,11 @@ export class SqliteLedger implements Ledger {
   }
 
   save(change: LedgerChange): Promise<void> {
-    return attempt(() => {
-      this.#save(change);
-      for (const place of change.removed) this.#remove(place);
-    });
+    return attempt(() => this.#save(change));
   }
 
   removeRecords(place: string): Promise<void> {
-    return attempt(() => this.#remove(place));
+    return attempt(() => rmSync(join(this.#records, place), { force: true }));
   }
 
   close(): Promise<void> {
@@ -111,10 +108,6 @@ export class SqliteLedger implements Ledger {
 
   #rows(query: string): { readonly place: string; readonly facts: string }[] {
     return this.#index.query<{ place: string; facts: string }, []>(query).all();
-  }
-
-  #remove(place: string): void {
-    rmSync(join(this.#records, place), { force: true });
   }
 
   /** Of shares that are gone, which a crash left. */

@@ -129,6 +129,12 @@ export class StoreBook {
     }
   }
 
+  /** Its sender ended it, or was cut off. */
+  senderLeft(key: string, now: number): void {
+    const one = this.#kept.get(key);
+    if (one !== undefined) this.#askers.touch(one.share.channel, now);
+  }
+
   /** The directory had no room for a share that is new here. */
   refused(key: string): void {
     const one = this.#kept.get(key);
