@@ -32,7 +32,7 @@ export const RELAY_FAULTS = {
   ),
   "bad-store": failed(
     "The relay cannot use its store",
-    "Give a folder that is this user's alone with --store, and one relay to each folder.",
+    "Give a folder that is this user's alone, or a bucket, with --store, and one relay to each.",
   ),
   "bad-certificate": failed(
     "The relay cannot use TLS with the certificate",

@@ -15,6 +15,8 @@ import type { Directory } from "./directory.ts";
 import { RecordRemover } from "./record-remover.ts";
 
 const PLACE_BYTES = 16;
+/** A bucket that does not answer holds up the end of the relay so long at most. ms */
+const CLOSE_MS = 10_000;
 
 export interface StoreKeeperOptions {
   readonly store: OpenStore;
@@ -130,6 +132,8 @@ export class StoreKeeper {
     await this.#saving;
     this.#isClosed = true;
     const { ledger } = this.#options.store;
+    // What is not saved or removed by then is found at the next start.
+    const late = setTimeout(() => void ledger.close(), CLOSE_MS);
     try {
       const batch = this.book.take(Infinity);
       if (batch !== undefined && !batch.isEmpty) {
@@ -140,6 +144,7 @@ export class StoreKeeper {
       this.#trouble(error);
     }
     await this.#remover.end();
+    clearTimeout(late);
     await ledger.close();
   }
 

@@ -17,10 +17,13 @@ export interface LedgerChange {
 export interface Ledger {
   /**
    * All that was saved. Removes records of no share, which a crash left.
-   * @throws FaultError `store-failed`
+   * @throws FaultError `bad-store`, `store-failed`
    */
   load(): Promise<{ readonly shares: StoredShare[]; readonly tombstones: Tombstone[] }>;
-  /** Resolves when a crash loses none of it. A crash before may leave all of it, or none. @throws FaultError */
+  /**
+   * Resolves when a crash loses none of it. A crash before may leave all of it or none, and a bucket that of each
+   * share by itself. @throws FaultError
+   */
   save(change: LedgerChange): Promise<void>;
   /** Removes the records at this place; one that is not there is no fault. @throws FaultError */
   removeRecords(place: string): Promise<void>;

@@ -23,10 +23,6 @@ const FACTS_BYTES = 1024 ** 2;
 const OBJECTS_AT_ONCE = 16;
 /** A place is listed again after it was emptied, at most so often: a list may be older than the objects. */
 const EMPTYING_ROUNDS = 3;
-/** Writes that were on their way to a removed place have arrived, or never will. ms */
-const LATE_MS = 3 * 60 * 1000;
-/** Removed places that are looked at once more; records of others are found when the relay starts again. */
-const LATE_PLACES = 1000;
 const NAME = /^[0-9a-f]{32}$/;
 const NAME_BYTES = 16;
 const SUM_DIGITS = 16;
@@ -35,8 +31,6 @@ export class S3Ledger implements Ledger {
   readonly #bucket: S3Bucket;
   readonly #prefix: string;
   readonly #stop = new AbortController();
-  /** Timers of removed places, by place. */
-  readonly #late = new Map<string, Timer>();
 
   constructor(place: S3Place, times?: S3Times) {
     this.#bucket = new S3Bucket(place, times);
@@ -56,7 +50,7 @@ export class S3Ledger implements Ledger {
     } catch (cause) {
       if (!(cause instanceof FaultError)) throw cause;
       // The operator reads this one, so it may name the bucket.
-      throw new FaultError("store-failed", `${this.#bucket.name}: ${cause.detail}`, { cause });
+      throw new FaultError("bad-store", `${this.#bucket.name}: ${cause.detail}`, { cause });
     }
   }
 
@@ -70,22 +64,19 @@ export class S3Ledger implements Ledger {
   }
 
   async removeRecords(place: string): Promise<void> {
-    await this.#empty(place);
-    // A part may have been on its way: it would stay, and cost, until the relay starts again.
-    if (this.#late.size >= LATE_PLACES || this.#late.has(place)) return;
-    const timer = setTimeout(() => {
-      this.#late.delete(place);
-      // If it fails, the records are found when the relay starts again.
-      void this.#empty(place).catch(() => undefined);
-    }, LATE_MS);
-    timer.unref();
-    this.#late.set(place, timer);
+    const folder = `${this.#prefix}records/${place}/`;
+    for (let round = 0; round < EMPTYING_ROUNDS; round++) {
+      let count = 0;
+      for await (const names of this.#bucket.list(folder, "keys", this.#signal)) {
+        count += names.length;
+        await this.#each(names, (name) => this.#bucket.remove(`${folder}${name}`, this.#signal));
+      }
+      if (count === 0) return;
+    }
   }
 
   close(): Promise<void> {
     this.#stop.abort();
-    for (const timer of this.#late.values()) clearTimeout(timer);
-    this.#late.clear();
     return Promise.resolve();
   }
 
@@ -111,7 +102,12 @@ export class S3Ledger implements Ledger {
         };
         const key = `${this.#prefix}${folder}${name}`;
         // The list may be older than the objects: one that is gone is no fault.
-        const facts = await this.#bucket.find(key, FACTS_BYTES, check, this.#signal);
+        const facts = await this.#bucket
+          .find(key, FACTS_BYTES, check, this.#signal)
+          .catch((error: unknown) => {
+            const detail = error instanceof FaultError ? error.detail : undefined;
+            throw new FaultError("bad-store", `${key}: ${detail}`, { cause: error });
+          });
         if (facts !== undefined) all.push(facts);
       });
     }
@@ -152,20 +148,8 @@ export class S3Ledger implements Ledger {
         // A list may be older than the objects: facts are asked for before any record is deleted.
         const key = `${this.#prefix}facts/${place}`;
         const facts = await this.#bucket.find(key, FACTS_BYTES, () => true, this.#signal);
-        if (facts === undefined) await this.#empty(place);
+        if (facts === undefined) await this.removeRecords(place);
       }
-    }
-  }
-
-  async #empty(place: string): Promise<void> {
-    const folder = `${this.#prefix}records/${place}/`;
-    for (let round = 0; round < EMPTYING_ROUNDS; round++) {
-      let count = 0;
-      for await (const names of this.#bucket.list(folder, "keys", this.#signal)) {
-        count += names.length;
-        await this.#each(names, (name) => this.#bucket.remove(`${folder}${name}`, this.#signal));
-      }
-      if (count === 0) return;
     }
   }
 

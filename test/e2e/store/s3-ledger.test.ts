@@ -224,7 +224,9 @@ test("facts with a wrong byte are asked for again, and then nothing is loaded or
   proxy.fault = ({ key }) => (key.includes("/facts/") && left-- > 0 ? { t: "flip" } : undefined);
   expect((await loaded(place)).shares).toEqual([storedShare(1)]);
   left = Infinity;
-  expect(await messageOf(loaded(place))).toContain("wrong bytes, 8 times");
+  const message = await messageOf(loaded(place));
+  expect(message).toContain(`facts/${storedShare(1).place}: could not read`);
+  expect(message).toContain("wrong bytes, 8 times");
   expect(s3.keys(`${place.prefix}facts/`).length).toBe(1);
 });
 
