@@ -194,6 +194,8 @@ export class Directory {
     const entry = this.#entries.get(key);
     if (entry?.record.stored === undefined) return false;
     entry.record = { ...entry.record, stored };
+    // Its sender was lost when the last records were on their way to the store.
+    if (isStored(entry) && entry.record.owner === undefined) this.#inherit(entry, entry.home);
     return true;
   }
 
@@ -220,6 +222,7 @@ export class Directory {
       return;
     }
     entry.home = heir;
+    entry.orphanedAt = undefined;
     entry.record = { ...entry.record, owner: heir, epoch: entry.record.epoch + 1 };
     this.#tellOpened(entry);
   }

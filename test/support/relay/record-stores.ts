@@ -1,6 +1,8 @@
-import type { FaultError } from "../../../protocol/mod.ts";
+import { FaultError } from "../../../protocol/mod.ts";
+import type { Ledger, LedgerChange } from "../../../relay/store/ledger.ts";
 import type {
   OpenRecords,
+  RecordStoreEvents,
   RecordRun,
   RecordStore,
   StoredShape,
@@ -50,5 +52,146 @@ export class WatchedRecords {
   #tell(): void {
     this.#changed.resolve();
     this.#changed = Promise.withResolvers();
+  }
+}
+
+/** A disk in memory, which writes and reads when `post` calls it. */
+export class MemoryDisk {
+  /** Durable frames, by place and index. */
+  readonly files = new Map<string, Map<number, Uint8Array>>();
+  /** Records that a share may have waiting. */
+  most = 1000;
+  /** Nothing is written now. */
+  isStuck = false;
+  isFull = false;
+  /** Gives this in place of each record. */
+  lie: Uint8Array | undefined;
+  /** Records that were read, by whatever share. */
+  reads: number[] = [];
+  readonly post: (call: () => void) => void;
+  readonly #open = new Set<MemoryRecords>();
+
+  constructor(post: (call: () => void) => void) {
+    this.post = post;
+  }
+
+  readonly open: OpenRecords = (shape, events) => {
+    const records = new MemoryRecords(this, shape, events, () => this.#open.delete(records));
+    this.#open.add(records);
+    return records;
+  };
+
+  /** Stores that are open. */
+  get stores(): number {
+    return this.#open.size;
+  }
+
+  stick(): void {
+    this.isStuck = true;
+  }
+
+  go(): void {
+    this.isStuck = false;
+    for (const records of this.#open) records.go();
+  }
+
+  /** Power is lost: no store that was open does anything more. */
+  crash(): void {
+    for (const records of this.#open) records.close();
+  }
+}
+
+class MemoryRecords implements RecordStore {
+  readonly #disk: MemoryDisk;
+  readonly #file: Map<number, Uint8Array>;
+  readonly #events: RecordStoreEvents;
+  readonly #waiting = new Map<number, Uint8Array>();
+  readonly #closed: () => void;
+  #isRefused = false;
+  #isOver = false;
+
+  constructor(
+    disk: MemoryDisk,
+    { place }: StoredShape,
+    events: RecordStoreEvents,
+    closed: () => void,
+  ) {
+    this.#disk = disk;
+    this.#events = events;
+    this.#closed = closed;
+    this.#file = disk.files.get(place) ?? new Map<number, Uint8Array>();
+    disk.files.set(place, this.#file);
+  }
+
+  write(index: number, frame: Uint8Array): boolean {
+    if (this.has(index)) return true;
+    this.#isRefused = this.#waiting.size >= this.#disk.most;
+    if (this.#isRefused) return false;
+    this.#waiting.set(index, frame.slice());
+    if (!this.#disk.isStuck) this.#disk.post(() => this.go());
+    return true;
+  }
+
+  has(index: number): boolean {
+    return this.#waiting.has(index) || this.#file.has(index);
+  }
+
+  read(index: number, done: (frame: Uint8Array | FaultError) => void): void {
+    this.#disk.reads.push(index);
+    this.#disk.post(() => {
+      const frame = this.#disk.lie ?? this.#waiting.get(index) ?? this.#file.get(index);
+      if (!this.#isOver) done(frame ?? new FaultError("store-failed", "no such record"));
+    });
+  }
+
+  flush(): void {
+    // All is written as soon as it can be.
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#closed();
+  }
+
+  /** Writes what waits. */
+  go(): void {
+    if (this.#isOver || this.#disk.isStuck || this.#waiting.size === 0) return;
+    if (this.#disk.isFull) {
+      this.#isOver = true;
+      this.#events.failed(new FaultError("store-full", "its disk is full"));
+      return;
+    }
+    const runs = Array.from(this.#waiting.keys(), (first) => ({ first, count: 1 }));
+    for (const [index, frame] of this.#waiting) this.#file.set(index, frame);
+    this.#waiting.clear();
+    this.#events.durable(runs);
+    if (!this.#isRefused) return;
+    this.#isRefused = false;
+    this.#events.room();
+  }
+}
+
+/** A ledger that forgets all with the process. @param removed told of each place whose records go */
+export class MemoryLedger implements Ledger {
+  readonly #removed: (place: string) => void;
+
+  constructor(removed: (place: string) => void) {
+    this.#removed = removed;
+  }
+
+  async load(): ReturnType<Ledger["load"]> {
+    return { shares: [], tombstones: [] };
+  }
+
+  async save({ removed }: LedgerChange): Promise<void> {
+    for (const place of removed) this.#removed(place);
+  }
+
+  async removeRecords(place: string): Promise<void> {
+    this.#removed(place);
+  }
+
+  async close(): Promise<void> {
+    // It has nothing open.
   }
 }

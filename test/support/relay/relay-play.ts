@@ -5,12 +5,13 @@ import {
   toHex,
   type Message,
   type Offer,
+  type StoreWish,
 } from "../../../protocol/mod.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { Directory } from "../../../relay/main/directory.ts";
 import { Hub } from "../../../relay/share/hub.ts";
 import type { RecordPlace } from "../../../relay/log/block-log.ts";
-import type { FromDirectory, ToDirectory } from "../../../relay/share/messages.ts";
+import type { FromDirectory, ToDirectory, ToStoreBook } from "../../../relay/share/messages.ts";
 import {
   SingleSends,
   type Outlet,
@@ -19,12 +20,18 @@ import {
   type Topic,
 } from "../../../relay/share/outlet.ts";
 import { createPool, reclaim, type PoolBuffers } from "../../../relay/log/block-pool.ts";
+import { StoreKeeper } from "../../../relay/main/store-keeper.ts";
+import { LiveLimits } from "../../../relay/limits/limits.ts";
+import { MemoryDisk, MemoryLedger } from "./record-stores.ts";
 import { helloTo } from "./channel.ts";
 import { CheckedPool, Ledger } from "../../simulation/checked-pool.ts";
 
 const RECORD = 100;
 const FRAME = 16 + RECORD;
 export const STALL_MS = 20_000;
+const DAY_S = 24 * 60 * 60;
+/** Turns of the event loop in which the book would have said something. */
+const BOOK_TURNS = 4;
 
 /** Sockets of one worker: they take all, unless told, and their clients act on what they get. */
 class Sockets implements Outlet {
@@ -45,6 +52,7 @@ class Sockets implements Outlet {
   sendFrame(socket: SocketId, { block, offset, length }: RecordPlace): SendResult {
     const frame = this.pool.view(block, offset, length);
     const index = new DataView(frame.buffer, frame.byteOffset).getUint32(4);
+    if (frame[length - 1] !== index % 256) throw new Error(`wrong bytes in record ${index}`);
     this.got.set(socket, [...(this.got.get(socket) ?? []), index]);
     return "sent";
   }
@@ -68,13 +76,26 @@ class Sockets implements Outlet {
   }
 }
 
+interface PlayShareOptions {
+  readonly records: number;
+  readonly seekable: boolean;
+  readonly channel: number;
+}
+
 /** A share of a test's, and its sender wherever that is. */
 export class PlayShare {
   readonly offer: Offer;
   readonly proof: Uint8Array;
   readonly channel: Uint8Array;
+  readonly end: number;
 
-  constructor(number: number, { records = 100, seekable = false, channel = number } = {}) {
+  /** @param end of an open share, how many records it has in truth */
+  constructor(
+    number: number,
+    { records = 100, seekable = false, channel = number }: Partial<PlayShareOptions> = {},
+    end = records,
+  ) {
+    this.end = end;
     this.proof = new Uint8Array(32).fill(number);
     this.channel = new Uint8Array(16).fill(channel);
     const share = shareIdFromProof(this.proof, nodePrimitives);
@@ -97,18 +118,32 @@ export class RelayPlay {
   readonly #ledger = new Ledger();
   readonly #directory: Directory;
   readonly #posts: (() => void)[] = [];
+  /** Where shares are stored. */
+  readonly disk: MemoryDisk;
+  #keeper: StoreKeeper | undefined;
 
-  constructor({ workers = 2, blocks = 8 } = {}) {
+  constructor({ workers = 2, blocks = 8, hasStore = false } = {}) {
     this.buffers = createPool(blocks, workers, FRAME);
     this.#directory = new Directory({
       toWorker: (worker, message) => this.#posts.push(() => this.#toWorker(worker, message)),
       workers: () => this.hubs.keys(),
     });
+    const post = (call: () => void): void => void this.#posts.push(call);
+    this.disk = new MemoryDisk(post);
+    const keeper = hasStore ? this.#keep() : undefined;
+    const store = keeper && {
+      openRecords: this.disk.open,
+      toStoreBook: (message: ToStoreBook) => post(() => keeper.handle(message)),
+      mayStore: () => ({ life: DAY_S, bytes: 2 ** 40 }),
+    };
     for (let worker = 0; worker < workers; worker++) {
       const sockets = new Sockets(new CheckedPool(this.buffers, worker, this.#ledger));
       this.sockets.push(sockets);
       const toDirectory = (message: ToDirectory): void => {
-        this.#posts.push(() => this.#directory.handle(message, this.now));
+        post(() => {
+          if (message.t === "claim" && keeper?.claim(message) === true) return;
+          this.#directory.handle(message, this.now);
+        });
       };
       this.hubs.push(
         new Hub({
@@ -118,9 +153,36 @@ export class RelayPlay {
           primitives: nodePrimitives,
           toDirectory,
           stallMs: STALL_MS,
+          ...store,
         }),
       );
     }
+  }
+
+  #keep(): StoreKeeper {
+    const ledger = new MemoryLedger((place) => this.disk.files.delete(place));
+    const saved = { shares: [], tombstones: [] };
+    this.#keeper = new StoreKeeper({
+      store: { ledger, saved, place: { kind: "disk", folder: "" }, hashOf: (address) => address },
+      limits: new LiveLimits(),
+      directory: this.#directory,
+      toWorker: (worker, message) => {
+        this.#posts.push(() => this.hubs[worker]?.storeBook(message, this.now));
+      },
+      workers: () => this.hubs.keys(),
+      report: () => undefined,
+    });
+    return this.#keeper;
+  }
+
+  /** As `settle`, and the book of stored shares has saved and said all. */
+  async settled(): Promise<this> {
+    for (let idle = 0; idle < BOOK_TURNS; idle++) {
+      if (this.#posts.length > 0) idle = 0;
+      this.settle();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    return this;
   }
 
   get blocksHeld(): number {
@@ -144,7 +206,9 @@ export class RelayPlay {
     this.hubs[worker] = undefined;
     reclaim(this.buffers, worker);
     this.#ledger.workerDied(worker);
-    this.#directory.workerLost(worker, this.now);
+    this.#keeper?.workerLost(worker);
+    const heirOf = (channel: string): number | undefined => this.#keeper?.book.askerIn(channel);
+    this.#directory.workerLost(worker, this.now, heirOf);
     return this;
   }
 
@@ -155,9 +219,15 @@ export class RelayPlay {
     return this.settle();
   }
 
-  send(worker: number, socket: number, { offer, proof, channel }: PlayShare, first?: number): this {
+  send(
+    worker: number,
+    socket: number,
+    { offer, proof, channel }: PlayShare,
+    first?: number,
+    store?: StoreWish,
+  ): this {
     this.#connect(worker, socket, "sender", channel);
-    const message = { t: "offer", ...offer, proof } as const;
+    const message = { t: "offer", ...offer, proof, ...(store && { store }) } as const;
     this.say(worker, socket, first === undefined ? message : { ...message, first });
     return this.settle();
   }
@@ -184,6 +254,12 @@ export class RelayPlay {
     return this.settle();
   }
 
+  complete(worker: number, socket: number, { offer, end }: PlayShare): this {
+    const mac = new Uint8Array(16);
+    this.say(worker, socket, { t: "complete", share: offer.share, records: end, mac });
+    return this.settle();
+  }
+
   close(worker: number, socket: number): this {
     this.hubs[worker]?.closed(socket, this.now);
     return this.settle();
@@ -197,10 +273,10 @@ export class RelayPlay {
    * The sender sends what it was asked for and has not sent, or as much of it as `most`.
    * @returns what that was
    */
-  answer(worker: number, socket: number, { offer }: PlayShare, most = Infinity): number[] {
-    const wants = this.sockets[worker]!.wants.splice(0, most);
+  answer(worker: number, socket: number, { offer, end }: PlayShare, most = Infinity): number[] {
+    const wants = this.sockets[worker]!.wants.splice(0, most).filter((index) => index < end);
     for (const index of wants) {
-      const frame = encodeFrame(offer.share, index, index === offer.records - 1, record(index));
+      const frame = encodeFrame(offer.share, index, index === end - 1, record(index));
       this.hubs[worker]?.message(socket, frame, this.now);
     }
     this.settle();
