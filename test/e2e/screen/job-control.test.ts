@@ -51,7 +51,8 @@ afterAll(async () => {
 async function openShell(env: Record<string, string> = {}): Promise<Pty> {
   const pty = openProgram(["bash", "--norc", "--noprofile", "-i"], {
     cwd: folder.path,
-    columns: 100,
+    // The longest code and its command fit into a line.
+    columns: 160,
     env: {
       PATH: `${join(folder.path, "bin")}:${process.env["PATH"] ?? ""}`,
       XDG_STATE_HOME: join(folder.path, "state"),
