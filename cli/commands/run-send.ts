@@ -31,7 +31,6 @@ import { receiveCommand, type RelayChoice } from "../connection/relay-choice.ts"
 import { webLink } from "../connection/relay-address.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
-import type * as Unfinished from "./unfinished.ts";
 import { whatToSend } from "./what-to-send.ts";
 
 /**
@@ -120,9 +119,9 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
     ...(inWords ? [] : [`FILESHARE_CODE=${used}`]),
     ...(values.token === undefined ? [] : ["FILESHARE_TOKEN=..."]),
   ];
+  // The thread has begun to send.
+  const { resumeCommand } = await import("./unfinished.ts");
   const again = (): string => {
-    // Loaded at the end of a send that is not through, and for no other.
-    const { resumeCommand } = require("./unfinished.ts") as typeof Unfinished;
     const resume = code?.share === undefined ? undefined : resumeCommand(code.share);
     const how = code === undefined ? "" : " under the same code";
     if (resume === undefined) return `To send it again${how}: ${[...variables, line].join(" ")}`;

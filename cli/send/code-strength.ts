@@ -1,10 +1,10 @@
 /**
- * How hard a code of a person's own is to guess. Loaded only where a sender has one: the library's
- * dictionaries take 0.2 s and 60 MB, about as much as the scrypt that follows.
+ * How hard a code of a person's own is to guess. The library is loaded only where a sender has one: its dictionaries
+ * take 0.2 s and 60 MB, about as much as the scrypt that follows.
  */
-import { ZxcvbnFactory, type MatchExtended } from "@zxcvbn-ts/core";
-import * as common from "@zxcvbn-ts/language-common";
-import * as english from "@zxcvbn-ts/language-en";
+import type * as Core from "@zxcvbn-ts/core";
+import type * as Common from "@zxcvbn-ts/language-common";
+import type * as English from "@zxcvbn-ts/language-en";
 
 import type { Code } from "../../protocol/code/code.ts";
 import { FaultError } from "../../protocol/wire/faults.ts";
@@ -22,17 +22,25 @@ const OURS = ["fileshare", "relay", "lobby", "sender", "receiver", "share", "cod
 /** Characters of a part of the code that an error quotes. */
 const QUOTED_CHARACTERS = 24;
 
-const estimator = new ZxcvbnFactory({
-  dictionary: { ...common.dictionary, ...english.dictionary },
-  graphs: common.adjacencyGraphs,
-});
+let estimator: Core.ZxcvbnFactory | undefined;
+
+/** Not by `import()`, as `send` of the library tells what is wrong before it returns. */
+function loadEstimator(): Core.ZxcvbnFactory {
+  const { ZxcvbnFactory } = require("@zxcvbn-ts/core") as typeof Core;
+  const common = require("@zxcvbn-ts/language-common") as typeof Common;
+  const english = require("@zxcvbn-ts/language-en") as typeof English;
+  return new ZxcvbnFactory({
+    dictionary: { ...common.dictionary, ...english.dictionary },
+    graphs: common.adjacencyGraphs,
+  });
+}
 
 /**
  * @param known words that a stranger may know of this user: names of people, machines and files
  * @throws FaultError "weak-code" for a code that takes fewer than 2^OWN_CODE_BITS guesses
  */
 export function checkStrength(code: Code, known: readonly string[]): void {
-  const { guesses, sequence } = estimator.check(code, [...known, ...OURS]);
+  const { guesses, sequence } = (estimator ??= loadEstimator()).check(code, [...known, ...OURS]);
   const bits = Math.floor(Math.log2(guesses));
   if (bits >= OWN_CODE_BITS) return;
   const reasons = [...new Set(sequence.map(reasonOf).filter((reason) => reason !== undefined))];
@@ -44,7 +52,7 @@ export function checkStrength(code: Code, known: readonly string[]): void {
 }
 
 /** The weakness of a part of the code; undefined: none. */
-function reasonOf({ pattern, token, ...match }: MatchExtended): string | undefined {
+function reasonOf({ pattern, token, ...match }: Core.MatchExtended): string | undefined {
   const shown = `"${escapeForDisplay(token.slice(0, QUOTED_CHARACTERS))}"`;
   switch (pattern) {
     case "repeat":

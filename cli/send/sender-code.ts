@@ -2,7 +2,7 @@
 import { hostname, userInfo } from "node:os";
 
 import { checkWords, isOwnCode, type Code } from "../../protocol/code/code.ts";
-import type * as CodeStrength from "./code-strength.ts";
+import { checkStrength } from "./code-strength.ts";
 import { homeFolder } from "../system/shell.ts";
 import type { SendWhat } from "../job/jobs.ts";
 
@@ -20,8 +20,6 @@ export function checkSenderCode(code: Code, what: SendWhat): void {
     checkWords(code);
     return;
   }
-  // Loaded here and at once: `send` of the library tells what is wrong before it returns.
-  const { checkStrength } = require("./code-strength.ts") as typeof CodeStrength;
   checkStrength(code, knownWords([...namesOf(what), ...ownNames()]));
 }
 
