@@ -61,6 +61,7 @@ const tombstone = v.strictObject({
   channel: hex(16),
   reason: v.picklist(["stored-expired", "exhausted", "revoked"]),
   at: whole,
+  records: whole,
   downloadsMost: v.optional(whole),
   downloads: whole,
   receipts,

@@ -73,10 +73,11 @@ export function openedOf(one: Kept): OpenedShare {
   return { number: one.number, facts: factsOf(one), state: stateOf(one) };
 }
 
-export function overOf({ share }: Kept, reason: StoreEnd, at: number): Tombstone {
-  const { key, channel, downloads, downloadsMost, receipts } = share;
-  const latest = receipts.slice(-RECEIPTS_OF_OVER);
-  return { key, channel, reason, at, downloads, downloadsMost, receipts: latest };
+export function overOf({ share, durable }: Kept, reason: StoreEnd, at: number): Tombstone {
+  const { key, channel, downloads, downloadsMost } = share;
+  const receipts = share.receipts.slice(-RECEIPTS_OF_OVER);
+  const records = durable.size;
+  return { key, channel, reason, at, records, downloads, downloadsMost, receipts };
 }
 
 type Inspected = MessageOf<"inspected">;
@@ -94,7 +95,7 @@ export function inspected(
     t: "inspected",
     share,
     state,
-    records: one?.durable.size ?? 0,
+    records: one?.durable.size ?? over?.records ?? 0,
     ...(one && { until: Math.floor(one.share.until / SECOND_MS) }),
     downloads,
     ...(downloadsMost !== undefined && { downloadsMost }),

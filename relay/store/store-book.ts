@@ -116,7 +116,7 @@ export class StoreBook {
     // Its sender shall not upload again what is here, nor store what it did not ask to.
     if (claim.store === undefined && !isWhole(known)) return false;
     if (claim.store !== undefined) this.#renew(known, claim.store, now);
-    this.#pass(claim);
+    this.#pass(claim, known);
     this.#settle(known, now);
     return true;
   }
@@ -326,10 +326,11 @@ export class StoreBook {
       durable: [],
       records: undefined,
     };
-    this.#add(kept(share, newNumber(), false, now));
+    const one = kept(share, newNumber(), false, now);
+    this.#add(one);
     this.opened(channel);
     this.#unsaved.share(key);
-    this.#pass(claim);
+    this.#pass(claim, one);
     return true;
   }
 
@@ -350,10 +351,10 @@ export class StoreBook {
     this.#unsaved.state(key);
   }
 
-  #pass(claim: StoreClaim): void {
+  #pass(claim: StoreClaim, one: Kept): void {
     const make = (): BookEffect => {
-      const one = this.#kept.get(claim.key);
-      if (one !== undefined) return { t: "claim", claim, opened: openedOf(one) };
+      const isHere = this.#kept.get(claim.key) === one;
+      if (isHere) return { t: "claim", claim, opened: openedOf(one) };
       return { t: "refuse", claim, fault: new FaultError("store-failed") };
     };
     const refuse = (fault: FaultError): BookEffect => ({ t: "refuse", claim, fault });

@@ -38,6 +38,8 @@ export interface Tombstone {
   readonly reason: StoreEnd;
   /** ms since 1970 */
   readonly at: number;
+  /** So many were durable: receipts say how many a receiver got. */
+  readonly records: number;
   readonly downloadsMost: number | undefined;
   readonly downloads: number;
   /** The latest RECEIPTS_OF_OVER ones. */

@@ -121,7 +121,8 @@ export class Unsaved {
     const made = (list: readonly Pending[]) => list.flatMap(({ make }) => make() ?? []);
     const told = [...states].flatMap((key): BookEffect[] => {
       const one = this.#kept.get(key);
-      if (one === undefined) return [];
+      // Of a new share its claim tells it, after the end of one with the same key.
+      if (one?.isSaved !== true) return [];
       return [{ t: "state", key, state: stateOf(one), durable: one.durable.size }];
     });
     return [...made(counted), ...told, ...made(effects)];

@@ -41,6 +41,7 @@ export function tombstone(number: number, more: Partial<Tombstone> = {}): Tombst
     channel: hexOf(0xc0),
     reason: "revoked",
     at: 0,
+    records: 5,
     downloadsMost: undefined,
     downloads: 0,
     receipts: [],
