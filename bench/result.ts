@@ -38,6 +38,7 @@ export const SYSTEMS = [
   "fileshare-lobby",
   "fileshare-copy",
   "fileshare-tls",
+  "fileshare-stored",
   "nginx",
   "piping-server",
   "original",
@@ -48,7 +49,11 @@ export const SYSTEMS = [
 ] as const;
 export type SystemName = (typeof SYSTEMS)[number];
 /** Systems that run only when they are named. */
-export const ON_REQUEST: ReadonlySet<SystemName> = new Set(["fileshare-copy", "fileshare-tls"]);
+export const ON_REQUEST: ReadonlySet<SystemName> = new Set([
+  "fileshare-copy",
+  "fileshare-tls",
+  "fileshare-stored",
+]);
 
 export const SCENARIOS = [
   "fanout",

@@ -1,4 +1,7 @@
-/** A sender of the real protocol that encrypts nothing, at a pace; counts what it is asked for again. */
+/**
+ * A sender of the real protocol that encrypts nothing, at a pace; counts what it is asked for again. With `stored` as
+ * argument it stores its share at the relay, and is ready to be received from when it is stored and gone.
+ */
 import {
   decodeControl,
   encodeControl,
@@ -17,6 +20,10 @@ import { TokenBucket } from "./token-bucket.ts";
 /** bytes that may follow at once on a pause: what a timer is late by on a busy machine is made up for */
 const BURST_BYTES = 4 * RECORD_BYTES;
 
+const isStored = process.argv[2] === "stored";
+/** Longer than any run. s */
+const STORED_SECONDS = 24 * 60 * 60;
+
 async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Load> {
   const share = frameShare(url, id, size);
   const { offer } = share;
@@ -26,6 +33,8 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
   let recordsSentAgain = 0;
   let held: Uint8Array[] = [];
   let stopping = false;
+  let acceptedAt = 0;
+  let storedSeconds = 0;
   const pace =
     senderBytesPerSecond === undefined
       ? undefined
@@ -73,9 +82,20 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
         send(helloMessage(message, "sender", { signer: share.signer }));
         return;
       case "welcome":
-        send({ t: "offer", ...offer, proof: share.proof });
+        send({
+          t: "offer",
+          ...offer,
+          proof: share.proof,
+          ...(isStored && { store: { life: STORED_SECONDS } }),
+        });
         return;
       case "accepted":
+        acceptedAt = performance.now();
+        if (!isStored) say({ t: "ready" });
+        return;
+      case "stored":
+        storedSeconds = (performance.now() - acceptedAt) / 1000;
+        leave();
         say({ t: "ready" });
         return;
       case "want":
@@ -94,6 +114,15 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
         return;
       default:
     }
+  }
+
+  function leave(): void {
+    if (stopping) return;
+    stopping = true;
+    clearTimeout(pause);
+    wanted.length = 0;
+    send({ t: "end", share: offer.share });
+    socket.leave();
   }
 
   // Its first message comes before `connect` resolves.
@@ -115,14 +144,11 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
   return {
     go: () => undefined,
     stop() {
-      stopping = true;
-      clearTimeout(pause);
-      wanted.length = 0;
-      send({ t: "end", share: offer.share });
-      socket.leave();
-      const extra = { recordsSent, recordsSentAgain };
-      const paced = pace === undefined ? extra : { ...extra, senderPauses };
-      say({ t: "done", receivers: [], extra: paced });
+      leave();
+      const paced = pace !== undefined && { senderPauses };
+      const stored = isStored && { storedBytesPerSecond: size / storedSeconds };
+      const extra = { recordsSent, recordsSentAgain, ...paced, ...stored };
+      say({ t: "done", receivers: [], extra });
     },
   };
 }

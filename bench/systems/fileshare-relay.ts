@@ -11,6 +11,7 @@ const { values } = parseArgs({
     copy: { type: "boolean" },
     "tls-cert": { type: "string" },
     "tls-key": { type: "string" },
+    store: { type: "string" },
   },
 });
 
@@ -18,12 +19,13 @@ function say(message: RelaySays): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-const { "tls-cert": cert, "tls-key": key } = values;
+const { "tls-cert": cert, "tls-key": key, store } = values;
 
 await using relay = await startRelay({
   workers: Number(values.workers ?? 1),
   ...(values["log-bytes"] === undefined ? {} : { logBytes: Number(values["log-bytes"]) }),
   zeroCopy: values.copy !== true,
+  ...(store !== undefined && { store: { kind: "disk", folder: store } }),
   tls: cert === undefined || key === undefined ? undefined : { cert, key },
   onStats: (stats) => say({ t: "stats", stats }),
   onTrouble: (trouble) => console.error(trouble),

@@ -57,6 +57,24 @@ export const fileshareTls: System = {
   },
 };
 
+/** The same relay, which serves a share from its disk without the sender. */
+export const fileshareStored: System = {
+  name: "fileshare-stored",
+  find: () => Promise.resolve({ version: manifest.version }),
+  async start(options) {
+    const store = new TemporaryFolder("store");
+    const sender = [...(frameLoad.sender ?? []), "stored"];
+    const running = await start(options, { ...frameLoad, sender }, [`--store=${store.path}`]);
+    return {
+      ...running,
+      async [Symbol.asyncDispose]() {
+        await running[Symbol.asyncDispose]();
+        store[Symbol.dispose]();
+      },
+    };
+  },
+};
+
 async function start(
   { workers, logBytes }: StartOptions,
   load: LoadDriver,

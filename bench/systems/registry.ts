@@ -2,7 +2,13 @@
 import type { SystemName } from "../result.ts";
 import { asSystem } from "./carrier.ts";
 import { croc } from "./croc.ts";
-import { fileshare, fileshareCopy, fileshareLobby, fileshareTls } from "./fileshare.ts";
+import {
+  fileshare,
+  fileshareCopy,
+  fileshareLobby,
+  fileshareStored,
+  fileshareTls,
+} from "./fileshare.ts";
 import { naive } from "./naive.ts";
 import { nginx } from "./nginx.ts";
 import { original } from "./original.ts";
@@ -17,6 +23,7 @@ const systems = new Map<SystemName, System>(
     fileshareLobby,
     fileshareCopy,
     fileshareTls,
+    fileshareStored,
     nginx,
     pipingServer,
     original,

@@ -33,8 +33,11 @@ export const WAITING_BYTES = 32 * 1024 ** 2;
 export const SYNC_BYTES = 64 * 1024 ** 2;
 /** The same for slow uploads. ms */
 export const SYNC_MS = 1000;
-/** Reads of one share under way; the others wait. More do not make a disk faster. */
-const READS = 8;
+/**
+ * Read of one share at once: two of the largest frames. With more of them a lone receiver is not ready for most, which
+ * then take the longer way by the log. bytes
+ */
+const READ_BYTES = 2 * 1024 ** 2;
 
 const sync = promisify(fdatasync);
 const SUM_BYTES = 8;
@@ -64,6 +67,7 @@ export class DiskRecords implements RecordStore {
   readonly #folder: string;
   readonly #shape: StoredShape;
   readonly #slotBytes: number;
+  readonly #readsMost: number;
   readonly #events: RecordStoreEvents;
   readonly #buffers: RecordBuffers;
   #file: number | undefined;
@@ -98,6 +102,7 @@ export class DiskRecords implements RecordStore {
     this.#folder = folder;
     this.#shape = shape;
     this.#slotBytes = shape.frameBytes + SUM_BYTES;
+    this.#readsMost = Math.ceil(READ_BYTES / shape.frameBytes);
     this.#events = events;
     this.#buffers = buffers;
     this.#had = new RecordSet(shape.durable);
@@ -276,7 +281,7 @@ export class DiskRecords implements RecordStore {
       for (const { done } of this.#wishes.splice(0)) done(this.#unreadable());
       return;
     }
-    while (this.#step === "open" && this.#reads < READS) {
+    while (this.#step === "open" && this.#reads < this.#readsMost) {
       const [wish] = this.#wishes;
       if (wish === undefined) return;
       const slot = this.#buffers.take(this.#slotBytes);
