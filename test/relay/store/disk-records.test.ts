@@ -5,7 +5,10 @@ import { join } from "node:path";
 
 import { diskOpener, WAITING_BYTES } from "../../../relay/store/disk-records.ts";
 import { RecordBuffers } from "../../../relay/store/record-buffers.ts";
-import type { StoredShape } from "../../../relay/store/record-store.ts";
+import { RecordSet } from "../../../relay/store/record-set.ts";
+import type { RecordRun, StoredShape } from "../../../relay/store/record-store.ts";
+import { linesOf } from "../../../bench/lines.ts";
+import { mountNamespace } from "../../needs.ts";
 import { seededBytes, temporaryFolder } from "../../support/disk.ts";
 import { WatchedRecords } from "../../support/relay/record-stores.ts";
 import { until } from "../../support/until.ts";
@@ -162,6 +165,60 @@ test("a store that is closed calls nothing more, and closes its file", async () 
   await until(() => files().length === 0);
   expect(called).toEqual([]);
 });
+
+const CHILD = join(import.meta.dir, "disk-records-child.ts");
+const CHILD_FRAME = 64 * 1024;
+
+interface ChildSays {
+  readonly runs?: readonly RecordRun[];
+  readonly code?: string;
+}
+
+/** What the child says, until it is told enough. */
+async function heard(
+  stdout: ReadableStream<Uint8Array>,
+  isEnough: (durable: RecordSet) => boolean = () => false,
+): Promise<{ durable: RecordSet; code: string | undefined }> {
+  const durable = new RecordSet();
+  for await (const line of linesOf(stdout)) {
+    const { runs = [], code } = JSON.parse(line) as ChildSays;
+    for (const { first, count } of runs) durable.add(first, count);
+    if (code !== undefined || isEnough(durable)) return { durable, code };
+  }
+  return { durable, code: undefined };
+}
+
+test("what was told to be durable is there and right after kill -9", async () => {
+  for (const [atLeast] of [[1], [40], [150]]) {
+    const folder = newFolder();
+    const child = Bun.spawn([process.execPath, CHILD, folder], { stdout: "pipe" });
+    const { durable } = await heard(child.stdout, ({ size }) => size >= atLeast!);
+    child.kill("SIGKILL");
+    await child.exited;
+    const shape = { frameBytes: CHILD_FRAME, records: undefined, durable: durable.runs };
+    const records = openIn(folder, shape);
+    for (const { first, count } of durable.runs) {
+      for (let index = first; index < first + count; index++) {
+        expect(await records.read(index)).toEqual(seededBytes(index, CHILD_FRAME));
+      }
+    }
+  }
+});
+
+const NAMESPACE = mountNamespace();
+
+test.skipIf(NAMESPACE === undefined)(
+  "a full disk is a fault of the share that it is full for (needs unshare and tmpfs)",
+  async () => {
+    const script = 'mount -t tmpfs -o size=2m none "$1" && exec "$2" "$3" "$1"';
+    const args = ["sh", "-c", script, "sh", newFolder(), process.execPath, CHILD];
+    const child = Bun.spawn(["unshare", NAMESPACE!, ...args], { stdout: "pipe" });
+    const { durable, code } = await heard(child.stdout);
+    expect(code).toBe("store-full");
+    expect(durable.size).toBeLessThan((2 * 1024 ** 2) / CHILD_FRAME);
+    expect(await child.exited).toBe(0);
+  },
+);
 
 test("a place that no book gave is a mistake", () => {
   expect(() => openIn(newFolder(), { place: "../other" })).toThrow("no place");
