@@ -1,4 +1,7 @@
-/** A sender of the real protocol that encrypts nothing, at a pace; counts what it is asked for again. */
+/**
+ * A sender of the real protocol that encrypts nothing, at a pace; counts what it is asked for again. With `stored` as
+ * argument it stores its share at the relay, and is ready to be received from when it is stored and gone.
+ */
 import {
   decodeControl,
   encodeControl,
@@ -16,16 +19,12 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** bytes that may follow at once on a pause: what a timer is late by on a busy machine is made up for */
 const BURST_BYTES = 4 * RECORD_BYTES;
-/** Longer than any run. */
-const STORE = { life: 24 * 60 * 60 };
 
-async function start({
-  url,
-  id,
-  size,
-  senderBytesPerSecond,
-  isStored = false,
-}: Plan): Promise<Load> {
+const isStored = process.argv[2] === "stored";
+/** Longer than any run. s */
+const STORED_SECONDS = 24 * 60 * 60;
+
+async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Load> {
   const share = frameShare(url, id, size);
   const { offer } = share;
   const wanted: { first: number; count: number }[] = [];
@@ -35,7 +34,7 @@ async function start({
   let held: Uint8Array[] = [];
   let stopping = false;
   let acceptedAt = 0;
-  let storedAfterMs: number | undefined;
+  let storedSeconds = 0;
   const pace =
     senderBytesPerSecond === undefined
       ? undefined
@@ -83,14 +82,19 @@ async function start({
         send(helloMessage(message, "sender", { signer: share.signer }));
         return;
       case "welcome":
-        send({ t: "offer", ...offer, proof: share.proof, ...(isStored && { store: STORE }) });
+        send({
+          t: "offer",
+          ...offer,
+          proof: share.proof,
+          ...(isStored && { store: { life: STORED_SECONDS } }),
+        });
         return;
       case "accepted":
         acceptedAt = performance.now();
         if (!isStored) say({ t: "ready" });
         return;
       case "stored":
-        storedAfterMs = performance.now() - acceptedAt;
+        storedSeconds = (performance.now() - acceptedAt) / 1000;
         leave();
         say({ t: "ready" });
         return;
@@ -113,6 +117,7 @@ async function start({
   }
 
   function leave(): void {
+    if (stopping) return;
     stopping = true;
     clearTimeout(pause);
     wanted.length = 0;
@@ -139,11 +144,11 @@ async function start({
   return {
     go: () => undefined,
     stop() {
-      if (!stopping) leave();
-      const storing: Record<string, number> = storedAfterMs === undefined ? {} : { storedAfterMs };
-      const extra = { recordsSent, recordsSentAgain, ...storing };
-      const paced = pace === undefined ? extra : { ...extra, senderPauses };
-      say({ t: "done", receivers: [], extra: paced });
+      leave();
+      const paced = pace !== undefined && { senderPauses };
+      const stored = isStored && { storedBytesPerSecond: size / storedSeconds };
+      const extra = { recordsSent, recordsSentAgain, ...paced, ...stored };
+      say({ t: "done", receivers: [], extra });
     },
   };
 }

@@ -20,6 +20,7 @@ export const fanout: Scenario = {
     "fileshare-lobby",
     "fileshare-copy",
     "fileshare-tls",
+    "fileshare-stored",
     "nginx",
     "piping-server",
     "original",

@@ -2,7 +2,6 @@
 import { parseArgs } from "node:util";
 
 import { startRelay } from "../../relay/mod.ts";
-import type { StorePlace } from "../../relay/store/record-store.ts";
 import type { RelaySays } from "./relay-process.ts";
 
 const { values } = parseArgs({
@@ -12,7 +11,6 @@ const { values } = parseArgs({
     copy: { type: "boolean" },
     "tls-cert": { type: "string" },
     "tls-key": { type: "string" },
-    port: { type: "string" },
     store: { type: "string" },
   },
 });
@@ -21,14 +19,13 @@ function say(message: RelaySays): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-const { "tls-cert": cert, "tls-key": key, port, store } = values;
+const { "tls-cert": cert, "tls-key": key, store } = values;
 
 await using relay = await startRelay({
   workers: Number(values.workers ?? 1),
   ...(values["log-bytes"] === undefined ? {} : { logBytes: Number(values["log-bytes"]) }),
   zeroCopy: values.copy !== true,
-  ...(port === undefined ? {} : { port: Number(port) }),
-  store: store === undefined ? undefined : (JSON.parse(store) as StorePlace),
+  ...(store !== undefined && { store: { kind: "disk", folder: store } }),
   tls: cert === undefined || key === undefined ? undefined : { cert, key },
   onStats: (stats) => say({ t: "stats", stats }),
   onTrouble: (trouble) => console.error(trouble),

@@ -6,7 +6,6 @@ import {
   fileshare,
   fileshareCopy,
   fileshareLobby,
-  fileshareS3,
   fileshareStored,
   fileshareTls,
 } from "./fileshare.ts";
@@ -25,7 +24,6 @@ const systems = new Map<SystemName, System>(
     fileshareCopy,
     fileshareTls,
     fileshareStored,
-    fileshareS3,
     nginx,
     pipingServer,
     original,

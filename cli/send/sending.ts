@@ -286,18 +286,23 @@ export class Sending {
   }
 
   #storing(records: number): void {
-    const position = { bytes: this.#source.bytesBefore(records), size: this.#size };
-    if (this.#goesOn) {
-      this.#progress.begunAt(records);
-      this.#emit({ event: "resumed", ...position });
-    }
+    this.#goOnFrom(records);
+    const bytes = this.#source.bytesBefore(records);
+    this.#emit({ event: "storing", bytes, size: this.#size });
+  }
+
+  /** The first record that the relay wants, or its first word, tells how far an earlier run came. */
+  #goOnFrom(records: number): void {
+    if (!this.#goesOn) return;
     this.#goesOn = false;
-    this.#emit({ event: "storing", ...position });
+    this.#progress.begunAt(records);
+    this.#emit({ event: "resumed", bytes: this.#source.bytesBefore(records), size: this.#size });
   }
 
   /** Noted before it is told: only this machine can delete it. */
   #stored(stored: StoredSeen): void {
     this.#verifiedAt ??= performance.now();
+    this.#goOnFrom(this.#source.records ?? 0);
     const until = stored.until * 1000;
     this.#resumeStore.stored(until);
     const { relay, route } = this.#job;
@@ -392,6 +397,7 @@ export class Sending {
       }
       // Events of the session can't arise here: sending a record has no effects.
       this.#session.handle({ type: "sent", index }, performance.now());
+      this.#goOnFrom(index);
       this.#progress.sent(index);
     }
     this.#uploading = true;

@@ -85,7 +85,6 @@ const ABOUT_RECEIVER: ReadonlySet<FaultCode> = new Set([
   "stored-expired",
   "exhausted",
   "revoked",
-  "store-failed",
 ]);
 
 export function isUnreadable(fault: FaultCode): boolean {

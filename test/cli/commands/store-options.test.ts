@@ -1,10 +1,11 @@
 /** `send --store`: which options it takes, and which it does not go with. */
 import { expect, test } from "bun:test";
 
+import { relayOrCarry } from "../../../cli/carry/relay-or-carry.ts";
 import type { Call } from "../../../cli/commands/command.ts";
 import { storeOptions } from "../../../cli/commands/store-options.ts";
 import { NEED_SENDER, type SendValues } from "../../../cli/commands/transfer-commands.ts";
-import { FaultError, STORE_LIFE_MOST_S } from "../../../protocol/mod.ts";
+import { FaultError, STORE_LIFE_MOST_S, parseCode } from "../../../protocol/mod.ts";
 
 const DAY_S = 24 * 60 * 60;
 
@@ -56,4 +57,19 @@ test.each([
   [{ downloads: "0" }, '--downloads takes a whole number from 1 to 1000000, not "0"'],
 ])("%j is refused", (values, said) => {
   expect(refused({ store: true, ...values })).toBe(said);
+});
+
+test("no command starts a relay for a share that is to be stored", async () => {
+  const named = {
+    route: "this-machine",
+    address: "ws://127.0.0.1:1/ws",
+    ca: undefined,
+    args: [],
+  } as const;
+  const code = parseCode("candy-ketchup-harbor-tilt-useful-drip-subject");
+  const none = { insists: false, port: undefined, wanted: undefined, isShared: false };
+  const [result] = await Promise.allSettled([relayOrCarry({ ...none, named, code, stores: true })]);
+  expect(result.status === "rejected" && String(result.reason)).toContain(
+    "--store needs a relay with a store, and no relay was found",
+  );
 });

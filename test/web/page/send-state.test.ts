@@ -20,7 +20,6 @@ const code: SendEvent = {
   records: 4,
   bytes: 400,
   files: 2,
-  toStore: false,
 };
 
 function after(...events: readonly SendEvent[]): SendState {
