@@ -147,8 +147,11 @@ export class S3Ledger implements Ledger {
         if (!NAME.test(place) || places.has(place)) continue;
         // A list may be older than the objects: facts are asked for before any record is deleted.
         const key = `${this.#prefix}facts/${place}`;
-        const facts = await this.#bucket.find(key, FACTS_BYTES, () => true, this.#signal);
-        if (facts === undefined) await this.removeRecords(place);
+        const isThere = await this.#bucket
+          .find(key, FACTS_BYTES, () => true, this.#signal)
+          // A policy may hide whether a key is there: then the records stay.
+          .catch(() => true);
+        if (isThere === undefined) await this.removeRecords(place);
       }
     }
   }
