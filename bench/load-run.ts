@@ -18,6 +18,7 @@ import { sourceOf } from "./sources.ts";
 import type { RunningSystem, System } from "./systems/system.ts";
 
 const MiB = 1024 ** 2;
+const GiB = 1024 ** 3;
 /** bytes and receivers of the run before the run, which nobody measures */
 const WARM_BYTES = 16 * MiB;
 export const WARM_RECEIVERS = 16;
@@ -32,6 +33,8 @@ export interface LoadRun {
   readonly groups: readonly Group[];
   /** The most that the sender sends per second; undefined: as fast as it is asked. bytes */
   readonly senderBytesPerSecond?: number | undefined;
+  /** The share is stored, and its sender gone, before the first receiver comes. */
+  readonly isStored?: boolean;
   /** Size of the relay's log. bytes */
   readonly logBytes?: number;
   /**
@@ -65,7 +68,7 @@ export async function measureLoad(
   const warmSize = sender === undefined ? size : Math.min(size, WARM_BYTES);
   // The same processes as in the run: what compiles their code and grows their heap is no work per byte.
   const warmGroups = [{ kind: "healthy", count: WARM_RECEIVERS }] as const;
-  await drive(driver, { size: warmSize, groups: warmGroups });
+  await drive(driver, { size: warmSize, groups: warmGroups, isStored: run.isStored ?? false });
   const { attackers } = run;
   await using crowd =
     attackers === undefined ? undefined : await AttackCrowd.start(running, attackers);
@@ -83,21 +86,23 @@ interface Driver {
 
 async function drive(
   { running, sender, receivers, signal }: Driver,
-  run: Pick<LoadRun, "size" | "groups" | "senderBytesPerSecond" | "joinAt">,
+  run: Pick<LoadRun, "size" | "groups" | "senderBytesPerSecond" | "joinAt" | "isStored">,
 ): Promise<Driven> {
-  const { size, groups, senderBytesPerSecond, joinAt } = run;
+  const { size, groups, senderBytesPerSecond, joinAt, isStored = false } = run;
   const id = randomBytes(16).toString("hex");
   const { url } = running;
   const pace = senderBytesPerSecond === undefined ? {} : { senderBytesPerSecond };
-  const plan: Plan = { t: "plan", url, id, size, groups, ...pace };
+  const plan: Plan = { t: "plan", url, id, size, groups, ...pace, ...(isStored && { isStored }) };
   const cut = aborted(signal);
   cut.catch(() => undefined);
   // A sender speaks only when something is wrong, until it is told to stop.
   const wait = <T>(promise: Promise<T>): Promise<T> =>
     Promise.race([promise, cut, sender === undefined ? cut : sender.done.then(() => cut)]);
 
+  const storing = isStored ? await usageOf(running.pids) : undefined;
   sender?.say(plan);
   await wait(sender?.ready ?? Promise.resolve());
+  const storeExtra = storing && (await storedFigures(running, storing.cpuSeconds, size));
   await wait(receivers.prepare(plan));
   const load = { receivers: receivers.pids, sender: sender === undefined ? [] : [sender.pid] };
   const before = await loadUsage(load);
@@ -109,17 +114,29 @@ async function drive(
     await wait(Promise.race([through, watch.stalled]));
     watch.stop();
     const [done, observed, after] = await wait(
-      Promise.all([receivers.stop(), observer.stop(), loadUsage(load)]),
+      Promise.all([receivers.stop(isStored), observer.stop(), loadUsage(load)]),
     );
     sender?.say({ t: "stop" });
     const sent: Done | undefined = await Promise.race([cut, sender?.done]);
     const loadProcesses = receivers.pids.length;
-    const extra = { ...done.extra, ...sent?.extra, loadProcesses };
+    const extra = { ...done.extra, ...sent?.extra, ...storeExtra, loadProcesses };
     return { receivers: done.receivers, extra, observed, load: loadCpu(before, after) };
   } finally {
     watch.stop();
     await observer.stop();
   }
+}
+
+/** Of the upload. The relay then starts anew, so that nothing of the share is in its log. */
+async function storedFigures(
+  running: RunningSystem,
+  cpuBefore: number,
+  size: number,
+): Promise<Record<string, number>> {
+  const after = await usageOf(running.pids);
+  await running.restart?.();
+  const cpuSeconds = after === undefined ? Number.NaN : after.cpuSeconds - cpuBefore;
+  return { storingCpuSecondsPerGiB: (cpuSeconds * GiB) / size };
 }
 
 /** CPU seconds of each process so far; NaN of one that can't be seen. */

@@ -39,6 +39,7 @@ export const SYSTEMS = [
   "fileshare-copy",
   "fileshare-tls",
   "fileshare-stored",
+  "fileshare-s3",
   "nginx",
   "piping-server",
   "original",
@@ -49,11 +50,7 @@ export const SYSTEMS = [
 ] as const;
 export type SystemName = (typeof SYSTEMS)[number];
 /** Systems that run only when they are named. */
-export const ON_REQUEST: ReadonlySet<SystemName> = new Set([
-  "fileshare-copy",
-  "fileshare-tls",
-  "fileshare-stored",
-]);
+export const ON_REQUEST: ReadonlySet<SystemName> = new Set(["fileshare-copy", "fileshare-tls"]);
 
 export const SCENARIOS = [
   "fanout",
@@ -66,6 +63,7 @@ export const SCENARIOS = [
   "transfer",
   "distance",
   "idle",
+  "stored",
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 

@@ -24,7 +24,10 @@ export async function runLoad(start: (plan: Plan) => Load | Promise<Load>): Prom
       load?.leave?.();
       load = await start(message);
     } else if (message.t === "join") load?.join?.(message.group);
-    else load?.[message.t]();
+    else if (message.t === "stop" && message.leaves === true) {
+      load?.leave?.();
+      load?.stop();
+    } else load?.[message.t]();
   }
   // The bench is gone, or has heard enough.
   process.exit();

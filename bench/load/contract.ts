@@ -45,6 +45,8 @@ export interface Plan {
   readonly size: number;
   /** The most that the sender sends per second; absent: as fast as it is asked. bytes */
   readonly senderBytesPerSecond?: number;
+  /** The sender has the relay store the share, and is `ready` when it is stored: then it has left. */
+  readonly isStored?: boolean;
   /** Absent: for a sender. */
   readonly part?: Part;
   /** All of the run. `late` ones start when `join` names their group, others at `go`. */
@@ -55,7 +57,8 @@ export type ToLoad =
   | Plan
   | { readonly t: "go" }
   | { readonly t: "join"; readonly group: number }
-  | { readonly t: "stop" };
+  /** `leaves`: with lines closed, as the system ends before the next plan. */
+  | { readonly t: "stop"; readonly leaves?: boolean };
 
 export type FromLoad =
   | { readonly t: "ready" }

@@ -1,7 +1,4 @@
-/**
- * A sender of the real protocol that encrypts nothing, at a pace; counts what it is asked for again. With `stored` as
- * argument it stores its share at the relay, and is ready to be received from when it is stored and gone.
- */
+/** A sender of the real protocol that encrypts nothing, at a pace; counts what it is asked for again. */
 import {
   decodeControl,
   encodeControl,
@@ -19,12 +16,16 @@ import { TokenBucket } from "./token-bucket.ts";
 
 /** bytes that may follow at once on a pause: what a timer is late by on a busy machine is made up for */
 const BURST_BYTES = 4 * RECORD_BYTES;
+/** Longer than any run. */
+const STORE = { life: 24 * 60 * 60 };
 
-const isStored = process.argv[2] === "stored";
-/** Longer than any run. s */
-const STORED_SECONDS = 24 * 60 * 60;
-
-async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Load> {
+async function start({
+  url,
+  id,
+  size,
+  senderBytesPerSecond,
+  isStored = false,
+}: Plan): Promise<Load> {
   const share = frameShare(url, id, size);
   const { offer } = share;
   const wanted: { first: number; count: number }[] = [];
@@ -34,7 +35,7 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
   let held: Uint8Array[] = [];
   let stopping = false;
   let acceptedAt = 0;
-  let storedSeconds = 0;
+  let storedAfterMs: number | undefined;
   const pace =
     senderBytesPerSecond === undefined
       ? undefined
@@ -82,19 +83,14 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
         send(helloMessage(message, "sender", { signer: share.signer }));
         return;
       case "welcome":
-        send({
-          t: "offer",
-          ...offer,
-          proof: share.proof,
-          ...(isStored && { store: { life: STORED_SECONDS } }),
-        });
+        send({ t: "offer", ...offer, proof: share.proof, ...(isStored && { store: STORE }) });
         return;
       case "accepted":
         acceptedAt = performance.now();
         if (!isStored) say({ t: "ready" });
         return;
       case "stored":
-        storedSeconds = (performance.now() - acceptedAt) / 1000;
+        storedAfterMs = performance.now() - acceptedAt;
         leave();
         say({ t: "ready" });
         return;
@@ -117,7 +113,6 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
   }
 
   function leave(): void {
-    if (stopping) return;
     stopping = true;
     clearTimeout(pause);
     wanted.length = 0;
@@ -144,11 +139,11 @@ async function start({ url, id, size, senderBytesPerSecond }: Plan): Promise<Loa
   return {
     go: () => undefined,
     stop() {
-      leave();
-      const paced = pace !== undefined && { senderPauses };
-      const stored = isStored && { storedBytesPerSecond: size / storedSeconds };
-      const extra = { recordsSent, recordsSentAgain, ...paced, ...stored };
-      say({ t: "done", receivers: [], extra });
+      if (!stopping) leave();
+      const storing: Record<string, number> = storedAfterMs === undefined ? {} : { storedAfterMs };
+      const extra = { recordsSent, recordsSentAgain, ...storing };
+      const paced = pace === undefined ? extra : { ...extra, senderPauses };
+      say({ t: "done", receivers: [], extra: paced });
     },
   };
 }

@@ -48,9 +48,9 @@ export class Receivers implements AsyncDisposable {
     for (const each of this.#processes) each.say({ t: "join", group });
   }
 
-  /** The results of all. @throws Error as `prepare` */
-  async stop(): Promise<Done> {
-    for (const each of this.#processes) each.say({ t: "stop" });
+  /** The results of all. @param leaves see `ToLoad` @throws Error as `prepare` */
+  async stop(leaves: boolean): Promise<Done> {
+    for (const each of this.#processes) each.say({ t: "stop", leaves });
     return merge(await Promise.all(this.#processes.map(({ done }) => done)));
   }
 

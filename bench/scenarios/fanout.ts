@@ -20,7 +20,6 @@ export const fanout: Scenario = {
     "fileshare-lobby",
     "fileshare-copy",
     "fileshare-tls",
-    "fileshare-stored",
     "nginx",
     "piping-server",
     "original",

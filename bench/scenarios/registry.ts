@@ -10,6 +10,7 @@ import { late } from "./late.ts";
 import type { Scenario } from "./scenario.ts";
 import { slow } from "./slow.ts";
 import { small } from "./small.ts";
+import { stored } from "./stored.ts";
 import { transfer } from "./transfer.ts";
 
 export const scenarios: readonly Scenario[] = [
@@ -23,6 +24,7 @@ export const scenarios: readonly Scenario[] = [
   transfer,
   distance,
   idle,
+  stored,
 ];
 
 /** Those of a run without arguments, which shall end within 5 minutes on 2 cores. */

@@ -2,6 +2,7 @@
 import { parseArgs } from "node:util";
 
 import { startRelay } from "../../relay/mod.ts";
+import type { StorePlace } from "../../relay/store/record-store.ts";
 import type { RelaySays } from "./relay-process.ts";
 
 const { values } = parseArgs({
@@ -11,6 +12,7 @@ const { values } = parseArgs({
     copy: { type: "boolean" },
     "tls-cert": { type: "string" },
     "tls-key": { type: "string" },
+    port: { type: "string" },
     store: { type: "string" },
   },
 });
@@ -19,13 +21,14 @@ function say(message: RelaySays): void {
   process.stdout.write(`${JSON.stringify(message)}\n`);
 }
 
-const { "tls-cert": cert, "tls-key": key, store } = values;
+const { "tls-cert": cert, "tls-key": key, port, store } = values;
 
 await using relay = await startRelay({
   workers: Number(values.workers ?? 1),
   ...(values["log-bytes"] === undefined ? {} : { logBytes: Number(values["log-bytes"]) }),
   zeroCopy: values.copy !== true,
-  ...(store !== undefined && { store: { kind: "disk", folder: store } }),
+  ...(port === undefined ? {} : { port: Number(port) }),
+  store: store === undefined ? undefined : (JSON.parse(store) as StorePlace),
   tls: cert === undefined || key === undefined ? undefined : { cert, key },
   onStats: (stats) => say({ t: "stats", stats }),
   onTrouble: (trouble) => console.error(trouble),

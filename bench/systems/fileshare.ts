@@ -1,6 +1,8 @@
 /** The relay of this repository, and one that is there already. */
 import manifest from "../../package.json" with { type: "json" };
+import type { StorePlace } from "../../relay/store/record-store.ts";
 import { Authority, writeCertificate } from "../../test/support/net/certificates.ts";
+import { startS3 } from "../../test/support/net/s3-server.ts";
 import { TemporaryFolder } from "../temporary.ts";
 import { productUnderTest, startProductRelay } from "./product.ts";
 import { startRelayProcess } from "./relay-process.ts";
@@ -57,23 +59,55 @@ export const fileshareTls: System = {
   },
 };
 
-/** The same relay, which serves a share from its disk without the sender. */
+/** The same relay with a store on disk, which outlives its process. */
 export const fileshareStored: System = {
   name: "fileshare-stored",
   find: () => Promise.resolve({ version: manifest.version }),
-  async start(options) {
-    const store = new TemporaryFolder("store");
-    const sender = [...(frameLoad.sender ?? []), "stored"];
-    const running = await start(options, { ...frameLoad, sender }, [`--store=${store.path}`]);
-    return {
-      ...running,
-      async [Symbol.asyncDispose]() {
-        await running[Symbol.asyncDispose]();
-        store[Symbol.dispose]();
-      },
-    };
+  start(options) {
+    const folder = new TemporaryFolder("store");
+    return startStoring(options, { kind: "disk", folder: folder.path }, () => {
+      folder[Symbol.dispose]();
+      return Promise.resolve();
+    });
   },
 };
+
+/** The same relay with a store in S3, as s3rver is it; its CPU time is none of the relay's. */
+export const fileshareS3: System = {
+  name: "fileshare-s3",
+  find: () => Promise.resolve({ version: manifest.version }),
+  async start(options) {
+    const server = await startS3();
+    return startStoring(options, server.place("bench/"), () => server[Symbol.asyncDispose]());
+  },
+};
+
+async function startStoring(
+  { workers }: StartOptions,
+  store: StorePlace,
+  end: () => PromiseLike<void>,
+): Promise<RunningSystem> {
+  const args = [`--workers=${workers}`, `--store=${JSON.stringify(store)}`];
+  let relay = await startRelayProcess("fileshare-relay.ts", args);
+  const { url } = relay;
+  return {
+    get pids() {
+      return [relay.pid];
+    },
+    url,
+    load: frameLoad,
+    takeStats: () => relay.takeStats(),
+    async restart() {
+      await relay[Symbol.asyncDispose]();
+      const port = `--port=${new URL(url).port}`;
+      relay = await startRelayProcess("fileshare-relay.ts", [...args, port]);
+    },
+    async [Symbol.asyncDispose]() {
+      await relay[Symbol.asyncDispose]();
+      await end();
+    },
+  };
+}
 
 async function start(
   { workers, logBytes }: StartOptions,

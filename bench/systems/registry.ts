@@ -6,6 +6,7 @@ import {
   fileshare,
   fileshareCopy,
   fileshareLobby,
+  fileshareS3,
   fileshareStored,
   fileshareTls,
 } from "./fileshare.ts";
@@ -24,6 +25,7 @@ const systems = new Map<SystemName, System>(
     fileshareCopy,
     fileshareTls,
     fileshareStored,
+    fileshareS3,
     nginx,
     pipingServer,
     original,

@@ -52,6 +52,8 @@ export interface RunningSystem extends AsyncDisposable {
   /** For the load: `ws://127.0.0.1:1234`, `http://127.0.0.1:1234/file`. */
   readonly url: string;
   readonly load: LoadDriver;
+  /** Ends its processes and starts them at the same address; absent where nothing outlives them. */
+  restart?(): Promise<void>;
   /** The reports of the relay since the last call; absent where it reports nothing. */
   takeStats?(): readonly RelayStats[];
 }

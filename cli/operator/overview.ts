@@ -20,6 +20,28 @@ const shareShape = v.object({
   kept: whole,
 });
 
+const storeShape = v.object({
+  whole,
+  unfinished: whole,
+  bytes: whole,
+  most: whole,
+  downloads: whole,
+  failed: whole,
+  now: whole,
+  list: v.array(
+    v.object({
+      number: whole,
+      isWhole: v.boolean(),
+      size: v.optional(whole),
+      durable: whole,
+      records: v.optional(whole),
+      until: whole,
+      downloads: whole,
+      downloadsMost: v.optional(whole),
+    }),
+  ),
+});
+
 export const overviewShape = v.object({
   uptime: whole,
   /** Seconds on the relay's clock. */
@@ -38,7 +60,9 @@ export const overviewShape = v.object({
   refusals: counts,
   bans: v.array(v.object({ range: v.string(), until: v.optional(whole) })),
   shares: v.object({ all: whole, list: v.array(shareShape) }),
+  store: v.optional(storeShape),
 });
 
 export type RelayOverview = Readonly<v.InferOutput<typeof overviewShape>>;
+export type RelayStore = Readonly<v.InferOutput<typeof storeShape>>;
 export type RelayShare = Readonly<v.InferOutput<typeof shareShape>>;

@@ -3,7 +3,7 @@
  * width and height that the caller names. Pure: rates come from two overviews (`ratesBetween`). Names and addresses of
  * other people are escaped here.
  */
-import type { RelayOverview, RelayShare } from "./overview.ts";
+import type { RelayOverview, RelayShare, RelayStore } from "./overview.ts";
 import { count, duration, fill, rate, shown, size } from "../screen/format.ts";
 import type { Room } from "../screen/receivers.ts";
 import type { Style } from "../screen/style.ts";
@@ -38,6 +38,7 @@ export function ratesBetween(before: RelayOverview | undefined, now: RelayOvervi
 }
 
 const HEADS = ["share", "sender", "receivers", "progress", "in", "out", "log", "age"] as const;
+const STORED_HEADS = ["stored", "size", "state", "downloads", "stays"] as const;
 /** Of an address of IPv6 the end is cut. */
 const SENDER_COLUMNS = 22;
 
@@ -50,8 +51,11 @@ export function relayStatusLines(
 ): string[] {
   const { columns, lines } = room;
   const head = headLines(url, overview, rates, style);
-  const rows = shareLines(overview, rates, Math.max(0, lines - head.length - 1), style);
-  const all = rows.length === 0 ? head : [...head, "", ...rows];
+  const left = Math.max(0, lines - head.length - 1);
+  const rows = shareLines(overview, rates, left, style);
+  const stored = storedLines(overview.store, Math.max(0, left - rows.length - 1), style);
+  const all = [...head];
+  for (const part of [rows, stored]) if (part.length > 0) all.push("", ...part);
   return all.slice(0, lines).map((line) => Bun.sliceAnsi(line, 0, columns));
 }
 
@@ -81,12 +85,20 @@ function headLines(
     `${count(shares.all, "share", "shares")}, ${count(here, "client", "clients")}, receivers ${lanesOf(lanes)}`,
     `log ${size(log.held)} of ${size(log.most)}   buffered ${size(overview.buffered)}${own}   late ${late} ms`,
   ];
+  if (overview.store !== undefined) lines.push(storeLine(overview.store, red));
   const over = mostOf(overview.refusals);
   if (over !== "") lines.push(`${yellow("over a limit")} ${over}`);
   const faults = mostOf(overview.faults);
   if (faults !== "") lines.push(`faults ${faults}`);
   if (bans.length > 0) lines.push(count(bans.length, "ban", "bans"));
   return lines;
+}
+
+function storeLine({ whole, unfinished, ...store }: RelayStore, red: Style["red"]): string {
+  const open = unfinished === 0 ? "" : `, ${unfinished} unfinished`;
+  const failed = store.failed === 0 ? "" : `   ${red(`${store.failed} saves failed`)}`;
+  const shares = count(whole + unfinished, "share", "shares");
+  return `stored ${shares}${open}, ${size(store.bytes)} of ${size(store.most)}   ${count(store.downloads, "download", "downloads")}${failed}`;
 }
 
 function lanesOf({ live, catchUp, paused }: RelayShare["lanes"]): string {
@@ -107,16 +119,30 @@ function mostOf(counts: Readonly<Record<string, number>>): string {
     .join(", ");
 }
 
-function shareLines(
-  { shares }: RelayOverview,
-  rates: Rates,
+function shareLines({ shares }: RelayOverview, rates: Rates, room: number, style: Style): string[] {
+  const cells = (share: RelayShare): string[] => cellsOf(share, rates);
+  return table(HEADS, shares.list, cells, shares.all, room, style);
+}
+
+function storedLines(store: RelayStore | undefined, room: number, style: Style): string[] {
+  if (store === undefined) return [];
+  const { list, whole, unfinished } = store;
+  const cells = (share: RelayStore["list"][number]): string[] => storedCells(share, store.now);
+  return table(STORED_HEADS, list, cells, whole + unfinished, room, style);
+}
+
+function table<Item>(
+  heads: readonly string[],
+  list: readonly Item[],
+  cellsOfItem: (item: Item) => readonly string[],
+  all: number,
   room: number,
   { bold, dim }: Style,
 ): string[] {
-  if (shares.list.length === 0 || room < 2) return [];
-  const fitting = shares.all > room - 1 ? Math.max(0, room - 2) : shares.list.length;
-  const cells = shares.list.slice(0, fitting).map((share) => cellsOf(share, rates));
-  const widths = HEADS.map((head, at) =>
+  if (list.length === 0 || room < 2) return [];
+  const fitting = all > room - 1 ? Math.max(0, room - 2) : list.length;
+  const cells = list.slice(0, fitting).map(cellsOfItem);
+  const widths = heads.map((head, at) =>
     Math.max(head.length, ...cells.map((row) => Bun.stringWidth(row[at] ?? ""))),
   );
   const line = (row: readonly string[]): string =>
@@ -124,9 +150,9 @@ function shareLines(
       .map((cell, at) => fill(cell, widths[at] ?? 0))
       .join("  ")
       .trimEnd();
-  const more = shares.all - cells.length;
+  const more = all - cells.length;
   return [
-    bold(line(HEADS)),
+    bold(line(heads)),
     ...cells.map(line),
     ...(more > 0 ? [dim(`and ${count(more, "share", "shares")} more`)] : []),
   ];
@@ -144,6 +170,18 @@ function cellsOf(share: RelayShare, rates: Rates): string[] {
     speed === undefined ? size(bytesOut) : rate(speed.out),
     size(kept),
     duration(age),
+  ];
+}
+
+function storedCells(share: RelayStore["list"][number], now: number): string[] {
+  const { number, isWhole, durable, records, downloads, downloadsMost, until } = share;
+  const part = records === undefined ? "" : `, ${Math.floor((100 * durable) / records)} %`;
+  return [
+    `${number}`,
+    share.size === undefined ? "open" : size(share.size),
+    isWhole ? "whole" : `unfinished${part}`,
+    downloadsMost === undefined ? `${downloads}` : `${downloads} of ${downloadsMost}`,
+    duration(Math.max(0, until - now) / 1000),
   ];
 }
 

@@ -85,6 +85,7 @@ const ABOUT_RECEIVER: ReadonlySet<FaultCode> = new Set([
   "stored-expired",
   "exhausted",
   "revoked",
+  "store-failed",
 ]);
 
 export function isUnreadable(fault: FaultCode): boolean {

@@ -3,6 +3,8 @@ import type { Certificate } from "../access/certificate.ts";
 import type { Policy } from "../access/policy.ts";
 import type { PoolBuffers } from "../log/block-pool.ts";
 import type { Ban, Bans } from "../access/bans.ts";
+import type { Kept } from "../store/kept-share.ts";
+import type { BookCounts } from "../store/store-book.ts";
 import type { Measuring } from "./measuring.ts";
 
 export interface ListedShare {
@@ -11,6 +13,14 @@ export interface ListedShare {
   readonly number: number;
   readonly openedAt: number;
   readonly senderHere: boolean;
+}
+
+/** The store as its operators see it. */
+export interface ManagedStore {
+  readonly counts: BookCounts;
+  readonly shares: Iterable<Kept>;
+  /** Changes that were saved, or could not be, since the relay began. */
+  readonly saves: { readonly done: number; readonly failed: number };
 }
 
 export interface Health {
@@ -30,6 +40,8 @@ export interface ManagedRelay {
   readonly measuring: Measuring;
   readonly shares: Iterable<ListedShare>;
   readonly sharesOpened: number;
+  /** Undefined: it stores no shares. */
+  readonly store: ManagedStore | undefined;
   readonly workersLost: number;
   /** How often each limit was gone over, by name. */
   readonly refusals: Readonly<Record<string, number>>;

@@ -4,6 +4,8 @@
  */
 import { FAULTS, type FaultCode } from "../../protocol/mod.ts";
 
+import type { BookCounts } from "../store/store-book.ts";
+import type { ManagedStore } from "./manager.ts";
 import type { Measured } from "./measuring.ts";
 import type { ProcessMemory } from "./machine.ts";
 
@@ -18,8 +20,16 @@ export interface MetricSource {
   readonly log: { readonly held: number; readonly blocks: number; readonly blockBytes: number };
   /** Undefined where the system does not say. */
   readonly memory: ProcessMemory | undefined;
+  /** Undefined: it stores no shares. */
+  readonly store: StoreMeasures | undefined;
   /** In ms since 1970; undefined without TLS. */
   readonly certificateEndsAt: number | undefined;
+}
+
+export interface StoreMeasures extends BookCounts {
+  /** The limit `store-bytes`. */
+  readonly most: number;
+  readonly saves: ManagedStore["saves"];
 }
 
 export interface Reading {
@@ -50,6 +60,12 @@ const sum = (
   { measured }: MetricSource,
   value: (worker: Measured["workers"][number]) => number,
 ): number => measured.workers.reduce((total, each) => total + value(each), 0);
+
+/** Nothing, of a relay that stores no shares. */
+const ofStore = (
+  { store }: MetricSource,
+  read: (store: StoreMeasures) => readonly Reading[],
+): readonly Reading[] => (store === undefined ? [] : read(store));
 
 const counter = (
   name: string,
@@ -142,6 +158,43 @@ export const METRICS: readonly Metric[] = [
     "Shares, by whether their sender is connected.",
     ({ shares }) => by("sender", { here: shares.senderHere, away: shares.senderAway }),
     ["sender"],
+  ),
+  gauge(
+    "fileshare_stored_shares",
+    "Shares in the store: whole, or unfinished uploads. Absent without --store, as are all of the store.",
+    (source) => ofStore(source, ({ whole, unfinished }) => by("state", { whole, unfinished })),
+    ["state"],
+  ),
+  gauge(
+    "fileshare_stored_bytes",
+    "Bytes in the store: durable, and reserved with what uploads will bring.",
+    (source) => ofStore(source, ({ bytes, reserved }) => by("state", { durable: bytes, reserved })),
+    ["state"],
+  ),
+  gauge("fileshare_stored_limit_bytes", "The limit --store-bytes.", (source) =>
+    ofStore(source, ({ most }) => one(most)),
+  ),
+  counter(
+    "fileshare_store_written_bytes_total",
+    "Bytes that became durable in the store.",
+    (source) => ofStore(source, ({ written }) => one(written)),
+  ),
+  counter(
+    "fileshare_stored_downloads_total",
+    "Receivers that got all of a stored share.",
+    (source) => ofStore(source, ({ downloads }) => one(downloads)),
+  ),
+  counter(
+    "fileshare_stored_over_total",
+    "Stored shares that are over, by how: expired, exhausted, revoked, never finished, removed by an operator.",
+    (source) => ofStore(source, ({ over }) => by("how", over)),
+    ["how"],
+  ),
+  counter(
+    "fileshare_store_saves_total",
+    "Changes of the store's index, saved or failed.",
+    (source) => ofStore(source, ({ saves }) => by("result", { ...saves })),
+    ["result"],
   ),
   gauge(
     "fileshare_buffered_bytes",

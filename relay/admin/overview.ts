@@ -4,7 +4,8 @@ import { isOpen } from "../../protocol/mod.ts";
 import { type ShareMeasures } from "../worker/measures.ts";
 import { addLanes, addTotals, noLanes, noTotals } from "../share/totals.ts";
 import { heldBlocks } from "../log/block-pool.ts";
-import type { ManagedRelay } from "./manager.ts";
+import { isWhole, recordsOf, reservedBytes, type Kept } from "../store/kept-share.ts";
+import type { ManagedRelay, ManagedStore } from "./manager.ts";
 import type { Measured } from "./measuring.ts";
 import type { MetricSource } from "./metric-table.ts";
 import { processMemory } from "./machine.ts";
@@ -16,6 +17,7 @@ const BANS_SHOWN = 200;
 const MS = 1000;
 
 export type ShareOverview = ReturnType<typeof shareOverviews>[number];
+export type StoredOverview = ReturnType<typeof storedOverview>;
 export type Overview = ReturnType<typeof overview>;
 
 export function metricSource(relay: ManagedRelay, measured: Measured): MetricSource {
@@ -36,6 +38,11 @@ export function metricSource(relay: ManagedRelay, measured: Measured): MetricSou
     isDraining: isEnding,
     log: { held: heldBlocks(pool), blocks: pool.blocks, blockBytes: pool.blockBytes },
     memory: processMemory(),
+    store: relay.store && {
+      ...relay.store.counts,
+      saves: relay.store.saves,
+      most: relay.policy.limits["store-bytes"],
+    },
     certificateEndsAt: relay.certificate?.endsAt,
   };
 }
@@ -96,6 +103,44 @@ export function overview(relay: ManagedRelay, measured: Measured, startedAt: num
       senderHere: list.filter(({ senderHere }) => senderHere).length,
       list: mostBytes(list),
     },
+    store: relay.store && storeOverview(relay.store, relay.policy.limits["store-bytes"]),
+  };
+}
+
+function storeOverview({ counts, saves, shares }: ManagedStore, most: number) {
+  const { whole, unfinished, bytes, reserved, downloads } = counts;
+  const list = [...shares].map((share) => ({ share, bytes: reservedBytes(share) }));
+  const shown = list.toSorted((one, other) => other.bytes - one.bytes).slice(0, SHARES_SHOWN);
+  return {
+    whole,
+    unfinished,
+    // Durable, with what uploads will bring, and the limit.
+    bytes,
+    reserved,
+    most,
+    // Since the relay began.
+    downloads,
+    failed: saves.failed,
+    // ms since 1970, as `until`
+    now: Date.now(),
+    list: shown.map(({ share: one }) => storedOverview(one)),
+  };
+}
+
+function storedOverview(one: Kept) {
+  const { offer, until, downloads, downloadsMost } = one.share;
+  return {
+    // Operators remove it by that one.
+    number: one.number,
+    isWhole: isWhole(one),
+    size: isOpen(offer) ? undefined : offer.bytes,
+    // Durable records, and how many it has.
+    durable: one.durable.size,
+    records: recordsOf(one.share),
+    // ms since 1970
+    until,
+    downloads,
+    downloadsMost,
   };
 }
 

@@ -8,8 +8,10 @@ import { FaultError, socketFault } from "../../protocol/mod.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 import type { FromStoreBook, ToDirectory, ToStoreBook } from "../share/messages.ts";
 import type { BookEffect } from "../store/book-effects.ts";
+import type { ManagedStore } from "../admin/manager.ts";
+import type { Kept } from "../store/kept-share.ts";
 import type { OpenStore } from "../store/open-store.ts";
-import { StoreBook } from "../store/store-book.ts";
+import { StoreBook, type BookCounts } from "../store/store-book.ts";
 import type { Reporter } from "../worker/reports.ts";
 import type { Directory } from "./directory.ts";
 import { RecordRemover } from "./record-remover.ts";
@@ -29,7 +31,7 @@ export interface StoreKeeperOptions {
 
 type Claim = Extract<ToDirectory, { t: "claim" }>;
 
-export class StoreKeeper {
+export class StoreKeeper implements ManagedStore {
   readonly book: StoreBook;
   readonly #options: StoreKeeperOptions;
   readonly #remover: RecordRemover;
@@ -39,9 +41,7 @@ export class StoreKeeper {
   readonly #lost = new Set<number>();
   #isFailing = false;
   #isClosed = false;
-  /** Since the relay began. */
-  saves = 0;
-  failures = 0;
+  readonly saves = { done: 0, failed: 0 };
 
   constructor(options: StoreKeeperOptions) {
     this.#options = options;
@@ -51,6 +51,14 @@ export class StoreKeeper {
     const newPlace = (): string => randomBytes(PLACE_BYTES).toString("hex");
     const newNumber = (): number => directory.newNumber();
     this.book = new StoreBook({ limits, saved, hashOf, newPlace, newNumber }, Date.now());
+  }
+
+  get counts(): BookCounts {
+    return this.book.counts;
+  }
+
+  get shares(): Iterable<Kept> {
+    return this.book.shares;
   }
 
   /** @returns false: the directory may have it at once */
@@ -178,7 +186,7 @@ export class StoreKeeper {
   #saved(effects: readonly BookEffect[], removed: readonly string[]): void {
     this.#saving = undefined;
     this.#isFailing = false;
-    this.saves++;
+    this.saves.done++;
     this.book.saved();
     this.#remover.remove(removed, Date.now());
     for (const effect of effects) this.#do(effect);
@@ -187,7 +195,7 @@ export class StoreKeeper {
 
   #saveFailed(error: unknown): void {
     this.#saving = undefined;
-    this.failures++;
+    this.saves.failed++;
     const fault = error instanceof FaultError ? error : new FaultError("store-failed");
     if (!this.#isFailing) this.#trouble(error);
     this.#isFailing = true;

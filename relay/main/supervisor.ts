@@ -8,7 +8,7 @@ import { LiveLimits, TICK_MS } from "../limits/limits.ts";
 import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import type { Ban, Bans } from "../access/bans.ts";
-import type { Health, ManagedRelay } from "../admin/manager.ts";
+import type { Health, ManagedRelay, ManagedStore } from "../admin/manager.ts";
 import { Measuring } from "../admin/measuring.ts";
 import { KeptCertificate, type Certificate } from "../access/certificate.ts";
 import {
@@ -211,6 +211,10 @@ export class Supervisor implements ManagedRelay {
 
   get sharesOpened(): number {
     return this.#directory.openedEver;
+  }
+
+  get store(): ManagedStore | undefined {
+    return this.#keeper;
   }
 
   get workersLost(): number {

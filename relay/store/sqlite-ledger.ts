@@ -8,7 +8,7 @@
  * SQLite's write-ahead log with synchronous=FULL makes each save one transaction, durable when it returns. The index is
  * locked as long as the relay runs, so no other relay uses the folder.
  */
-import { Database, SQLiteError, type Statement } from "bun:sqlite";
+import { Database, SQLiteError } from "bun:sqlite";
 import {
   chmodSync,
   closeSync,
@@ -44,7 +44,6 @@ export class SqliteLedger implements Ledger {
   readonly #records: string;
   readonly #index: Database;
   readonly #save: (change: LedgerChange) => void;
-  readonly #statements: readonly Statement[];
 
   /**
    * @param folder exists, and is this user's alone
@@ -60,17 +59,18 @@ export class SqliteLedger implements Ledger {
       throw openFault(path, error);
     }
     const index = this.#index;
-    const put = index.prepare("INSERT OR REPLACE INTO shares VALUES (?, ?)");
-    const remove = index.prepare("DELETE FROM shares WHERE place = ?");
-    const bury = index.prepare("INSERT OR REPLACE INTO tombstones VALUES (?, ?)");
-    const forget = index.prepare("DELETE FROM tombstones WHERE key = ?");
-    this.#statements = [put, remove, bury, forget];
-    this.#save = index.transaction((change: LedgerChange) => {
-      for (const share of change.shares) put.run(share.place, factsText(share));
-      for (const place of change.removed) remove.run(place);
-      for (const tombstone of change.tombstones) bury.run(tombstone.key, factsText(tombstone));
-      for (const key of change.forgotten) forget.run(key);
-    });
+    // SQLite keeps the file of a closed index locked while there are statements: `close` ends those of `query` alone.
+    const put = index.query("INSERT OR REPLACE INTO shares VALUES (?, ?)");
+    const remove = index.query("DELETE FROM shares WHERE place = ?");
+    const bury = index.query("INSERT OR REPLACE INTO tombstones VALUES (?, ?)");
+    const forget = index.query("DELETE FROM tombstones WHERE key = ?");
+    this.#save = (change): void =>
+      inOneGo(index, () => {
+        for (const share of change.shares) put.run(share.place, factsText(share));
+        for (const place of change.removed) remove.run(place);
+        for (const tombstone of change.tombstones) bury.run(tombstone.key, factsText(tombstone));
+        for (const key of change.forgotten) forget.run(key);
+      });
   }
 
   load(): Promise<{ readonly shares: StoredShare[]; readonly tombstones: Tombstone[] }> {
@@ -104,9 +104,7 @@ export class SqliteLedger implements Ledger {
   }
 
   close(): Promise<void> {
-    // SQLite keeps the file, and its lock, as long as one of them is there.
-    for (const statement of this.#statements) statement.finalize();
-    this.#index.close();
+    this.#index.close(true);
     return Promise.resolve();
   }
 
@@ -181,6 +179,18 @@ function open(path: string): Database {
     throw error;
   }
   return index;
+}
+
+/** As a transaction; `Database.transaction` keeps statements that nothing ends. */
+function inOneGo(index: Database, write: () => void): void {
+  index.run("BEGIN IMMEDIATE");
+  try {
+    write();
+    index.run("COMMIT");
+  } catch (error) {
+    if (index.inTransaction) index.run("ROLLBACK");
+    throw error;
+  }
 }
 
 function numberOf(index: Database, pragma: "user_version" | "application_id"): number {

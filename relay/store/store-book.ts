@@ -25,6 +25,7 @@ import { Askers } from "./askers.ts";
 import type { Batch, BookEffect, StoreClaim } from "./book-effects.ts";
 import { BEGUN_MOST } from "./facts.ts";
 import {
+  frameBytesOf,
   inspected,
   isExhausted,
   isWhole,
@@ -67,6 +68,17 @@ export interface StoreBookOptions {
   };
 }
 
+/** Why a share is stored no more; `unfinished`: its sender did not go on with it. */
+export type StoredEnd = StoreEnd | "unfinished" | "removed";
+
+export interface BookCounts extends StoreCounts {
+  // Since the relay began:
+  readonly downloads: number;
+  /** Bytes of frames that became durable. */
+  readonly written: number;
+  readonly over: Readonly<Record<StoredEnd, number>>;
+}
+
 /** All times in ms since 1970. */
 export class StoreBook {
   readonly #options: StoreBookOptions;
@@ -79,8 +91,16 @@ export class StoreBook {
   /** After a save that failed. */
   #notBefore: number | undefined;
   #lookedAt = 0;
-  /** Since the relay began. */
+  // Since the relay began:
   #downloads = 0;
+  #written = 0;
+  readonly #overs: Record<StoredEnd, number> = {
+    "stored-expired": 0,
+    exhausted: 0,
+    revoked: 0,
+    unfinished: 0,
+    removed: 0,
+  };
 
   constructor(options: StoreBookOptions, now: number) {
     this.#options = options;
@@ -94,8 +114,9 @@ export class StoreBook {
     }
   }
 
-  get counts(): StoreCounts & { readonly downloads: number } {
-    return { ...this.#room.counts, downloads: this.#downloads };
+  get counts(): BookCounts {
+    const [downloads, written, over] = [this.#downloads, this.#written, { ...this.#overs }];
+    return { ...this.#room.counts, downloads, written, over };
   }
 
   get shares(): Iterable<Kept> {
@@ -145,11 +166,13 @@ export class StoreBook {
     const one = this.#kept.get(key);
     if (one === undefined || isWhole(one)) return;
     const { offer } = one.share;
+    const before = one.durable.size;
     for (const { first, count } of runs) {
       const end = Math.min(first + count, recordsOf(one.share) ?? offer.records);
       if (end > first && one.durable.hasRoomFor(first)) one.durable.add(first, end - first);
     }
     one.share = { ...one.share, seenAt: now, records: one.share.records ?? records };
+    this.#written += (one.durable.size - before) * frameBytesOf(one.share);
     this.#room.grew(one);
     this.#unsaved.state(key);
     const outgrown = this.#room.outgrown(one);
@@ -193,6 +216,7 @@ export class StoreBook {
     for (const one of this.#kept.values()) {
       if (one.number !== number) continue;
       this.#unsaved.say({ t: "end", key: one.share.key, fault: new FaultError("removed") });
+      this.#overs.removed++;
       this.#drop(one);
       return one.share.key;
     }
@@ -404,6 +428,8 @@ export class StoreBook {
     if (!isWhole(one)) {
       if (now < share.until && now - share.seenAt < UNFINISHED_LIFE_MS) return;
       this.#unsaved.say({ t: "end", key: share.key, fault: new FaultError("expired") });
+      this.#overs.unfinished++;
+      this.#report("stored-share-over", one, { how: "unfinished", downloads: share.downloads });
       this.#drop(one);
     } else if (now >= share.until) {
       this.#over(one, "stored-expired", now);
@@ -421,6 +447,7 @@ export class StoreBook {
 
   #over(one: Kept, reason: StoreEnd, now: number): void {
     const { key, channel } = one.share;
+    this.#overs[reason]++;
     this.#report("stored-share-over", one, { how: reason, downloads: one.share.downloads });
     this.#unsaved.say({ t: "end", key, fault: new FaultError(reason) });
     this.#drop(one);

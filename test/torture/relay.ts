@@ -104,7 +104,7 @@ export class RelayUnderTest {
   }
 }
 
-async function freePort(random: Random): Promise<number> {
+export async function freePort(random: Random): Promise<number> {
   for (let tries = 0; tries < PORT_TRIES; tries++) {
     const port = random.whole(...PORTS);
     if (await isFree(port)) return port;

@@ -7,6 +7,7 @@
  */
 import { AEAD_TAG_BYTES } from "../../protocol/crypto/crypto.ts";
 import { equalBytes } from "../../protocol/wire/bytes.ts";
+import type { StoreWish } from "../../protocol/wire/control.ts";
 import type { Store, Table, TableName, Tables } from "./store.ts";
 
 /** Sends that are kept at once; the oldest is forgotten first. Each may have tags of MiB. items */
@@ -36,6 +37,7 @@ export interface KeptSend {
   readonly stay: boolean;
   readonly startWhen: number;
   readonly ask: boolean;
+  readonly toStore?: StoreWish | undefined;
   /** The manifest has records of its own. */
   readonly apart: boolean;
   /** ms since 1970 */

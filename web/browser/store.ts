@@ -20,9 +20,11 @@ const TABLES = [
   "send-handles",
   /** Files that other apps shared, by the id of their arrival. */
   "shared-files",
+  /** Shares that are stored at relays, by share. */
+  "stored-sends",
 ] as const;
 const DATABASE = "fileshare";
-const DATABASE_VERSION = 1;
+const DATABASE_VERSION = 2;
 
 export type TableName = (typeof TABLES)[number];
 

@@ -38,6 +38,10 @@ const PAGE_TEXTS: { readonly [Code in FaultCode]?: PageText } = {
   "log-full": { advice: "It is tried again. The person who runs the relay can give it more room." },
   "too-large": { advice: "Send less at once, or use a relay that allows more." },
   expired: { advice: ASK_AGAIN },
+  "no-store": { advice: "Send without keeping it there, or ask the relay's operator for a token." },
+  "store-full": {
+    advice: "Send it without keeping it there, delete stored shares, or use another relay.",
+  },
   interrupted: { sentence: "Stopped", advice: "Open the link again to continue." },
   "relay-unreachable": {
     advice: "Check this device's network. The page connects again by itself.",

@@ -125,7 +125,9 @@ export class Incoming {
     const { manifest } = this;
     if (manifest === undefined) throw new FaultError("internal", "a share without its manifest");
     const { kind, bytes, open, files } = manifest;
+    const { stored } = this.offer;
     return {
+      stored: stored && { until: stored.until * 1000, downloads: stored.downloads },
       share: this.share,
       receiver: toHex(this.receiver),
       kind,

@@ -30,7 +30,7 @@ const OWNER_BYTES = 16;
 
 export interface OpenShare {
   /** As the person set them, or as they were when the kept send began. */
-  readonly options: Pick<SendJob, "receivers" | "stay" | "startWhen" | "ask">;
+  readonly options: Pick<SendJob, "receivers" | "stay" | "startWhen" | "ask" | "toStore">;
   readonly content: ChosenContent;
   readonly code: Code;
   readonly keys: Keys;
@@ -82,6 +82,7 @@ async function begin(job: SendJob, tools: ShareTools): Promise<OpenShare> {
     stay: job.stay,
     startWhen: job.startWhen,
     ask: job.ask,
+    toStore: job.toStore,
     apart,
     since: Date.now(),
   };

@@ -21,12 +21,18 @@ import { RECEIVER_BYTES, verifyReceipt } from "../../protocol/crypto/keys.ts";
 import { signerOf } from "../../protocol/crypto/proof.ts";
 import { openName } from "../../protocol/crypto/seal.ts";
 import { fromHex, toHex } from "../../protocol/wire/bytes.ts";
-import { decodeControl, type MessageOf, type ReceiverEntry } from "../../protocol/wire/control.ts";
+import {
+  decodeControl,
+  type MessageOf,
+  type ReceiverEntry,
+  type StoredSeen,
+} from "../../protocol/wire/control.ts";
 import type { FaultCode, FaultError } from "../../protocol/wire/faults.ts";
 import { CLIENT_TICK_MS } from "../../protocol/wire/limits.ts";
 import { dataPerRecord } from "../../protocol/wire/sizes.ts";
 import type { Primitives } from "../../protocol/crypto/crypto.ts";
 import { KeptSends } from "../browser/kept-sends.ts";
+import { StoredSends } from "../browser/stored-sends.ts";
 import { markRunning } from "../browser/running-sends.ts";
 import { theStore, type Store } from "../browser/store.ts";
 import type { SendCommand, SendEvent, SendJob } from "../job/send-messages.ts";
@@ -92,7 +98,8 @@ export class Sending {
         kept,
         clock: () => performance.now(),
       });
-      this.#run = new SendRun(this.#job, opened, primitives, this.#post);
+      const stored = new StoredSends(store);
+      this.#run = new SendRun(this.#job, opened, { primitives, stored }, this.#post);
       if (this.#stopped) this.#run.stop();
     } catch (error) {
       const { code, message } = faultOf(error);
@@ -105,6 +112,8 @@ export class Sending {
 class SendRun {
   readonly #opened: OpenShare;
   readonly #primitives: Primitives;
+  readonly #relay: string;
+  readonly #storedSends: StoredSends;
   readonly #news: SendNews;
   readonly #session: SenderSession;
   readonly #driver: SessionDriver<SenderEvent, SenderEffect>;
@@ -122,6 +131,8 @@ class SendRun {
   /** Records that left at least once, from the first. */
   #sent: number;
   #newsAt = 0;
+  /** Until this browser remembers the stored share. */
+  #storing: Promise<void> | undefined;
   /** Why it cannot go on, in words for people. */
   #fault: FaultError | undefined;
   #stopped = false;
@@ -129,10 +140,12 @@ class SendRun {
   constructor(
     job: SendJob,
     opened: OpenShare,
-    primitives: Primitives,
+    { primitives, stored }: { readonly primitives: Primitives; readonly stored: StoredSends },
     post: (event: SendEvent) => void,
   ) {
     this.#opened = opened;
+    this.#relay = job.relay;
+    this.#storedSends = stored;
     this.#primitives = primitives;
     this.#news = new SendNews(post);
     this.#sent = opened.sentBefore;
@@ -148,7 +161,11 @@ class SendRun {
         offer: options.ask ? { ...offer, admit: true } : offer,
         proof,
         capability,
-        goal: { receivers: Math.max(1, options.receivers), stay: options.stay },
+        goal: {
+          receivers: Math.max(1, options.receivers),
+          stay: options.stay && options.toStore === undefined,
+        },
+        store: options.toStore,
         doneBefore,
         startWhen: startWhenOf(opened),
         giveUpAfterMs: undefined,
@@ -174,7 +191,8 @@ class SendRun {
       failed: (error) => this.#cannotGoOn(error),
     });
     const code = { code: opened.code, share: toHex(share) };
-    this.#news.tell({ t: "code", ...code, records, bytes, files: files.length });
+    const toStore = options.toStore !== undefined;
+    this.#news.tell({ t: "code", ...code, records, bytes, files: files.length, toStore });
     if (this.#sent > 0) this.#progressed(this.#sent - 1);
     for (const receiver of this.#session.receivers) this.#news.receiver(receiver);
     this.#timer = setInterval(() => this.#tick(), CLIENT_TICK_MS);
@@ -285,12 +303,39 @@ class SendRun {
         // The receiver stays unverified in its row, and counts as failed in the end.
         return;
       case "storing":
+        this.#news.tell({
+          t: "storing",
+          bytes: this.#opened.content.bytesBefore(effect.records),
+        });
+        return;
       case "stored":
+        this.#storing = this.#stored(effect.stored);
         return;
       case "finish":
         void this.#finish(effect.outcome);
         return;
     }
+  }
+
+  /** Before the send is over, as the person may close the page then. */
+  async #stored({ until, downloads }: StoredSeen): Promise<void> {
+    const { share, proof, code, encoded } = this.#opened;
+    const { kind, bytes, files } = encoded.manifest;
+    const untilMs = until * 1000;
+    const kept = this.#storedSends.keep({
+      share: toHex(share),
+      proof: toHex(proof),
+      code,
+      relay: this.#relay,
+      name: kind === "text" ? "" : (files[0]?.path.split("/")[0] ?? ""),
+      bytes,
+      until: untilMs,
+    });
+    const isKept = await kept.then(
+      () => true,
+      () => false,
+    );
+    this.#news.tell({ t: "stored", until: untilMs, downloads, isKept });
   }
 
   async #openName(entry: ReceiverEntry, line: number): Promise<void> {
@@ -325,6 +370,7 @@ class SendRun {
   async #finish({ fault, detail, verified, failed }: SenderOutcome): Promise<void> {
     clearInterval(this.#timer);
     this.#upload.end();
+    await this.#storing;
     this.#news.flush();
     // A send that failed may go on after a reload, unless its files are other ones now.
     const isOver = fault === undefined || this.#stopped || this.#fault instanceof SourceFault;
@@ -346,7 +392,8 @@ class SendRun {
 function startWhenOf({ options, encoded, sentBefore }: OpenShare): StartWhen | undefined {
   const { head, manifest } = encoded;
   const headRecords = Math.ceil(head.length / dataPerRecord(manifest.recordSize));
-  if (options.startWhen <= 1 || sentBefore > headRecords) return undefined;
+  if (options.startWhen <= 1 || options.toStore !== undefined || sentBefore > headRecords)
+    return undefined;
   return { receivers: options.startWhen, minWaitMs: 0, maxWaitMs: undefined, headRecords };
 }
 

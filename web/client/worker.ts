@@ -5,13 +5,15 @@
 import type { LobbyCommand, LobbyEvent, LobbyJob } from "../job/lobby-messages.ts";
 import type { ReceiveCommand, ReceiveEvent, ReceiveJob } from "../job/receive-messages.ts";
 import type { SendCommand, SendEvent, SendJob } from "../job/send-messages.ts";
+import type { StoreEvent, StoreJob } from "../job/store-messages.ts";
 import { LobbyList } from "./lobby-list.ts";
 import { Receiving } from "./receiving.ts";
 import { Sending } from "./sending.ts";
+import { StoreQuestion } from "./store-question.ts";
 
-type Job = ReceiveJob | SendJob | LobbyJob;
-type Command = ReceiveCommand | SendCommand | LobbyCommand;
-type Event = ReceiveEvent | SendEvent | LobbyEvent;
+type Job = ReceiveJob | SendJob | LobbyJob | StoreJob;
+type Command = ReceiveCommand | SendCommand | LobbyCommand | StoreJob;
+type Event = ReceiveEvent | SendEvent | LobbyEvent | StoreEvent;
 
 interface WorkerScope {
   addEventListener(type: "message", listener: (event: MessageEvent<Command>) => void): void;
@@ -44,6 +46,10 @@ function begin(job: Job): (command: Command) => void {
     case "lobby-list": {
       const list = new LobbyList(job, post);
       return (each) => list.command(each as LobbyCommand);
+    }
+    case "store": {
+      const _question = new StoreQuestion(job, post);
+      return () => undefined;
     }
   }
 }

@@ -73,6 +73,8 @@ export interface Offer {
   readonly bytes: number;
   /** The length is known only at its end: a stream. */
   readonly open: boolean;
+  /** The relay keeps it, so that it needs no sender. `until` in ms since 1970; `downloads`: receivers that may still get it. */
+  readonly stored?: { readonly until: number; readonly downloads?: number | undefined } | undefined;
 }
 
 export type ReceiveEvent =

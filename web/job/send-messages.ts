@@ -5,7 +5,7 @@
  *   page <--SendEvent------------- worker
  */
 import type { FaultCode } from "../../protocol/wire/faults.ts";
-import type { ReceiverStateName } from "../../protocol/wire/control.ts";
+import type { ReceiverStateName, StoreWish } from "../../protocol/wire/control.ts";
 
 /** A file that a person chose, as the worker reads it. */
 export interface ChosenFile {
@@ -33,6 +33,8 @@ export interface SendJob {
   readonly startWhen: number;
   /** Ask before a receiver gets the share. */
   readonly ask: boolean;
+  /** The relay shall keep the share, so that it needs no sender; then the other wishes say nothing. */
+  readonly toStore?: StoreWish | undefined;
   /** The share of a send of before that goes on, by its id in hex. */
   readonly resume?: string | undefined;
 }
@@ -65,6 +67,8 @@ export type SendEvent =
       readonly records: number;
       readonly bytes: number;
       readonly files: number;
+      /** It is to be stored at the relay. */
+      readonly toStore: boolean;
     }
   | {
       readonly t: "link";
@@ -80,6 +84,16 @@ export type SendEvent =
   | { readonly t: "gate"; readonly agreed: number; readonly wanted: number; readonly open: boolean }
   /** Bytes of the share that left for the relay, at most each 100 ms. */
   | { readonly t: "progress"; readonly bytes: number; readonly size: number }
+  /** Bytes of the share that the relay keeps for good. */
+  | { readonly t: "storing"; readonly bytes: number }
+  /** All of it is kept. `until` in ms since 1970; `downloads`: receivers that may still get it. */
+  | {
+      readonly t: "stored";
+      readonly until: number;
+      readonly downloads: number | undefined;
+      /** This browser remembers it, and can delete it. */
+      readonly isKept: boolean;
+    }
   | {
       readonly t: "end";
       readonly verified: number;

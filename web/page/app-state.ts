@@ -3,6 +3,9 @@ import { signal } from "@preact/signals";
 
 import type { ReceiveJob } from "../job/receive-messages.ts";
 import type { ChosenFile } from "../job/send-messages.ts";
+import { StoredSends, type StoredSend } from "../browser/stored-sends.ts";
+import { theStore } from "../browser/store.ts";
+import type { StoreOffer } from "../job/store-messages.ts";
 import type { UnfinishedReceive } from "../save/saver.ts";
 import { deviceName } from "./device-name.ts";
 import { LobbyRun } from "./lobby-run.ts";
@@ -10,6 +13,7 @@ import { ReceiveRun } from "./receive-run.ts";
 import { isBusy } from "./receive-state.ts";
 import { saving } from "./saving.ts";
 import { SendRun, type SendWish } from "./send-run.ts";
+import { askStore } from "./store-run.ts";
 
 export type Screen =
   /** `isReturn`: from another screen, so that the focus follows. */
@@ -121,6 +125,21 @@ export async function receiveAgain({ wish, share }: ReceiveRun): Promise<void> {
 export function send(wish: SendWish): void {
   leave();
   screen.value = { at: "send", run: new SendRun({ ...wish, token }) };
+}
+
+/** What the relay lets this page store; undefined: nothing. */
+export async function mayStore(): Promise<StoreOffer | undefined> {
+  const answer = await askStore({ token });
+  return answer.t === "may-store" ? answer.store : undefined;
+}
+
+/** Deletes a share at its relay, and forgets it. @returns why it could not, as a sentence */
+export async function deleteStored(send: StoredSend): Promise<string | undefined> {
+  const { share, proof, relay } = send;
+  const answer = await askStore({ relay, token, revoke: { share, proof } });
+  if (answer.t === "failed") return answer.message;
+  await new StoredSends(theStore()).forget(share).catch(() => undefined);
+  return undefined;
 }
 
 export function openLobby(): void {

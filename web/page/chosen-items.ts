@@ -40,8 +40,11 @@ export function allFiles(items: readonly ChosenItem[]): readonly ChosenFile[] {
 /** `3 files, 1.2 GiB` */
 export function totalOf(items: readonly ChosenItem[]): string {
   const files = items.reduce((sum, item) => sum + item.files.length, 0);
-  const bytes = items.reduce((sum, item) => sum + item.bytes, 0);
-  return `${count(files, "file", "files")}, ${size(bytes)}`;
+  return `${count(files, "file", "files")}, ${size(bytesOf(items))}`;
+}
+
+export function bytesOf(items: readonly ChosenItem[]): number {
+  return items.reduce((sum, item) => sum + item.bytes, 0);
 }
 
 /** Why these can't be sent; undefined: they can. */

@@ -10,6 +10,7 @@ import { NameField } from "./name-field.tsx";
 import { ownAddresses } from "./open-code.ts";
 import { Heading } from "./parts.tsx";
 import { SendForm } from "./send-form.tsx";
+import { StoredList } from "./stored-list.tsx";
 import { UnfinishedList } from "./unfinished-list.tsx";
 
 const TITLE = "Send files to one or many, encrypted end to end";
@@ -19,6 +20,7 @@ export function HomeScreen({ isReturn }: { readonly isReturn: boolean }): JSX.El
     <>
       {isReturn ? <Heading level={1}>{TITLE}</Heading> : <h1>{TITLE}</h1>}
       <UnfinishedList />
+      <StoredList />
       <ReceiveForm />
       <section class="card" aria-labelledby="send-title">
         <h2 id="send-title">Send</h2>

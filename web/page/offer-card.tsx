@@ -10,7 +10,7 @@ import { LongList } from "./long-list.tsx";
 import { ROWS_FIRST } from "./list-pages.ts";
 import { DANGER_WORDS, dangerCounts, orderedFiles, renamedFiles } from "./offer-files.ts";
 import { Heading, Name, Note, Waiting } from "./parts.tsx";
-import { count, size, splitPath } from "./words.ts";
+import { count, size, splitPath, storedText } from "./words.ts";
 
 interface OfferCardProps {
   readonly offer: Offer;
@@ -35,6 +35,7 @@ export function OfferCard(props: OfferCardProps): JSX.Element {
         <span id="offer-title">{headOf(offer)}</span>
       </Heading>
       {offer.kind === "files" && <Files offer={offer} />}
+      {offer.stored !== undefined && <p class="hint">{storedText(offer.stored)}</p>}
       {notice !== undefined && <Note kind="warn">{notice}</Note>}
       {isPlacing && <Waiting>Choose a place in the browser's window.</Waiting>}
       {offer.kind === "files" ? (

@@ -3,11 +3,13 @@ import type { JSX } from "preact";
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
 import { CODE_MAX_CHARACTERS, RECEIVERS_PER_SHARE } from "../../protocol/wire/limits.ts";
+import type { StoreWish } from "../../protocol/wire/control.ts";
 import type { ChosenFile } from "../job/send-messages.ts";
 import { filesOfDrop, filesOfInput, filesOfPaste, sendableFiles } from "../source/chosen-files.ts";
 import { codeProblem, codeText, given } from "./app-state.ts";
 import {
   allFiles,
+  bytesOf,
   problemOf,
   textProblem,
   totalOf,
@@ -20,6 +22,7 @@ import { thrownText } from "./fault-text.ts";
 import { Icon } from "./icons.tsx";
 import { ownAddresses } from "./open-code.ts";
 import { Alert } from "./parts.tsx";
+import { StoreFields, useStoreOffer } from "./store-fields.tsx";
 import type { SendWish } from "./send-run.ts";
 
 interface SendFormProps {
@@ -43,6 +46,7 @@ export function SendForm({ code, onSend }: SendFormProps): JSX.Element {
   const [text, setText] = useState<string>();
   const [options, setOptions] = useState(USUAL);
   const [problem, setProblem] = useState<string>();
+  const [store, setStore] = useState<StoreWish>();
   const add = (chosen: readonly ChosenFile[]): void => {
     const { files, problem: refused } = sendableFiles(chosen);
     setProblem(refused);
@@ -75,9 +79,15 @@ export function SendForm({ code, onSend }: SendFormProps): JSX.Element {
       text === undefined
         ? ({ kind: "files", files: allFiles(items) } as const)
         : ({ kind: "text", text } as const);
-    onSend({ content, code, ...options });
+    // A stored share begins at once, asks nobody, and needs no page that stays.
+    onSend(
+      wish === undefined ? { content, code, ...options } : { content, ...USUAL, toStore: wish },
+    );
   };
   const isReady = text !== undefined || items.length > 0;
+  const offer = useStoreOffer(isReady && code === undefined);
+  const bytes = text === undefined ? bytesOf(items) : new Blob([text]).size;
+  const wish = offer === undefined || bytes > offer.bytes ? undefined : store;
   return (
     <form class="send" onSubmit={submit} noValidate>
       {text === undefined ? (
@@ -88,7 +98,12 @@ export function SendForm({ code, onSend }: SendFormProps): JSX.Element {
       {problem !== undefined && <Alert>{problem}</Alert>}
       {isReady && (
         <>
-          <OptionFields options={options} onOptions={setOptions} isLobby={code !== undefined} />
+          {offer !== undefined && (
+            <StoreFields offer={offer} bytes={bytes} wish={wish} onWish={setStore} />
+          )}
+          {wish === undefined && (
+            <OptionFields options={options} onOptions={setOptions} isLobby={code !== undefined} />
+          )}
           <button type="submit" class="main wide">
             Send
           </button>

@@ -10,7 +10,7 @@ import { Asking, ReceiverTable } from "./receiver-table.tsx";
 import type { SendRun } from "./send-run.ts";
 import type { SendState, SendStep } from "./send-state.ts";
 import { TokenForm } from "./token-form.tsx";
-import { count, size } from "./words.ts";
+import { count, size, storedText } from "./words.ts";
 
 export function SendScreen({ run }: { readonly run: SendRun }): JSX.Element {
   const state = run.state.value;
@@ -22,7 +22,11 @@ export function SendScreen({ run }: { readonly run: SendRun }): JSX.Element {
     <>
       <Heading level={1}>Send</Heading>
       <Announcer step={sentenceOf(state)} progress={progress} />
-      {step.at === "ended" ? <Ended run={run} step={step} /> : <Live run={run} state={state} />}
+      {step.at === "ended" ? (
+        <Ended run={run} state={state} step={step} />
+      ) : (
+        <Live run={run} state={state} />
+      )}
       {all > 0 && <ReceiverTable seen={run.rows.value} isHeld={isHeld(state)} />}
     </>
   );
@@ -40,6 +44,9 @@ function sentenceOf({ step, link, gate }: SendState): string {
       return link.message ?? "The page offers the share at the relay.";
     case "offered":
       if (!link.online) return link.message ?? "The connection is lost. The page connects again.";
+      if (step.share.toStore) {
+        return "The relay stores it. Keep this page open until then; receivers can take it already.";
+      }
       if (gate !== undefined && !gate.open) {
         return `${gate.agreed} of ${count(gate.wanted, "receiver is", "receivers are")} ready. It starts by itself.`;
       }
@@ -74,6 +81,9 @@ function Live({ run, state }: { readonly run: SendRun; readonly state: SendState
         {bytes > 0 && (
           <Progress label="Uploaded" isNamed bytes={bytes} size={whole} samples={samples} />
         )}
+        {share?.toStore === true && (
+          <Progress label="Stored" isNamed bytes={state.storedBytes} size={whole} samples={[]} />
+        )}
         <div class="row">
           <button type="button" onClick={() => run.stop()}>
             Stop
@@ -86,45 +96,57 @@ function Live({ run, state }: { readonly run: SendRun; readonly state: SendState
 
 function Ended({
   run,
+  state: { stored },
   step,
 }: {
   readonly run: SendRun;
+  readonly state: SendState;
   readonly step: Extract<SendStep, { at: "ended" }>;
 }): JSX.Element {
   const { verified, failed, problem, byPerson } = step;
   const unconfirmed = Math.min(verified, run.rows.value.rows.counts.unconfirmed);
   const confirmed = verified - unconfirmed;
+  const isStored = stored !== undefined && problem === undefined;
+  const done = isStored ? "Stored" : byPerson ? "Stopped" : "Sent";
+  const { share } = step;
   return (
-    <section class="card">
-      <Heading>{problem !== undefined ? "It did not work" : byPerson ? "Stopped" : "Sent"}</Heading>
-      {problem !== undefined && <Alert>{problem}</Alert>}
-      {confirmed > 0 && (
-        <Good>{count(confirmed, "receiver has", "receivers have")} everything, verified.</Good>
-      )}
-      {unconfirmed > 0 && (
-        <Good>
-          {count(unconfirmed, "receiver was", "receivers were")} sent everything. A browser's
-          download cannot confirm more.
-        </Good>
-      )}
-      {verified === 0 && problem === undefined && <p>No receiver has everything.</p>}
-      {failed > 0 && (
-        <Note kind="warn">
-          {count(failed, "receiver does", "receivers do")} not have everything.
-        </Note>
-      )}
-      {run.state.value.wantsToken && <TokenForm onToken={() => send(run.wish)} />}
-      <div class="row">
-        {!run.state.value.wantsToken && (
-          <button type="button" class="main" onClick={() => send(run.wish)}>
-            Send it again
-          </button>
+    <>
+      {isStored && share !== undefined && <CodeCard code={share.code} isLobby={false} />}
+      <section class="card">
+        <Heading>{problem !== undefined ? "It did not work" : done}</Heading>
+        {isStored && <Good>{storedText(stored)} You can close this page.</Good>}
+        {isStored && stored.isKept && (
+          <p class="hint">The start of this page lists it, with its link and a way to delete it.</p>
         )}
-        <button type="button" onClick={goHome}>
-          Back to the start
-        </button>
-      </div>
-    </section>
+        {problem !== undefined && <Alert>{problem}</Alert>}
+        {confirmed > 0 && (
+          <Good>{count(confirmed, "receiver has", "receivers have")} everything, verified.</Good>
+        )}
+        {unconfirmed > 0 && (
+          <Good>
+            {count(unconfirmed, "receiver was", "receivers were")} sent everything. A browser's
+            download cannot confirm more.
+          </Good>
+        )}
+        {verified === 0 && problem === undefined && !isStored && <p>No receiver has everything.</p>}
+        {failed > 0 && (
+          <Note kind="warn">
+            {count(failed, "receiver does", "receivers do")} not have everything.
+          </Note>
+        )}
+        {run.state.value.wantsToken && <TokenForm onToken={() => send(run.wish)} />}
+        <div class="row">
+          {!run.state.value.wantsToken && (
+            <button type="button" class="main" onClick={() => send(run.wish)}>
+              Send it again
+            </button>
+          )}
+          <button type="button" onClick={goHome}>
+            Back to the start
+          </button>
+        </div>
+      </section>
+    </>
   );
 }
 

@@ -18,6 +18,18 @@ interface SentShare {
   readonly records: number;
   readonly bytes: number;
   readonly files: number;
+  /** It is to be stored at the relay. */
+  readonly toStore: boolean;
+}
+
+/** A share that needs its sender no more. */
+export interface StoredShare {
+  /** ms since 1970 */
+  readonly until: number;
+  /** Receivers that may still get it; undefined: any number. */
+  readonly downloads: number | undefined;
+  /** The browser remembers it, and can delete it. */
+  readonly isKept: boolean;
 }
 
 export type SendStep =
@@ -51,6 +63,9 @@ export interface SendState {
   readonly bytes: number;
   readonly size: number;
   readonly samples: Samples;
+  /** Bytes that the relay keeps for good. */
+  readonly storedBytes: number;
+  readonly stored: StoredShare | undefined;
 }
 
 export type SendAction =
@@ -67,6 +82,8 @@ export function beginSend(gate?: Gate): SendState {
     bytes: 0,
     size: 0,
     samples: [],
+    storedBytes: 0,
+    stored: undefined,
   };
 }
 
@@ -84,12 +101,8 @@ export function sendStep(state: SendState, action: SendAction): SendState {
   const { event, now } = action;
   switch (event.t) {
     case "code": {
-      const { code, share, records, bytes, files } = event;
-      return {
-        ...state,
-        size: bytes,
-        step: { at: "offering", share: { code, share, records, bytes, files } },
-      };
+      const { t: _, ...share } = event;
+      return { ...state, size: share.bytes, step: { at: "offering", share } };
     }
     case "link": {
       const { online, fault, message } = event;
@@ -111,6 +124,12 @@ export function sendStep(state: SendState, action: SendAction): SendState {
         size: event.size,
         samples: reached(state.samples, event.bytes, now),
       };
+    case "storing":
+      return { ...state, storedBytes: event.bytes };
+    case "stored": {
+      const { until, downloads, isKept } = event;
+      return { ...state, stored: { until, downloads, isKept } };
+    }
     case "receiver":
     case "asks":
     case "dismissed":

@@ -23,6 +23,29 @@ export function percent(bytes: number, whole: number): number {
   return whole === 0 ? 100 : Math.min(100, Math.floor((bytes / whole) * 100));
 }
 
+/** `Sun 6 Dec, 14:00`. ms since 1970 */
+export function moment(at: number): string {
+  const date = new Date(at);
+  const day = date.toLocaleDateString("en", { weekday: "short", day: "numeric", month: "short" });
+  const isThisYear = date.getFullYear() === new Date().getFullYear();
+  const year = isThisYear ? "" : ` ${date.getFullYear()}`;
+  const time = date.toLocaleTimeString("en", { hour: "2-digit", minute: "2-digit", hour12: false });
+  return `${day}${year}, ${time}`;
+}
+
+/** A whole sentence. */
+export function storedText({
+  until,
+  downloads,
+}: {
+  readonly until: number;
+  readonly downloads?: number | undefined;
+}): string {
+  const most =
+    downloads === undefined ? "" : `, for ${count(downloads, "more receiver", "more receivers")}`;
+  return `Stored at the relay until ${moment(until)}${most}.`;
+}
+
 export function count(number: number, one: string, many: string): string {
   return `${number.toLocaleString("en")} ${number === 1 ? one : many}`;
 }

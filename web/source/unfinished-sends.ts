@@ -124,8 +124,9 @@ export class UnfinishedSends {
 }
 
 function ready(send: KeptSend, content: SendJob["content"]): Reopened {
-  const { share, code, receivers, stay, startWhen, ask } = send;
-  return { is: "ready", send: { content, code, receivers, stay, startWhen, ask, resume: share } };
+  const { share, code, receivers, stay, startWhen, ask, toStore } = send;
+  const options = { receivers, stay, startWhen, ask, toStore };
+  return { is: "ready", send: { content, code, ...options, resume: share } };
 }
 
 /** The chosen files in the order of the share, if they are what they were. */

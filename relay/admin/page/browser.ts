@@ -3,7 +3,7 @@ import type { Overview } from "../overview.ts";
 import { Charts } from "./charts.ts";
 import { address, byId, element, onTheme, page, past, session, setText } from "./dom.ts";
 import { History } from "./history.ts";
-import { ShareTable, showBans, showCounts } from "./tables.ts";
+import { ShareTable, showBans, showCounts, showStored } from "./tables.ts";
 import { count, duration, rate, size } from "./words.ts";
 
 /** ms */
@@ -23,6 +23,7 @@ const table = new ShareTable({
   ban: (range) => ask(`Ban ${range} for a day?`, "Ban it", () => ban(range, 86_400)),
 });
 let bansShown = "";
+let storeShown = "";
 
 /** In the fragment it is in no log of any server; out of the address it is in no history. */
 function tokenOfLink(): string | undefined {
@@ -91,7 +92,7 @@ async function look(): Promise<void> {
 function show(overview: Overview): void {
   byId("relay").hidden = false;
   byId("drain").hidden = overview.isDraining;
-  const { workers, uptime, shares, lanes, memory, log, bans } = overview;
+  const { workers, uptime, shares, lanes, memory, log, bans, store } = overview;
   if (overview.isDraining) state("warn", "draining");
   else if (workers.answering < workers.wanted) state("warn", "a worker is missing");
   else state("fine", "running");
@@ -133,6 +134,16 @@ function show(overview: Overview): void {
       bans,
       Date.now(),
       (range) => void act("unban", { address: range }, `${range} may come again.`),
+    );
+  }
+  const storeNow = JSON.stringify([store?.list, store?.bytes, minute]);
+  if (storeNow !== storeShown && store !== undefined) {
+    storeShown = storeNow;
+    byId("store").hidden = false;
+    showStored(store, (number) =>
+      ask(`Remove stored share ${number}, also for receivers that are in it?`, "Remove it", () =>
+        act("remove", { share: number }, `Share ${number} is stored no more.`),
+      ),
     );
   }
   showCounts("refusals", overview.refusals);

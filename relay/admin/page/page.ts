@@ -44,6 +44,17 @@ const BODY = `
       <tbody></tbody>
     </table>
   </section>
+  <section id="store" aria-labelledby="store-title" hidden>
+    <h2 id="store-title">Stored shares</h2>
+    <p id="store-note" class="soft"></p>
+    <table id="stored">
+      <thead><tr>
+        <th scope="col">Share</th><th scope="col">Size</th><th scope="col">State</th>
+        <th scope="col">Downloads</th><th scope="col">Stays</th><th scope="col"><span class="unseen">What to do</span></th>
+      </tr></thead>
+      <tbody></tbody>
+    </table>
+  </section>
   <section aria-labelledby="bans-title">
     <h2 id="bans-title">Bans</h2>
     <form id="ban">

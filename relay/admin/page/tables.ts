@@ -1,6 +1,6 @@
 /** The tables of the page: rows stay the same elements while what is in them changes. */
 import type { Ban } from "../../access/bans.ts";
-import type { ShareOverview } from "../overview.ts";
+import type { Overview, ShareOverview } from "../overview.ts";
 import { byId, element, setText, type PageElement } from "./dom.ts";
 import type { History } from "./history.ts";
 import { count, duration, rate, size } from "./words.ts";
@@ -137,9 +137,67 @@ function progressOf({ least, most, records, size: whole }: ShareOverview): strin
   if (whole === undefined) return most === undefined ? "open" : `open, ${most} records`;
   const of = size(whole);
   if (least === undefined || most === undefined) return of;
-  const percent = (done: number): number => Math.floor((100 * done) / records);
-  const [from, to] = [percent(least), percent(most)];
+  const [from, to] = [percent(least, records), percent(most, records)];
   return `${from === to ? `${to} %` : `${from}–${to} %`} of ${of}`;
+}
+
+export function showStored(
+  { list, whole, unfinished, bytes, most, now }: NonNullable<Overview["store"]>,
+  remove: (number: number) => void,
+): void {
+  const all = whole + unfinished;
+  const table = byId("stored");
+  table.hidden = all === 0;
+  const more = list.length < all ? `The ${list.length} largest of ` : "";
+  const open = unfinished === 0 ? "" : `, ${unfinished} unfinished`;
+  setText(
+    byId("store-note"),
+    `${more}${count(all, "share", "shares")}${open}; ${size(bytes)} of ${size(most)}`,
+  );
+  const rows = list.map((share) => {
+    const { number, durable, records, downloads, downloadsMost, until } = share;
+    const done = records === undefined ? `${durable} records` : `${percent(durable, records)} %`;
+    const texts = [
+      ["Share", `#${number}`],
+      ["Size", share.size === undefined ? "open" : size(share.size)],
+      ["State", share.isWhole ? "whole" : `unfinished, ${done}`],
+      [
+        "Downloads",
+        downloadsMost === undefined ? `${downloads}` : `${downloads} of ${downloadsMost}`,
+      ],
+      ["Stays", duration(Math.max(0, until - now) / 1000)],
+    ] as const;
+    return rowOf(texts, `Remove stored share ${number}`, "Remove…", () => remove(number));
+  });
+  table.querySelector("tbody")?.replaceChildren(...rows);
+}
+
+function percent(done: number, all: number): number {
+  return Math.floor((100 * done) / all);
+}
+
+/** Cells with their heads, and a button behind them. */
+function rowOf(
+  texts: readonly (readonly [head: string, text: string])[],
+  label: string,
+  name: string,
+  click: () => void,
+): PageElement {
+  const row = element("tr");
+  for (const [at, [head, text]] of texts.entries()) {
+    const cell = element(at === 0 ? "th" : "td", "", text);
+    if (at === 0) cell.setAttribute("scope", "row");
+    cell.dataset["head"] = head;
+    row.append(cell);
+  }
+  const button = element("button", "", name);
+  button.setAttribute("type", "button");
+  button.setAttribute("aria-label", label);
+  button.addEventListener("click", click);
+  const last = element("td", "actions");
+  last.append(button);
+  row.append(last);
+  return row;
 }
 
 /** @param now ms since 1970 */
@@ -148,22 +206,13 @@ export function showBans(bans: readonly Ban[], now: number, lift: (range: string
   table.hidden = bans.length === 0;
   setText(byId("bans-note"), bans.length === 0 ? "No address is banned." : "");
   const rows = bans.map(({ range, until }) => {
-    const row = element("tr");
-    const head = element("th", "", range);
-    head.setAttribute("scope", "row");
-    head.dataset["head"] = "Range";
     const time =
       until === undefined ? "for ever" : `${duration(Math.max(0, until - now) / 1000)} more`;
-    const cell = element("td", "", time);
-    cell.dataset["head"] = "Until";
-    const button = element("button", "", "Lift");
-    button.setAttribute("type", "button");
-    button.setAttribute("aria-label", `Lift the ban of ${range}`);
-    button.addEventListener("click", () => lift(range));
-    const last = element("td", "actions");
-    last.append(button);
-    row.append(head, cell, last);
-    return row;
+    const texts = [
+      ["Range", range],
+      ["Until", time],
+    ] as const;
+    return rowOf(texts, `Lift the ban of ${range}`, "Lift", () => lift(range));
   });
   table.querySelector("tbody")?.replaceChildren(...rows);
 }

@@ -189,10 +189,10 @@ async function heard(
 }
 
 test("what was told to be durable is there and right after kill -9", async () => {
-  for (const [atLeast] of [[1], [40], [150]]) {
+  for (const atLeast of [1, 60]) {
     const folder = newFolder();
     const child = Bun.spawn([process.execPath, CHILD, folder], { stdout: "pipe" });
-    const { durable } = await heard(child.stdout, ({ size }) => size >= atLeast!);
+    const { durable } = await heard(child.stdout, ({ size }) => size >= atLeast);
     child.kill("SIGKILL");
     await child.exited;
     const shape = { frameBytes: CHILD_FRAME, records: undefined, durable: durable.runs };

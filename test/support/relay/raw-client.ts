@@ -13,6 +13,7 @@ import {
   type MessageType,
   type Offer,
   type Role,
+  type StoreWish,
 } from "../../../protocol/mod.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { helloTo, type TestChannel } from "./channel.ts";
@@ -47,8 +48,11 @@ export function pathOf({ offer, capability }: RawShare): string {
   return ciphertextPath(offer.share, capability);
 }
 
-export function offerOf({ offer, proof, capability }: RawShare): Message {
-  return { t: "offer", ...offer, proof, capability };
+export function offerOf(
+  { offer, proof, capability }: RawShare,
+  store?: StoreWish,
+): MessageOf<"offer"> {
+  return { t: "offer", ...offer, proof, capability, ...(store && { store }) };
 }
 
 function ciphertext(share: Uint8Array, index: number, length: number): Uint8Array {

@@ -20,6 +20,7 @@ const code: SendEvent = {
   records: 4,
   bytes: 400,
   files: 2,
+  toStore: false,
 };
 
 function after(...events: readonly SendEvent[]): SendState {
