@@ -52,6 +52,13 @@ export class AskedRecords {
     else this.#end = index + 1;
   }
 
+  /** It is read in the store, and the sender is not asked. */
+  addRead(index: number, proven: boolean, now: number): void {
+    if (this.#records.size === 0) this.#movedAt = now;
+    this.#records.set(index, { proven, at: undefined });
+    if (proven) this.#proven++;
+  }
+
   /** A record came. @returns undefined: it was not asked for */
   came(index: number, now: number): Asked | undefined {
     const asked = this.#records.get(index);

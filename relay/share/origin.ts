@@ -93,6 +93,8 @@ export class Origin {
   #store: OriginStore | undefined;
   /** Asked of the sender for the store alone, and not here yet. */
   readonly #forStore = new Set<number>();
+  /** The end of what receivers that take records need; -Infinity: none ever did. */
+  #neededTo = -Infinity;
   #arrived = 0;
 
   constructor(
@@ -191,6 +193,7 @@ export class Origin {
     const here = new Set<number>();
     let gone = false;
     for (const need of needs) {
+      if (need.proven) this.#neededTo = Math.max(this.#neededTo, need.end);
       const lacking: number[] = [];
       for (const { first, count } of need.runs) {
         const end = Math.min(first + count, this.#store?.end ?? Infinity, this.offer.records);
@@ -309,7 +312,7 @@ export class Origin {
     this.#readAgain.came(bytes.length, now);
     const isForStore = this.#forStore.delete(index);
     const isTaken = isStored || this.#store?.take(index, last, bytes) !== false;
-    if (isForStore && isTaken) {
+    if (isForStore && isTaken && !this.#isSoonNeeded(index)) {
       this.#log.release(index);
       this.#ask();
       return;
@@ -325,6 +328,11 @@ export class Origin {
     if (kept === "full") throw new FaultError("log-full");
     if (kept === "kept") this.#output.available(index, bytes);
     this.#ask();
+  }
+
+  /** Whether receivers will need it before the log lets go of it; else they get it from the store. */
+  #isSoonNeeded(index: number): boolean {
+    return index < this.#neededTo + Math.floor(this.#log.capacity / 2);
   }
 
   /**
@@ -490,7 +498,11 @@ export class Origin {
         break;
       }
       const isAgain = this.#again.has(index);
-      this.#outstanding.add(index, this.#take(index), isAgain, now);
+      if (this.#store?.has(index) === true) {
+        this.#outstanding.addRead(index, this.#take(index), now);
+      } else {
+        this.#outstanding.add(index, this.#take(index), isAgain, now);
+      }
       this.#headStart?.skip(index);
       run = this.#extended(run, index);
     }
