@@ -143,8 +143,7 @@ class StoredRun {
   async #end(): Promise<void> {
     const { end, ending } = this.#plan;
     if (end === "revoke") {
-      const ended = await this.#untilDone("sender", ["revoke", this.#code], ending);
-      if (ended !== EXIT.done) this.wrong.push(`revoke ended with ${ended}`);
+      await this.#revoke(ending);
     } else if (end === "expire") {
       await this.#relay?.kill();
       this.#limits = ["--store-life", String(SHORT_LIFE)];
@@ -167,6 +166,24 @@ class StoredRun {
     if (ended !== EXIT.failed || faults.at(-1) !== reason) {
       this.wrong.push(`a late receiver ended with ${ended}, ${faults.at(-1)} and not ${reason}`);
     }
+  }
+
+  /** A command that finds no relay ends, and its user runs it again. */
+  async #revoke(kills: readonly Kill[]): Promise<void> {
+    const faults: string[] = [];
+    let coming = kills;
+    for (let run = 0; run < RUNS; run++) {
+      const ended = await this.#untilDone("sender", ["revoke", this.#code], coming, (event) => {
+        if (event.event === "error") faults.push(event.code);
+      });
+      if (ended === EXIT.done) return;
+      if (faults.at(-1) !== "relay-unreachable") {
+        this.wrong.push(`revoke ended with ${ended} and ${faults.at(-1)}`);
+        return;
+      }
+      coming = [];
+    }
+    throw new RangeError(`revoke was run ${RUNS} times`);
   }
 
   /** Runs a command again and again until it ends by itself. @returns its exit code */
