@@ -22,7 +22,7 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ],
   [
     "XDG_STATE_HOME",
-    "the folder of fileshare/, which remembers unfinished transfers; /dev/null remembers none (default: ~/.local/state; Windows: %LOCALAPPDATA%)",
+    "the folder of fileshare/, which remembers unfinished transfers and stored shares; /dev/null remembers none (default: ~/.local/state; Windows: %LOCALAPPDATA%)",
   ],
   [
     "XDG_RUNTIME_DIR",

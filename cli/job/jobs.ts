@@ -1,4 +1,4 @@
-import type { Code, FaultCode, StartWhen, StoreWish } from "../../protocol/mod.ts";
+import type { Code, FaultCode, StartWhen } from "../../protocol/mod.ts";
 
 import type { Again } from "../system/state.ts";
 import type { Route } from "./routes.ts";
@@ -36,11 +36,8 @@ export interface SendJob {
   readonly connectTimeoutMs: number | undefined;
   /** Longest time of the whole job, in ms. Default: no limit. */
   readonly timeoutMs?: number | undefined;
-  /**
-   * Store the share at the relay, and end when it is there: `life` in seconds, `downloads` for so many receivers at most.
-   * Default: the share is there as long as this sender. It excludes `receivers`, `ask`, `startWhen` and `dropSlowMs`.
-   */
-  readonly store?: StoreWish | undefined;
+  /** Store the share at the relay, and end when it is there. Default: the share is there as long as this sender. */
+  readonly store?: StoreFor | undefined;
   /** Condition that releases the content. Default: the first receiver agreed. */
   readonly startWhen?: Omit<StartWhen, "headRecords"> | undefined;
   /** Serve a receiver only after `Client.admit` admitted it. */
@@ -55,6 +52,14 @@ export interface SendJob {
   readonly strict?: boolean | undefined;
   /** Keep the state for a resume. Default: keep nothing. */
   readonly keep?: KeepSend | undefined;
+}
+
+/** A stored share: how long, and for how many receivers. */
+export interface StoreFor {
+  /** Seconds; a relay cuts what is longer than it allows. */
+  readonly life: number;
+  /** Receivers that may get everything. Default: any number. */
+  readonly downloads?: number | undefined;
 }
 
 /** How a send keeps its state, and which earlier send it may resume. */

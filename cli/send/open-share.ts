@@ -33,7 +33,7 @@ import type { ClientEvent } from "../job/event-schema.ts";
 import { errorCode } from "../system/system-error.ts";
 import type { SendJob } from "../job/jobs.ts";
 import { KeptSend, type Content } from "./kept-send.ts";
-import { keptSends } from "./kept-sends.ts";
+import { forgetSend, keptSends } from "./kept-sends.ts";
 import { keysOfMasterText } from "../job/job-keys.ts";
 import { isFoundHere } from "../job/routes.ts";
 import { TAG_BYTES } from "./sealed-tags.ts";
@@ -159,13 +159,16 @@ function* keptFor(job: SendJob): Generator<KeptSend> {
     // A kept send of other files would be found changed, and be forgotten.
     const same = entry.what === what && entry.share.startsWith(keep.share ?? "");
     const isThere = entry.relay === relay || (isFoundHere(route) && isFoundHere(entry.route));
-    const isAlike = (entry.stored !== undefined) === (job.store !== undefined);
+    const { stored } = entry;
+    if (stored !== undefined && stored > 0 && stored <= Date.now()) {
+      forgetSend(entry.share);
+      continue;
+    }
+    const isAlike = (stored !== undefined) === (job.store !== undefined);
     if (entry.running || !same || !isThere || !isAlike) continue;
     if (keep.codeChosen && entry.code !== code) continue;
     const kept = KeptSend.claim(entry.folder);
-    const isExpired = Boolean(entry.stored) && Number(entry.stored) <= Date.now();
-    if (isExpired) kept?.forget();
-    else if (kept !== undefined) yield kept;
+    if (kept !== undefined) yield kept;
   }
 }
 

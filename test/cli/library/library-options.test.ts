@@ -66,6 +66,10 @@ const WRONG_FOR_SEND: readonly Row[] = [
   ["startWhen", { receivers: 0, minWaitMs: 0 }, "startWhen.receivers has to be a whole number"],
   ["startWhen", { receivers: 1, minWaitMs: -1 }, "startWhen.minWaitMs has to be a number of ms"],
   ["dropSlowMs", 0, "dropSlowMs has to be a number of ms from 1 to "],
+  ["store", {}, "store.life is missing"],
+  ["store", { life: 0 }, "store.life has to be a whole number from 1 to "],
+  ["store", { life: 60, downloads: 0.5 }, "store.downloads has to be a whole number from 1 to "],
+  ["store", { life: 60, expires: 5 }, "store.expires is no option"],
   ["reciever", 1, "reciever is no option"],
   ["recievers", 1, "recievers is no option (did you mean receivers?)"],
 ];
@@ -106,3 +110,12 @@ describe("a wrong option is named", () => {
     }
   });
 });
+
+test.each([{ receivers: 2 }, { ask: true }, { dropSlowMs: 9 }, { code: "lobby" }])(
+  "a share that is to be stored does not go with %j",
+  (rival) => {
+    const { code, message } = faultOf(send, { what: ["a.bin"], store: { life: 60 }, ...rival });
+    expect(code).toBe("usage");
+    expect(message).toContain("store");
+  },
+);

@@ -4,7 +4,12 @@ import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { storeEvent, type ClientEvent, type StoreEvent } from "../../../cli/job/event-schema.ts";
+import {
+  clientEvent,
+  storeEvent,
+  type ClientEvent,
+  type StoreEvent,
+} from "../../../cli/job/event-schema.ts";
 import { receive, send, type SendOptions } from "../../../cli/mod.ts";
 import { parseCode } from "../../../protocol/code/code.ts";
 import { EXIT } from "../../../protocol/wire/faults.ts";
@@ -51,6 +56,11 @@ function find<Name extends ClientEvent["event"]>(events: readonly ClientEvent[],
   return events.find(
     (event): event is Extract<ClientEvent, { event: Name }> => event.event === name,
   );
+}
+
+/** All that a command printed with `--json`. */
+function eventsIn(out: string): ClientEvent[] {
+  return jsonLines(out).map((line) => v.parse(clientEvent, line));
 }
 
 /** Stores it. @returns the code, and all that the sender said */
@@ -189,7 +199,7 @@ describe("The sender of a stored share", () => {
   test("stores a stream, which no other run can go on with", async () => {
     const args = ["send", "-", "--name", "a.log", "--store", "--relay", relay.url, "--json"];
     const { out, exitCode } = await run(args, "line after line\n");
-    const events = jsonLines<ClientEvent>(out);
+    const events = eventsIn(out);
     expect(exitCode).toBe(EXIT.done);
     expect(find(events, "code")?.kept).toBe(false);
     const got = await received(find(events, "code")?.code ?? "");
@@ -210,7 +220,7 @@ describe("The sender of a stored share", () => {
     expect(list.out).toMatch(/^1 {2}send killed\.bin \(6 MiB\): \d+ % uploaded/);
 
     const { out, exitCode } = await run(["resume", "--json"]);
-    const events = jsonLines<ClientEvent>(out);
+    const events = eventsIn(out);
     expect(exitCode).toBe(EXIT.done);
     const resumed = find(events, "resumed")?.bytes ?? 0;
     expect(resumed).toBeGreaterThanOrEqual(before);
@@ -224,7 +234,7 @@ describe("The sender of a stored share", () => {
   test("that runs again sends nothing and says until when; changed files are another share", async () => {
     const file = makeFile(folder.path, "again.bin", 100_000);
     const words = ["send", file.path, "--store", "--relay", relay.url, "--json"];
-    const events = async (): Promise<ClientEvent[]> => jsonLines((await run(words)).out);
+    const events = async (): Promise<ClientEvent[]> => eventsIn((await run(words)).out);
     const code = find(await events(), "code")?.code;
     const again = await events();
     expect(find(again, "code")?.code).toBe(code);
