@@ -26,6 +26,8 @@ import { Reply, type ReplyTerms } from "./reply.ts";
 
 /** One record: that of a reader, which can't prove that it has all and does not count as a lost receiver. */
 const WINDOW = 1;
+/** Without the code it can prove nothing: a sender that checks receipts counts this one as unverified. */
+const NO_MAC = new Uint8Array(16);
 
 export interface CiphertextOptions extends ExchangeOptions {
   /** Id of its channel in hex. */
@@ -54,6 +56,10 @@ export class Ciphertext implements Exchange, LocalClient {
   /** The range of the body that has not left. */
   #from = 0;
   #end = Infinity;
+  /** Bytes of the whole body; undefined: unknown. */
+  #total: number | undefined;
+  /** The answer holds the end of the body, whichever part came before. */
+  #isAtEnd = false;
   #isGone = false;
 
   constructor(options: CiphertextOptions) {
@@ -166,6 +172,7 @@ export class Ciphertext implements Exchange, LocalClient {
   /** @param total bytes of the body; undefined: unknown */
   #begin(offer: OfferSeen, total: number | undefined): void {
     const { range: asked, isHead } = this.#options;
+    this.#total = total;
     const range = asked === null || total === undefined ? undefined : parseRange(asked, total);
     if (range === "unsatisfiable") {
       const headers = { "content-range": `bytes */${total}` };
@@ -209,6 +216,7 @@ export class Ciphertext implements Exchange, LocalClient {
     };
     this.#emit(BODY_HEADER_BYTES + this.#next * offer.recordSize, record);
     this.#next++;
+    this.#isAtEnd = last && this.#from >= (this.#total ?? 0);
     if (last || this.#from >= this.#end) this.#through();
     else if (!this.isFull) this.#drained();
   }
@@ -234,7 +242,22 @@ export class Ciphertext implements Exchange, LocalClient {
 
   #through(): void {
     this.#reply.end();
+    this.#tellComplete();
     this.leave();
+  }
+
+  /** A stored share counts its downloads; the sender of a live one need not hear of this reader. */
+  #tellComplete(): void {
+    const offer = this.#offer;
+    if (offer?.stored === undefined || !this.#isAtEnd) return;
+    const { share } = offer;
+    this.#line.control({
+      t: "complete",
+      share,
+      records: this.#next,
+      mac: NO_MAC,
+      unconfirmed: true,
+    });
   }
 
   #join({ share }: OfferSeen, from: number): void {
