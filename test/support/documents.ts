@@ -27,6 +27,8 @@ export const RUN_TOGETHER: Readonly<Record<string, string>> = {
   "docs/how-to/send-to-a-class.md": "test/e2e/docs/guides.test.ts",
   "docs/how-to/fill-a-lab.md": "test/e2e/docs/guides.test.ts",
   "docs/how-to/resume-a-transfer.md": "test/e2e/docs/guides.test.ts",
+  "docs/how-to/share-for-a-week.md": "test/e2e/docs/guides.test.ts",
+  "docs/how-to/store-shares.md": "test/e2e/docs/guides.test.ts",
   "docs/how-to/use-in-scripts.md": "test/e2e/docs/guides.test.ts",
   "docs/how-to/install.md": "test/e2e/deploy/install-guide.test.ts",
   "docs/how-to/use-other-clients.md": "test/e2e/lobby/document.test.ts",

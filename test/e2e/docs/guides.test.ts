@@ -242,6 +242,35 @@ test(
 );
 
 test(
+  "a share is stored, seen and deleted, at a relay that the operator's guide starts",
+  async () => {
+    await using desk = await Desk.open();
+    const [start = "", add, ...further] = commandLines(await read("docs/how-to/store-shares.md"));
+    expect(further).toEqual([]);
+    const place = start.replace("/var/lib/fileshare/store", desk.path("store"));
+    const relay = desk.run(`${place} --host 127.0.0.1 --port 0 --json`);
+    const { url } = JSON.parse(await relay.line(/"listening"/)) as { url: string };
+    expect(await desk.run(add).exited).toBe(0);
+    const lines = commandLines(await read("docs/how-to/share-for-a-week.md"));
+    const [send, stored, revoke, ...others] = lines;
+    expect(others).toEqual([]);
+    desk.file("report.pdf", 500_000);
+    expect(await desk.run(`${send} --relay ${url}`).exited).toBe(0);
+    const receiving = desk.run(`fileshare recv --yes --out inbox --relay ${url}`, "there");
+    expect(await receiving.exited).toBe(0);
+    expect(statSync(desk.path("inbox/report.pdf")).size).toBe(500_000);
+    const listed = await desk.run(stored).output;
+    expect(listed).toContain("report.pdf");
+    expect(listed).toContain("1 of 30 downloads used");
+    expect(await desk.run(revoke).exited).toBe(0);
+    expect(await desk.run(stored).output).not.toContain("report.pdf");
+    relay.interrupt();
+    expect(await relay.exited).toBe(0);
+  },
+  LIMIT_MS,
+);
+
+test(
   "scripts: events, pipes and a check",
   async () => {
     await using desk = await Desk.open();

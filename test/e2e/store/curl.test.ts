@@ -13,7 +13,7 @@ import {
   type Code,
 } from "../../../protocol/mod.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
-import { newCode, receive, send, sendJob } from "../../support/clients/clients.ts";
+import { newCode, receive, send, type sendJob } from "../../support/clients/clients.ts";
 import { keysOf } from "../../support/clients/known-codes.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
