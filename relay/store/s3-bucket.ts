@@ -20,19 +20,25 @@ export interface S3Times {
   readonly answerMs: number;
   /** A body may take as long as at this rate: a slower store is taken for one that hangs. bytes a second */
   readonly leastRate: number;
+  /** A request that failed so long after its first try is not tried again. ms */
+  readonly giveUpMs: number;
 }
 
 export const S3_TIMES: S3Times = {
   pauseMs: 300,
   pauseMostMs: 10_000,
   answerMs: 20_000,
-  leastRate: 64 * 1024,
+  leastRate: 256 * 1024,
+  giveUpMs: 120_000,
 };
 
 /** Tries of one request: with the pauses of `S3_TIMES` they outlast half a minute of a store that says `SlowDown`. */
 export const TRIES = 8;
-/** Requests that one thread has open at once; more wait in their order. As many fill a fast line at 30 ms an answer. */
-const REQUESTS_AT_ONCE = 24;
+/**
+ * Requests of one kind that one thread has open at once; more wait in their order. As many fill a fast line at 30 ms an
+ * answer, and a store that takes no writes holds up no reads.
+ */
+const REQUESTS_AT_ONCE = 16;
 /** A signature is good for so long, whatever the two clocks say. s */
 const SIGNED_FOR_S = 15 * 60;
 /** Keys of one page, the most that S3 gives. */
@@ -85,9 +91,7 @@ export class S3Bucket {
   readonly #client: Bun.S3Client;
   readonly #place: S3Place;
   readonly #times: S3Times;
-  #open = 0;
-  /** Requests that wait for an open one to end; each belongs to a bounded buffer of its caller. */
-  readonly #queue: (() => void)[] = [];
+  readonly #gates = { write: new Gate(), read: new Gate(), delete: new Gate(), list: new Gate() };
 
   constructor(place: S3Place, times: S3Times = S3_TIMES) {
     this.#place = place;
@@ -210,30 +214,25 @@ export class S3Bucket {
   }
 
   async #tried<Result>(
-    what: string,
+    what: "write" | "read" | "delete" | "list",
     bytes: number,
     stop: AbortSignal | undefined,
     attempt: (signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
-    await this.#enter();
-    try {
-      for (let tries = 1; ; tries++) {
-        try {
-          return await this.#once(bytes, stop, attempt);
-        } catch (cause) {
-          const { message, isFinal } = cause instanceof S3Failure ? cause : unreached(cause);
+    const giveUp = performance.now() + this.#times.giveUpMs;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#gates[what].pass(() => this.#once(bytes, stop, attempt));
+      } catch (cause) {
+        const { message, isFinal } = cause instanceof S3Failure ? cause : unreached(cause);
+        const isLast = isFinal || tries === TRIES || performance.now() > giveUp;
+        if (stop?.aborted === true || isLast) {
           const times = tries === 1 ? "" : `, ${tries} times`;
-          if (stop?.aborted === true || isFinal || tries === TRIES) {
-            const detail = `could not ${what} at the object storage: ${message}${times}`;
-            throw new FaultError("store-failed", detail, { cause });
-          }
-          await this.#pause(tries, stop);
+          const detail = `could not ${what} at the object storage: ${message}${times}`;
+          throw new FaultError("store-failed", detail, { cause });
         }
+        await this.#pause(tries, stop);
       }
-    } finally {
-      const next = this.#queue.shift();
-      if (next === undefined) this.#open--;
-      else next();
     }
   }
 
@@ -257,12 +256,6 @@ export class S3Bucket {
     }
   }
 
-  async #enter(): Promise<void> {
-    if (this.#open < REQUESTS_AT_ONCE) this.#open++;
-    // The request that ends hands its place over.
-    else await new Promise<void>((resolve) => void this.#queue.push(resolve));
-  }
-
   async #pause(tries: number, stop: AbortSignal | undefined): Promise<void> {
     const { pauseMs, pauseMostMs } = this.#times;
     const ms = Math.min(pauseMostMs, pauseMs * 2 ** (tries - 1));
@@ -277,6 +270,25 @@ export class S3Bucket {
       const timer = setTimeout(done, pause);
       stop?.addEventListener("abort", done);
     });
+  }
+}
+
+class Gate {
+  #open = 0;
+  /** Each belongs to a bounded buffer of its caller. */
+  readonly #queue: (() => void)[] = [];
+
+  async pass<Result>(work: () => Promise<Result>): Promise<Result> {
+    if (this.#open < REQUESTS_AT_ONCE) this.#open++;
+    // The one that ends hands its place over.
+    else await new Promise<void>((resolve) => void this.#queue.push(resolve));
+    try {
+      return await work();
+    } finally {
+      const next = this.#queue.shift();
+      if (next === undefined) this.#open--;
+      else next();
+    }
   }
 }
 

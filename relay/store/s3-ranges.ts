@@ -36,11 +36,17 @@ interface Range {
 /** What the shares of one worker have in memory of what they read. */
 export class RangeMemory {
   bytes = 0;
+  readonly #most: number;
   /** Read, the longest unused first; the function drops it. */
   readonly #read = new Map<Range, () => void>();
 
+  /** @param most see RANGES_BYTES */
+  constructor(most: number) {
+    this.#most = most;
+  }
+
   fits(bytes: number): boolean {
-    return this.bytes + bytes <= RANGES_BYTES;
+    return this.bytes + bytes <= this.#most;
   }
 
   /** Drops others until so much more has room. @returns false: what is being read leaves no room */

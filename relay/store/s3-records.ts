@@ -16,7 +16,7 @@ import type {
 } from "./record-store.ts";
 import { S3Bucket, type S3Place, type S3Times } from "./s3-bucket.ts";
 import { PART_BYTES, PartLayout } from "./s3-part.ts";
-import { asFault, RANGE_BYTES, RangeMemory, RangeReader } from "./s3-ranges.ts";
+import { asFault, RANGE_BYTES, RANGES_BYTES, RangeMemory, RangeReader } from "./s3-ranges.ts";
 
 /** Parts of one share in memory, being gathered or written: one that fills while three are on their way. */
 const SHARE_PARTS = 4;
@@ -58,15 +58,23 @@ export interface S3Tuning {
   readonly partBytes: number;
   readonly rangeBytes: number;
   readonly idleMs: number;
+  readonly gatheredBytes: number;
+  readonly rangesBytes: number;
 }
 
-const TUNING: S3Tuning = { partBytes: PART_BYTES, rangeBytes: RANGE_BYTES, idleMs: IDLE_MS };
+const TUNING: S3Tuning = {
+  partBytes: PART_BYTES,
+  rangeBytes: RANGE_BYTES,
+  idleMs: IDLE_MS,
+  gatheredBytes: GATHERED_BYTES,
+  rangesBytes: RANGES_BYTES,
+};
 
 /** The stored shares of one worker in a bucket. */
 export class S3Store {
   readonly bucket: S3Bucket;
   readonly tuning: S3Tuning;
-  readonly ranges = new RangeMemory();
+  readonly ranges: RangeMemory;
   /** Of all shares, the one that was written to the longest ago first. */
   readonly #parts = new Set<Part>();
   readonly #waiting = new Set<S3Records>();
@@ -77,6 +85,7 @@ export class S3Store {
   constructor(place: S3Place, times?: S3Times, tuning = TUNING) {
     this.bucket = new S3Bucket(place, times);
     this.tuning = tuning;
+    this.ranges = new RangeMemory(tuning.rangesBytes);
   }
 
   readonly open: OpenRecords = (shape, events) => new S3Records(this, shape, events);
@@ -88,7 +97,7 @@ export class S3Store {
   // Of its shares
 
   fits(bytes: number): boolean {
-    return this.#gathered + bytes <= GATHERED_BYTES;
+    return this.#gathered + bytes <= this.tuning.gatheredBytes;
   }
 
   /** The part has so much more. */

@@ -13,13 +13,20 @@ export const QUICK: S3Times = {
   pauseMostMs: 4,
   answerMs: 60_000,
   leastRate: 1024 ** 3,
+  giveUpMs: Infinity,
 };
 /** For a store that does not answer. */
 export const IMPATIENT: S3Times = { ...QUICK, answerMs: 300 };
 /** Frames of which 16 are one part, and 4 are one range. */
 export const FRAME = 32 * 1024;
 export const PER_PART = 16;
-const TUNING = { partBytes: PER_PART * FRAME, rangeBytes: 4 * FRAME, idleMs: 60_000 };
+const TUNING: S3Tuning = {
+  partBytes: PER_PART * FRAME,
+  rangeBytes: 4 * FRAME,
+  idleMs: 60_000,
+  gatheredBytes: 1024 * FRAME,
+  rangesBytes: 1024 * FRAME,
+};
 
 /** Made once: they take the processor longer than the store. */
 const frames = new Map<string, Uint8Array>();

@@ -55,7 +55,11 @@ function requests(method: string): number {
 }
 
 /** A share of two parts and a bit, all of it in the store; the relay then starts again. */
-async function storedShare(place: S3Place, records = 2 * PER_PART + 3): Promise<S3Share> {
+async function storedShare(
+  place: S3Place,
+  records = 2 * PER_PART + 3,
+  times = QUICK,
+): Promise<S3Share> {
   {
     using share = open(place, { records });
     await share.write(...upTo(records));
@@ -63,7 +67,7 @@ async function storedShare(place: S3Place, records = 2 * PER_PART + 3): Promise<
     await share.untilDurable(records);
   }
   proxy.seen.length = 0;
-  return open(place, { records, durable: [{ first: 0, count: records }] });
+  return open(place, { records, durable: [{ first: 0, count: records }], times });
 }
 
 test("records in any order become whole parts, and read as they were after a restart", async () => {
@@ -233,6 +237,7 @@ for (const [name, fault] of passing) {
 }
 
 const lies: readonly (readonly [string, S3Fault])[] = [
+  ["stops in the middle", { t: "stall" }],
   ["is cut in the middle", { t: "cut" }],
   ["is too short", { t: "shorten" }],
   ["is too long", { t: "lengthen" }],
@@ -242,10 +247,10 @@ const lies: readonly (readonly [string, S3Fault])[] = [
 ];
 for (const [name, fault] of lies) {
   test(`an answer that ${name} is asked for again, and never given`, async () => {
-    using share = await storedShare(newPlace(), 3);
+    using share = await storedShare(newPlace(), 3, fault.t === "stall" ? IMPATIENT : QUICK);
     failing("GET", 2, fault);
     expect(await share.isRight(0, 1, 2)).toBe(true);
-    expect(requests("GET")).toBe(3);
+    expect(requests("GET")).toBeGreaterThan(2);
   });
 }
 
@@ -331,20 +336,57 @@ test("a closed store calls nothing any more", async () => {
   expect([calls, share.faults, share.rooms]).toEqual([0, [], 0]);
 });
 
-test("many shares at once get their bytes, and no more memory than the worker has", async () => {
+test("shares of one worker share its memory: none takes all of it, and all go on", async () => {
   const place = newPlace();
-  const first = await storedShare(place, PER_PART);
-  using one = first;
-  const others = upTo(8).map((at) => {
-    return open(place, { records: PER_PART, place: "cdefghij"[at]!.repeat(32), store: one.store });
+  const limit = 20 * (FRAME + 12);
+  const tuning = { gatheredBytes: limit, rangesBytes: limit };
+  using one = open(place, { records: PER_PART, tuning });
+  const others = upTo(7).map((at) => {
+    return open(place, { records: PER_PART, place: `${at}`.repeat(32), store: one.store });
   });
+  const shares = [one, ...others];
+  let most = 0;
+  const seen = () => {
+    const { gathered, read } = one.store.memory;
+    most = Math.max(most, gathered, read);
+  };
   await Promise.all(
-    others.map(async (share) => {
-      await share.write(...upTo(PER_PART));
+    shares.map(async (share) => {
+      for (const index of upTo(PER_PART)) {
+        await share.write(index);
+        seen();
+      }
       await share.untilDurable(PER_PART);
-      expect(await share.isRight(...upTo(PER_PART))).toBe(true);
     }),
   );
+  await Promise.all(
+    shares.map(async (share) => {
+      for (const index of upTo(PER_PART)) {
+        expect(await share.isRight(index)).toBe(true);
+        seen();
+      }
+    }),
+  );
+  for (const share of shares) share.records.close();
   expect(one.store.memory).toEqual({ gathered: 0, read: 0 });
-  for (const share of others) share.records.close();
+  // A share reads one range even if others have all of the memory.
+  expect(most).toBeLessThanOrEqual(limit + 8 * 4 * (FRAME + 12));
+});
+
+test("a store that takes no writes holds up no reads", async () => {
+  const place = newPlace();
+  using share = await storedShare(place);
+  proxy.fault = ({ method }) => (method === "PUT" ? { t: "hang" } : undefined);
+  const { store } = share;
+  const writing = upTo(5).map((at) => {
+    return open(place, { records: 60, place: `${at}`.repeat(32), store });
+  });
+  for (const one of writing) {
+    await one.write(0, PER_PART, 2 * PER_PART, 3 * PER_PART);
+    one.records.flush();
+  }
+  // Of 20 writes as many as may be on their way.
+  await until(() => requests("PUT") === 16);
+  expect(await share.isRight(...upTo(2 * PER_PART + 3))).toBe(true);
+  for (const one of writing) one.records.close();
 });

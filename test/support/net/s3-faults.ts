@@ -11,6 +11,8 @@ export type S3Fault =
   | { readonly t: "lose" }
   /** Never answers. */
   | { readonly t: "hang" }
+  /** Sends the head of the answer and half of the body, and then nothing. */
+  | { readonly t: "stall" }
   /** Sends the head of the answer, half of the body, and closes. */
   | { readonly t: "cut" }
   /** As `cut`, and says that this is all. */
@@ -116,6 +118,10 @@ function give(
     case "cut":
       answer.writeHead(status, { ...headers, "content-length": bytes.length });
       answer.write(half, () => answer.socket?.destroy());
+      break;
+    case "stall":
+      answer.writeHead(status, { ...headers, "content-length": bytes.length });
+      answer.write(half);
       break;
     case "shorten":
       send(half);
