@@ -13,7 +13,7 @@ import {
   chmodSync,
   closeSync,
   existsSync,
-  lstatSync,
+  statSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -131,12 +131,15 @@ export function prepareFolder(folder: string): string {
   for (const each of [folder, records]) {
     try {
       mkdirSync(each, { recursive: true, mode: 0o700 });
-      const { uid, mode } = lstatSync(each);
+      const { uid, mode } = statSync(each);
       const own = process.geteuid?.();
       // On Windows there are no such modes.
       if (own === undefined) continue;
       if (uid !== own) throw badStore(`${each} belongs to another user`);
-      if ((mode & 0o077) !== 0) throw badStore(`others may look into ${each}: chmod 700`);
+      if ((mode & 0o077) === 0) continue;
+      // Nothing in it was seen by others, as in a volume that a container runtime made.
+      if (readdirSync(each).length === 0) chmodSync(each, 0o700);
+      else throw badStore(`others may look into ${each}: chmod 700`);
     } catch (error) {
       throw error instanceof FaultError
         ? error
