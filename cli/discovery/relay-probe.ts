@@ -1,5 +1,5 @@
 /** One trial of a relay: a connection that proves the code, and waits for an offer. It asks for no record. */
-import { decodeControl, encodeControl, type StoreEnd } from "../../protocol/wire/control.ts";
+import { decodeControl, encodeControl } from "../../protocol/wire/control.ts";
 import { isFrame } from "../../protocol/wire/frame.ts";
 import { helloMessage, type Introduction } from "../../protocol/session/link.ts";
 import { checkWelcome } from "../../protocol/wire/version.ts";
@@ -11,7 +11,7 @@ export interface ProbeEvents {
   /** It offers something whose sender is there. */
   offered(): void;
   /** It offers nothing, and had a stored share that is over. */
-  over(reason: StoreEnd): void;
+  over(): void;
   /** It is no relay for us; nothing follows. */
   failed(fault: FaultCode): void;
 }
@@ -80,7 +80,7 @@ export class RelayProbe {
         return;
       case "offers":
         if (message.list.some(({ senderHere }) => senderHere)) this.#events.offered();
-        else if (message.over?.[0] !== undefined) this.#events.over(message.over[0].reason);
+        else if (message.over?.[0] !== undefined) this.#events.over();
         return;
       case "fault":
         this.#fail(message.code);

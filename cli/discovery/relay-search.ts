@@ -3,7 +3,7 @@
  * networks. `Candidates` decides, `seek` hears, and a `RelayProbe` tries. The streaming thread begins it; the
  * receive pauses it while its relay serves, and begins it again when that relay is lost or proves nothing.
  */
-import { FAULTS, faultMessage, type FaultCode } from "../../protocol/wire/faults.ts";
+import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
 import type { Signer } from "../../protocol/crypto/crypto.ts";
 import { shownAddress, withoutBrackets } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
@@ -15,6 +15,9 @@ import { seek, type Seeking } from "./seeker.ts";
 const TICK_MS = 250;
 /** Between two events about the search: announcements that come and go cause no flood of lines. ms */
 const TELL_EVERY_MS = 1000;
+
+/** Other relays have so long to offer a share, before one that is over at the relay of this machine ends the search. ms */
+const OVER_MS = 3000;
 
 const BY_HAND = "Give --relay with the address that the sender shows.";
 
@@ -51,6 +54,8 @@ export class RelaySearch {
   #told: SearchEvent | undefined;
   #toldAt = -Infinity;
   #answered = false;
+  /** Since when the relay of this machine, which is no stranger's, says that a stored share is over. */
+  #overAt: number | undefined;
   #lastFault: FaultCode = "relay-unreachable";
 
   constructor(options: SearchOptions) {
@@ -92,6 +97,7 @@ export class RelaySearch {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#take = undefined;
+    this.#overAt = undefined;
     for (const probe of this.#probes.values()) probe.end();
     this.#probes.clear();
     this.#candidates.pause(performance.now());
@@ -121,6 +127,10 @@ export class RelaySearch {
     for (const address of end) this.#end(address);
     for (const address of begin) this.#begin(address);
     for (const probe of this.#probes.values()) probe.watch(now);
+    if (this.#overAt !== undefined && now - this.#overAt >= OVER_MS) {
+      this.#choose(this.#placeOf(this.#options.local));
+      return;
+    }
     this.#tell(now);
   }
 
@@ -137,15 +147,9 @@ export class RelaySearch {
           this.#answered = true;
           this.#candidates.welcomed(address);
         },
-        offered: () => {
-          const take = this.#take;
-          this.pause();
-          this.#tellTaken();
-          take?.(place);
-        },
-        over: (reason) => {
-          if (place.route === "this-machine")
-            this.#note = faultMessage(reason, "this machine's relay");
+        offered: () => this.#choose(place),
+        over: () => {
+          if (place.route === "this-machine") this.#overAt ??= performance.now();
         },
         failed: (fault) => {
           this.#lastFault = fault;
@@ -158,6 +162,13 @@ export class RelaySearch {
       },
     );
     this.#probes.set(address, probe);
+  }
+
+  #choose(place: Place): void {
+    const take = this.#take;
+    this.pause();
+    this.#tellTaken();
+    take?.(place);
   }
 
   #end(address: string): void {
