@@ -11,7 +11,7 @@ import { stateOfEachTest } from "../../support/clients/own-state.ts";
 import { RelayCommand } from "../../support/clients/relay-command.ts";
 import { seededBytes, temporaryFolder } from "../../support/disk.ts";
 import { startS3Proxy, type S3Fault, type S3Proxy } from "../../support/net/s3-faults.ts";
-import { S3_BUCKET, S3_KEY, startS3, type S3Server } from "../../support/net/s3-server.ts";
+import { S3_BUCKET, startS3, type S3Server } from "../../support/net/s3-server.ts";
 import { until } from "../../support/until.ts";
 
 const state = stateOfEachTest();
@@ -104,12 +104,7 @@ test("an empty file and what comes from stdin are stored too", async () => {
 test("a relay that is killed in the middle of an upload goes on from what is stored", async () => {
   const own = s3.place("killed/", proxy.url);
   const code = newCode();
-  const env = {
-    S3_ENDPOINT: proxy.url,
-    S3_REGION: "us-east-1",
-    S3_ACCESS_KEY_ID: S3_KEY,
-    S3_SECRET_ACCESS_KEY: S3_KEY,
-  };
+  const env = { ...s3.env, S3_ENDPOINT: proxy.url };
   const options = ["--workers", "1", "--store", `s3://${S3_BUCKET}/${own.prefix}`];
   await using first = await RelayCommand.start(options, 0, undefined, env);
   // The second part never comes to the store, until the relay is another.

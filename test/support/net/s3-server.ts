@@ -14,6 +14,8 @@ export const S3_KEY = "S3RVER";
 
 export interface S3Server extends AsyncDisposable {
   readonly url: string;
+  /** For a relay command, with `--store s3://${S3_BUCKET}/...`. */
+  readonly env: Readonly<Record<string, string>>;
   /** Of an own part of the bucket. */
   place(prefix: string, endpoint?: string): S3Place;
   /** Keys below a prefix, sorted, from the disk of the server. */
@@ -30,6 +32,12 @@ export async function startS3(): Promise<S3Server> {
   const url = `http://127.0.0.1:${await portIn(process.stdout)}`;
   return {
     url,
+    env: {
+      S3_ENDPOINT: url,
+      S3_REGION: "us-east-1",
+      S3_ACCESS_KEY_ID: S3_KEY,
+      S3_SECRET_ACCESS_KEY: S3_KEY,
+    },
     place: (prefix, endpoint = url) => ({
       kind: "s3",
       bucket: S3_BUCKET,

@@ -1,6 +1,6 @@
 /**
  * One run: a sender stores a file, receivers take it, and it ends, while the relay, the sender and the receivers are
- * killed at the times of the plan. Then its copies and the folder of the store must be as they should.
+ * killed at the times of the plan. Then its copies and the folder or bucket of the store must be as they should.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import type { ClientEvent } from "../../../cli/mod.ts";
 import { EXIT } from "../../../protocol/wire/faults.ts";
+import { S3_BUCKET, type S3Server } from "../../support/net/s3-server.ts";
 import { until } from "../../support/until.ts";
 import { Random } from "../../simulation/random.ts";
 import { Children, type Child } from "../child.ts";
@@ -31,7 +32,8 @@ export interface StoredResult {
   readonly historyPath: string | undefined;
 }
 
-export async function playStored(seed: number): Promise<StoredResult> {
+/** @param s3 the relay stores there; undefined: in a folder */
+export async function playStored(seed: number, s3?: S3Server): Promise<StoredResult> {
   const folder = mkdtempSync(join(tmpdir(), "fileshare-stored-"));
   const historyPath = join(folder, "history.jsonl");
   const wrong: string[] = [];
@@ -39,7 +41,8 @@ export async function playStored(seed: number): Promise<StoredResult> {
   {
     using history = new History(historyPath);
     await using children = new Children(history);
-    const run = new StoredRun(seed, folder, children, history);
+    const store = s3 === undefined ? folderStore(folder) : bucketStore(s3, seed);
+    const run = new StoredRun(seed, folder, store, children, history);
     try {
       await run.play();
     } catch (error) {
@@ -54,11 +57,35 @@ export async function playStored(seed: number): Promise<StoredResult> {
   return { wrong, kills, historyPath: wrong.length === 0 ? undefined : historyPath };
 }
 
+/** Where the relay of a run stores. */
+interface StoreOfRun {
+  /** As `--store` takes it. */
+  readonly place: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Places of records, of which a share has one. */
+  records(): readonly string[];
+}
+
+function folderStore(folder: string): StoreOfRun {
+  const place = join(folder, "store");
+  return { place, env: {}, records: () => readdirSync(join(place, "records")) };
+}
+
+function bucketStore(s3: S3Server, seed: number): StoreOfRun {
+  const records = `seed${seed}/records/`;
+  return {
+    place: `s3://${S3_BUCKET}/seed${seed}`,
+    env: s3.env,
+    records: () => [...new Set(s3.keys(records).map((key) => key.split("/")[2] ?? ""))],
+  };
+}
+
 class StoredRun {
   readonly wrong: string[] = [];
   kills = 0;
   readonly #plan: StoredPlan;
   readonly #folder: string;
+  readonly #store: StoreOfRun;
   readonly #children: Children;
   readonly #history: History;
   readonly #random: Random;
@@ -69,10 +96,17 @@ class StoredRun {
   /** Bytes that the relay said are durable. */
   #acknowledged = 0;
 
-  constructor(seed: number, folder: string, children: Children, history: History) {
+  constructor(
+    seed: number,
+    folder: string,
+    store: StoreOfRun,
+    children: Children,
+    history: History,
+  ) {
     this.#plan = planStored(seed);
     this.#random = new Random(`stored port ${seed}`);
     this.#folder = folder;
+    this.#store = store;
     this.#children = children;
     this.#history = history;
   }
@@ -93,8 +127,8 @@ class StoredRun {
     return join(this.#folder, "source.bin");
   }
 
-  get #records(): string[] {
-    return readdirSync(join(this.#folder, "store/records"));
+  get #records(): readonly string[] {
+    return this.#store.records();
   }
 
   /** Ends with a stored share, however often its sender and the relay are killed. */
@@ -238,7 +272,6 @@ class StoredRun {
   }
 
   async #startRelay(): Promise<void> {
-    const store = join(this.#folder, "store");
     const where = ["--host", "127.0.0.1", "--port", String(this.#port), "--admin", "off"];
     const listens = Promise.withResolvers<void>();
     const child = this.#children.start({
@@ -249,10 +282,11 @@ class StoredRun {
         "relay",
         ...where,
         "--store",
-        store,
+        this.#store.place,
         ...this.#limits,
         "--json",
       ],
+      env: this.#store.env,
       seen: (line) => {
         this.#history.add({ what: "said", who: "relay", line });
         listens.resolve();
