@@ -494,9 +494,9 @@ export const storeEvent = v.variant("event", [
       receivers: field(whole, "of the latest 100 receipts: those that verify"),
       unconfirmed: field(
         whole,
-        "those that verify, of clients that cannot confirm that they saved it",
+        "of them: downloads of clients such as curl, which cannot confirm anything",
       ),
-      doubtful: field(whole, "those that do not verify"),
+      doubtful: field(whole, "of them: those that do not verify"),
       fault: field(v.optional(faultCode), "why the relay gives no answer"),
       message: field(v.optional(text), "the same for people"),
     },

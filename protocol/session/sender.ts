@@ -144,9 +144,10 @@ export class SenderSession {
         this.#names.note(toHex(event.entry.id), event.entry, event.name);
         return event.name === undefined ? [] : this.#present(event.entry, event.name, now);
       case "receipt-checked":
-        return event.valid
-          ? this.#verified(event.receipt, now)
-          : this.#refusedReceipt(event.receipt.receiver, now);
+        if (event.valid) return this.#verified(event.receipt, now);
+        // A stored share counts downloads by HTTP, whose client has no code to prove them with.
+        if (this.#options.store && event.receipt.unconfirmed === true) return [];
+        return this.#refusedReceipt(event.receipt.receiver, now);
       case "judged":
         return this.#decide(event.receiver, event.admit ? undefined : "not-admitted");
       case "interrupted":

@@ -20,6 +20,7 @@ import { stateOfEachTest } from "../../support/clients/own-state.ts";
 import { jsonLines, run as runProgram, type Ran } from "../../support/clients/program.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
+import { until } from "../../support/until.ts";
 
 const MiB = 1024 * 1024;
 const WEEK_MS = 7 * 24 * 60 * 60 * 1000;
@@ -205,6 +206,11 @@ describe("The sender of a stored share", () => {
     const got = await received(find(events, "code")?.code ?? "");
     expect(readFileSync(join(got.out, "a.log"), "utf8")).toBe("line after line\n");
     expect(await listed()).toMatchObject([{ name: "a.log", bytes: 16, receivers: 1 }]);
+    const { path = "" } = find(events, "code") ?? {};
+    const curl = await fetch(new URL(path, relay.url.replace("ws", "http")));
+    expect(await curl.bytes()).not.toHaveLength(0);
+    await until(async () => (await listed())[0]?.unconfirmed === 1);
+    expect((await run(["stored"])).out).toContain(", 1 receiver has it, 1 download unconfirmed\n");
   });
 
   test("goes on after it was killed with what is not stored yet, and sends nothing twice", async () => {

@@ -99,6 +99,20 @@ describe("A sender that has its share stored", () => {
     expect(finished(hear(STORED))?.verified).toBe(1);
   });
 
+  test("takes no offence at a download that nobody can prove, and at no other claim", () => {
+    const { greet, hear, session } = sender();
+    greet(WITH_STORE);
+    hear({ t: "accepted", share });
+    const mac = new Uint8Array(16);
+    const receipt = { t: "receipt", share, receiver: proof.slice(16), records: 10, mac } as const;
+    const check = (unconfirmed: boolean): SenderEffect[] => {
+      const of = { ...receipt, unconfirmed };
+      return session.handle({ type: "receipt-checked", receipt: of, valid: false }, 0);
+    };
+    expect(check(true)).toEqual([]);
+    expect(check(false)).toEqual([{ type: "refused-receipt", receiver: receipt.receiver }]);
+  });
+
   test("that stays goes on serving, tells each change once, and ends well on Ctrl-C", () => {
     const { greet, hear, session } = sender({ stay: true });
     greet(WITH_STORE);
