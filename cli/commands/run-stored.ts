@@ -12,6 +12,7 @@ import { usage } from "../arguments/command-line.ts";
 import { shownAddress } from "../connection/relay-address.ts";
 import { chooseRelay, chooseToken, isSameRelay } from "../connection/relay-choice.ts";
 import type { StoreEvent } from "../job/event-schema.ts";
+import { storedText } from "../job/stored-text.ts";
 import { keysOfMasterText, masterBeside } from "../job/job-keys.ts";
 import { count, moment, shown, size } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
@@ -159,8 +160,8 @@ function placeOf([first]: readonly StoredSend[], values: Place, { routeOf }: Cal
 async function listedShare(send: StoredSend, answer: Answered | undefined): Promise<ListedShare> {
   const { share, code, relay, name, bytes, until, downloads: most } = send;
   const about = { event: "stored-share", share, code, relay, name, bytes } as const;
-  const end = (ms: number): { until: string } => ({ until: new Date(ms).toISOString() });
-  const none = { ...end(until), downloads: 0, most, receivers: 0, unconfirmed: 0, doubtful: 0 };
+  const end = storedText({ until: until / 1000 });
+  const none = { ...end, downloads: 0, most, receivers: 0, unconfirmed: 0, doubtful: 0 };
   if (answer instanceof FaultError) {
     const { code: fault, message } = answer;
     return { ...about, state: "away", ...none, fault, message };
@@ -168,7 +169,13 @@ async function listedShare(send: StoredSend, answer: Answered | undefined): Prom
   if (answer?.t !== "inspected") return { ...about, state: "unknown", ...none };
   const { state, downloads, downloadsMost = most, until: seconds = until / 1000 } = answer;
   const receipts = await checked(send, answer);
-  const told = { state, ...end(seconds * 1000), downloads, most: downloadsMost, ...receipts };
+  const told = {
+    state,
+    ...storedText({ until: seconds }),
+    downloads,
+    most: downloadsMost,
+    ...receipts,
+  };
   return { ...about, ...told };
 }
 

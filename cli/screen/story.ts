@@ -79,6 +79,8 @@ export class Story {
   #stored: EventOf<"storing"> | undefined;
   /** The relay has all of it. */
   #isWhole = false;
+  /** By an earlier run. */
+  #wasStored = false;
   #interrupted = false;
   /** The share can be gone on with. */
   #resumable = false;
@@ -184,6 +186,7 @@ export class Story {
         return [];
       case "stored":
         this.#isWhole = true;
+        this.#wasStored = event.again === true;
         return [line(this.#storedText(event))];
       case "done":
         return this.#done(event);
@@ -387,7 +390,8 @@ export class Story {
     const part = now === bytes ? size(bytes) : `${size(now)} of ${size(bytes)}`;
     const isQuiet = receivers === undefined || (receivers === 0 && this.#setting.revoke);
     const who = isQuiet ? "" : receiversHave(receivers - unconfirmed, unconfirmed);
-    if (this.#isWhole && now <= 0)
+    const isLate = this.#before > 0 || this.#wasStored;
+    if (this.#isWhole && isLate && now <= 0)
       return [line(this.#style.green("Done: nothing was left to send"))];
     const stored = this.#isWhole ? " stored" : "";
     const done = line(this.#style.green(`Done: ${who}${part}${stored}${took(now, active)}`));

@@ -40,7 +40,7 @@ import { SessionDriver } from "../../protocol/session/driver.ts";
 import type { Introduction, LinkAction } from "../../protocol/session/link.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
-import { EventPace } from "../job/event-pace.ts";
+import { EventPace, PROGRESS_EVERY_MS } from "../job/event-pace.ts";
 import type { ClientEvent, Unsound } from "../job/event-schema.ts";
 import { unsoundEvent } from "../job/unsound-event.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
@@ -115,6 +115,9 @@ export class Sending {
   readonly #wasStored: boolean;
   /** An earlier run began to store it, and the relay has not said yet how far that came. */
   #goesOn: boolean;
+  #storingAt = -Infinity;
+  /** Not told yet. */
+  #storedNews: StoredSeen | undefined;
   readonly #link: SessionLink;
   readonly #code: Code;
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
@@ -230,6 +233,7 @@ export class Sending {
     this.#resumeStore.tick(now);
     if (this.#move.isDue(now)) this.#handle({ type: "failed", fault: "new-edition" });
     this.#progress.tick();
+    this.#tellStored();
     this.#handle({ type: "tick" });
     this.#pace.tick();
   }
@@ -277,7 +281,9 @@ export class Sending {
         this.#storing(effect.records);
         return;
       case "stored":
-        this.#stored(effect.stored);
+        this.#storedNews = effect.stored;
+        // The one word at the end; to a sender that stays a relay may say more of them than are worth a file.
+        if (!this.#job.stay) this.#tellStored();
         return;
       case "finish":
         void this.#finish(effect.outcome);
@@ -287,6 +293,9 @@ export class Sending {
 
   #storing(records: number): void {
     this.#goOnFrom(records);
+    const now = performance.now();
+    if (now - this.#storingAt < PROGRESS_EVERY_MS) return;
+    this.#storingAt = now;
     const bytes = this.#source.bytesBefore(records);
     this.#emit({ event: "storing", bytes, size: this.#size });
   }
@@ -300,10 +309,14 @@ export class Sending {
   }
 
   /** Noted before it is told: only this machine can delete it. */
-  #stored(stored: StoredSeen): void {
+  #tellStored(): void {
+    const stored = this.#storedNews;
+    if (stored === undefined) return;
+    this.#storedNews = undefined;
     this.#verifiedAt ??= performance.now();
     this.#goOnFrom(this.#source.records ?? 0);
-    const until = stored.until * 1000;
+    const told = storedText(stored);
+    const until = Date.parse(told.until);
     this.#resumeStore.stored(until);
     const { relay, route } = this.#job;
     const { name } = this.#source;
@@ -321,7 +334,7 @@ export class Sending {
     };
     if (!rememberStored(entry)) this.#emit({ event: "unkept", share: ids.share });
     const again = this.#wasStored && ({ again: true } as const);
-    this.#emit({ event: "stored", ...storedText(stored), ...again });
+    this.#emit({ event: "stored", ...told, ...again });
   }
 
   /** The relay took the share. */
@@ -486,6 +499,7 @@ export class Sending {
 
   async #finish({ fault: how, detail, verified, unconfirmed }: SenderOutcome): Promise<void> {
     clearInterval(this.#timer);
+    this.#tellStored();
     this.#pace.flush();
     const unsound = this.#unsound;
     const { next } = this.#move;

@@ -41,6 +41,13 @@ test("a sender is told until when its share is stored, and how to delete it befo
   ]);
 });
 
+test("an empty file is stored as others are", () => {
+  const stored = { event: "stored", until: UNTIL } as const;
+  expect(said(STORING, [begin(true), stored, { ...done, bytes: 0 }]).at(-1)).toStartWith(
+    "Done: 0 B stored",
+  );
+});
+
 test("a share that was stored before is not sent again", () => {
   const resumed = { event: "resumed", bytes: 4096, size: 4096 } as const;
   const stored = { event: "stored", until: UNTIL, again: true } as const;
