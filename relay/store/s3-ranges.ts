@@ -219,11 +219,12 @@ export class RangeReader {
     range.waiting.clear();
     const given: (() => void)[] = [];
     for (const [index, list] of waiting) {
-      const frame = frames.get(index);
+      const frame = frames.get(index) ?? fault;
       frames.delete(index);
-      const missing = () =>
-        fault ?? new FaultError("store-failed", `record ${index} is not in the store`);
-      for (const done of list) given.push(() => done(frame ?? missing()));
+      for (const done of list) {
+        // One that was not durable yet when the range was asked for is asked for again.
+        given.push(() => (frame === undefined ? this.read(index, done) : done(frame)));
+      }
     }
     if (frames.size === 0 || fault !== undefined) this.#drop(range);
     else memory.keep(range, () => this.#drop(range));

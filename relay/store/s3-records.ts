@@ -7,13 +7,7 @@
 import { FaultError } from "../../protocol/mod.ts";
 
 import { RecordSet } from "./record-set.ts";
-import type {
-  OpenRecords,
-  RecordRun,
-  RecordStore,
-  RecordStoreEvents,
-  StoredShape,
-} from "./record-store.ts";
+import type { OpenRecords, RecordStore, RecordStoreEvents, StoredShape } from "./record-store.ts";
 import { S3Bucket, type S3Place, type S3Times } from "./s3-bucket.ts";
 import { PART_BYTES, PartLayout } from "./s3-part.ts";
 import { asFault, RANGE_BYTES, RANGES_BYTES, RangeMemory, RangeReader } from "./s3-ranges.ts";
@@ -49,7 +43,7 @@ interface Part {
   touched: number;
   /** To be written as it is. */
   isAsked: boolean;
-  /** Others need its room. */
+  /** Its room is needed, or no record comes. */
   isLeaving: boolean;
 }
 
@@ -134,7 +128,7 @@ export class S3Store {
     this.#waiting.delete(share);
   }
 
-  /** Has parts written that got no record for long. */
+  /** Parts that got no record for long are written, and leave. */
   #watch(): void {
     if (this.#isWatching) return;
     this.#isWatching = true;
@@ -143,7 +137,7 @@ export class S3Store {
       const before = performance.now() - this.tuning.idleMs;
       for (const part of this.#parts) {
         if (part.touched > before) break;
-        if (part.fresh.size > 0) part.owner.writeEarly(part);
+        if (!part.isBeingWritten) part.owner.leave(part);
       }
       if (this.#parts.size > 0) this.#watch();
     }, this.tuning.idleMs / 2).unref();
@@ -251,7 +245,7 @@ export class S3Records implements RecordStore {
     if (!this.#isClosed && !this.#isFailed) this.#events.room();
   }
 
-  /** Others need the room of this part. */
+  /** The part gives its room back, once it is durable. */
   leave(part: Part): void {
     if (part.fresh.size === 0) {
       this.#drop(part);
@@ -327,7 +321,7 @@ export class S3Records implements RecordStore {
   }
 
   #write(part: Part): void {
-    if (part.isBeingWritten) return;
+    if (part.isBeingWritten || this.#isFailed) return;
     part.isBeingWritten = true;
     void this.#put(part).catch((error: unknown) => this.#fail(error));
   }
@@ -346,7 +340,7 @@ export class S3Records implements RecordStore {
     await bucket.put(key, body, signal);
     if (this.#isClosed) return;
     part.isBeingWritten = false;
-    const runs = runsOf(sent);
+    const { runs } = new RecordSet(sent.map((first) => ({ first, count: 1 })));
     for (const { first, count } of runs) this.#durable.add(first, count);
     for (const index of sent) part.fresh.delete(index);
     const isInTheWay = part.isLeaving || this.#store.isAwaited;
@@ -387,14 +381,4 @@ export class S3Records implements RecordStore {
     for (const part of this.#parts.values()) this.#drop(part);
     this.#events.failed(asFault(error));
   }
-}
-
-function runsOf(indexes: readonly number[]): RecordRun[] {
-  const runs: RecordRun[] = [];
-  for (const index of indexes.toSorted((one, other) => one - other)) {
-    const last = runs.at(-1);
-    if (last !== undefined && last.first + last.count === index) last.count++;
-    else runs.push({ first: index, count: 1 });
-  }
-  return runs;
 }

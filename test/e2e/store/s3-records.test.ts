@@ -145,6 +145,33 @@ test("a part that gets no more records is written as it is", async () => {
   await share.write(0, 1);
   await share.untilDurable(2);
   expect(share.durable.runs).toEqual([{ first: 0, count: 2 }]);
+  await until(() => share.store.memory.gathered === 0);
+  await share.write(...upTo(PER_PART));
+  await share.untilDurable(PER_PART);
+  expect(await share.isRight(...upTo(PER_PART))).toBe(true);
+});
+
+test("a record that became durable while its range was read is read too", async () => {
+  const place = newPlace();
+  {
+    using share = open(place, { records: PER_PART });
+    await share.write(0, 1);
+    share.records.flush();
+    await share.untilDurable(2);
+  }
+  const durable = [{ first: 0, count: 2 }];
+  using share = open(place, { records: PER_PART, durable, tuning: { idleMs: 20 } });
+  const held = Promise.withResolvers<void>();
+  proxy.seen.length = 0;
+  failing("GET", 1, { t: "hold", until: held.promise });
+  const first = share.isRight(0);
+  await until(() => requests("GET") === 1);
+  await share.write(2);
+  await until(() => share.durable.has(2) && share.store.memory.gathered === 0);
+  const third = share.isRight(2);
+  held.resolve();
+  expect(await first).toBe(true);
+  expect(await third).toBe(true);
 });
 
 test("a share of one short record takes its own bytes alone", async () => {

@@ -9,6 +9,8 @@ export type S3Fault =
   | { readonly t: "reset" }
   /** The store has done it, and the answer is lost. */
   | { readonly t: "lose" }
+  /** Is passed on later. */
+  | { readonly t: "hold"; readonly until: Promise<void> }
   /** Never answers. */
   | { readonly t: "hang" }
   /** Sends the head of the answer and half of the body, and then nothing. */
@@ -71,6 +73,7 @@ export async function startS3Proxy(store: string): Promise<S3Proxy> {
     proxy.seen.push(seen);
     const fault = proxy.fault(seen);
     if (fault?.t === "hang") return;
+    if (fault?.t === "hold") await fault.until;
     if (fault?.t === "reset") {
       asked.socket.destroy();
     } else if (fault?.t === "refuse") {
