@@ -83,14 +83,7 @@ const product = new Map<string, Layer>([
     "protocol",
     {
       layers: [],
-      packages: [
-        "msgpackr",
-        "valibot",
-        "@scure/bip39",
-        "@noble/ciphers",
-        "@noble/ed25519",
-        "@noble/hashes",
-      ],
+      packages: ["valibot", "@scure/bip39", "@noble/ciphers", "@noble/ed25519", "@noble/hashes"],
       builtins: false,
     },
   ],
