@@ -189,14 +189,24 @@ export class HomeShare {
     return this.origin.log;
   }
 
-  /** This worker is the home of a stored share. @param durable records that its store has; all, if it is whole */
-  storeIn(stored: StoredState, durable: readonly RecordRun[] = allOf(stored, this.#options)): void {
+  /**
+   * This worker is the home of the share.
+   * @param given undefined: nothing of it is stored, or not any more
+   * @param durable records that its store has; unless given, all of a share that is whole
+   */
+  storeIn(given: StoredState | undefined, durable?: readonly RecordRun[]): void {
+    const { offer, openRecords, isReadAgain } = this.#options;
+    // Receivers of a stream that was offered without the store wait for its sender, and pace it.
+    const stored = isReadAgain ? given : undefined;
     this.#stored = stored;
-    if (this.#desk?.place === stored.place) return;
+    if (this.#desk?.place === stored?.place) return;
     this.#closeDesk();
-    const { offer, openRecords, isReadAgain, toStoreBook } = this.#options;
-    // Receivers of a share that was offered without the store wait for its sender, and pace it.
-    if (openRecords === undefined || !isReadAgain) return;
+    if (stored === undefined || openRecords === undefined) return;
+    this.#openDesk(stored, durable ?? allOf(stored, offer), openRecords);
+  }
+
+  #openDesk(stored: StoredState, durable: readonly RecordRun[], openRecords: OpenRecords): void {
+    const { offer, toStoreBook } = this.#options;
     this.#durable = durable.reduce((sum, { count }) => sum + count, 0);
     const frameBytes = Origin.frameBytes(offer);
     this.#desk = new StoreDesk(offer, stored, frameBytes, durable, openRecords, {
@@ -450,7 +460,7 @@ export class HomeShare {
 
   /** A download counts: its receiver heard of it at its own worker. */
   counted(receiver: Uint8Array): void {
-    if (this.ownerSocket === undefined) this.origin?.receipted(receiver);
+    this.origin?.receipted(receiver);
   }
 
   #accept(): void {
@@ -601,10 +611,7 @@ export class HomeShare {
   }
 }
 
-function allOf(
-  { isWhole, records }: StoredState,
-  { offer }: Pick<HomeOptions, "offer">,
-): RecordRun[] {
+function allOf({ isWhole, records }: StoredState, offer: Offer): RecordRun[] {
   return isWhole ? [{ first: 0, count: records ?? offer.records }] : [];
 }
 

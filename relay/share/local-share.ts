@@ -107,7 +107,7 @@ export class LocalShare {
     if (owner === undefined) return;
     this.#homeWorker = owner;
     const isHome = owner === this.#options.worker;
-    if (isHome && stored !== undefined) this.home.storeIn(stored, durable);
+    if (isHome) this.home.storeIn(stored, durable);
     if (socket !== undefined) {
       this.fanout.sourceChanged(this.home.senderCame(socket, previousHome));
       return;

@@ -217,7 +217,7 @@ export class DiskRecords implements RecordStore {
   }
 
   #tellRoom(): void {
-    if (!this.#isFull || this.#step !== "open") return;
+    if (!this.#isFull || this.#step === "failed" || this.#step === "closed") return;
     if (this.#waitingBytes > WAITING_BYTES / 2) return;
     this.#isFull = false;
     this.#events.room();

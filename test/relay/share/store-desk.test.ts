@@ -158,6 +158,25 @@ describe("a share that is stored while it is received", () => {
     expect(isWithout(asked)).toBe(true);
   });
 
+  test("is copied from the log when its sender wants it stored later", async () => {
+    const play = newPlay(200);
+    await play.send(0, SENDER, share).settled();
+    await play.join(0, RECEIVER, share).settled();
+    const asked: number[] = [];
+    while (play.got(0, RECEIVER).length < RECORDS) {
+      asked.push(...play.run(0, SENDER, share));
+      await take(play, 0, RECEIVER);
+    }
+    await play.close(0, SENDER).settled();
+    await play.send(0, OTHER_SENDER, share, 0, STORE).settled();
+    for (let ticks = 0; ticks < 4; ticks++) {
+      asked.push(...play.run(0, OTHER_SENDER, share));
+      await play.tick(TICK_MS).settled();
+    }
+    expect(play.told(0, OTHER_SENDER)).toContain("stored");
+    expect(isWithout(asked)).toBe(true);
+  });
+
   test("asks again for what neither the log nor the store has", async () => {
     const play = newPlay(4);
     play.disk.most = 4;
@@ -207,6 +226,25 @@ describe("a sender that comes back", () => {
     const after = play.run(1, LATE, share);
     expect([...durable, ...after].toSorted((one, other) => one - other)).toEqual(ALL);
     expect(lost.every((index) => after.includes(index))).toBe(true);
+  });
+
+  test("may want it live this time, and confirms its receivers itself", async () => {
+    const play = newPlay();
+    await play.send(0, SENDER, share, 0, STORE).settled();
+    play.answer(0, SENDER, share, 5);
+    await play.close(0, SENDER).settled();
+    play.sockets[0]!.wants.length = 0;
+    await play.send(0, OTHER_SENDER, share).settled();
+    expect(play.disk.stores).toBe(0);
+    await play.join(0, RECEIVER, share).settled();
+    while (play.got(0, RECEIVER).length < RECORDS) {
+      play.run(0, OTHER_SENDER, share);
+      await take(play, 0, RECEIVER);
+    }
+    await play.complete(0, RECEIVER, share).settled();
+    const receiver = new Uint8Array(16).fill(RECEIVER);
+    play.say(0, OTHER_SENDER, { t: "receipted", share: share.offer.share, receiver });
+    expect(play.told(0, RECEIVER)).toContain("completed");
   });
 
   test("need not come back when it went before the last records were durable", async () => {
