@@ -70,6 +70,8 @@ export class StoreDesk implements OriginStore {
   #scan = 0;
   /** The store has no room. */
   #isFull = false;
+  /** It refused no record from here on. */
+  #refusedTo = 0;
 
   constructor(
     offer: Offer,
@@ -85,6 +87,7 @@ export class StoreDesk implements OriginStore {
     this.#output = output;
     this.#records = isOpen(offer) ? records : offer.records;
     this.#durable = new RecordSet(durable);
+    this.#base = this.#durable.firstLacking();
     const shape = { place, frameBytes, records: this.#records, durable };
     this.#store = openRecords(shape, {
       room: () => {
@@ -114,7 +117,10 @@ export class StoreDesk implements OriginStore {
     if (last) this.#records ??= index + 1;
     if (this.#store.has(index)) return true;
     const taken = this.#store.write(index, frame);
-    if (!taken) this.#isFull = true;
+    if (!taken) {
+      this.#isFull = true;
+      this.#refusedTo = Math.max(this.#refusedTo, index + 1);
+    }
     this.#hurry();
     return taken && this.#store.has(index);
   }
@@ -134,9 +140,9 @@ export class StoreDesk implements OriginStore {
     this.#scan = this.#base;
   }
 
-  /** Whether a record came that the store did not take, and will lack if the log drops it. */
+  /** Whether a record came that the store did not take, and may still copy from the log. */
   get isBehind(): boolean {
-    return this.#isFull;
+    return this.#base < this.#refusedTo;
   }
 
   /** @returns the records that are to be had from the sender alone */
