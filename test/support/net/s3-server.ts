@@ -1,5 +1,5 @@
 /** S3 as tests have it: s3rver, in a process and a folder of its own. */
-import { readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import type { S3Place } from "../../../relay/store/s3-bucket.ts";
@@ -69,11 +69,22 @@ async function portIn(stdout: ReadableStream<Uint8Array>): Promise<string> {
 
 /** s3rver keeps three files of each object. */
 function keysIn(folder: string, prefix: string): string[] {
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
   const ending = "._S3rver_object";
-  return names
-    .filter((name) => name.endsWith(ending) && statSync(join(folder, name)).isFile())
+  return namesIn(folder)
+    .filter((name) => name.endsWith(ending))
     .map((name) => name.slice(0, -ending.length))
     .filter((key) => key.startsWith(prefix))
     .toSorted();
+}
+
+/** A folder that goes while its parent is read is an error of the reader: it reads once more. */
+function namesIn(folder: string): string[] {
+  for (;;) {
+    try {
+      return readdirSync(folder, { recursive: true, encoding: "utf8" });
+    } catch (error) {
+      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
+      if (!existsSync(folder)) throw error;
+    }
+  }
 }
