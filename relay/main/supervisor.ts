@@ -202,7 +202,9 @@ export class Supervisor implements ManagedRelay {
   }
 
   liveChannels(most: number): string[] {
-    return this.#directory.liveChannels(most);
+    const live = this.#directory.liveChannels(most);
+    const stored = this.#keeper?.book.channels(most) ?? [];
+    return [...new Set([...live, ...stored])].slice(0, most);
   }
 
   get shares(): Directory["list"] {

@@ -123,6 +123,12 @@ export class StoreBook {
     return this.#kept.values();
   }
 
+  /** Channels of shares that need their sender no more, latest first. */
+  channels(most: number): string[] {
+    const whole = [...this.#kept.values()].filter(isWhole).toReversed();
+    return [...new Set(whole.map(({ share }) => share.channel))].slice(0, most);
+  }
+
   // Senders
 
   /** @returns whether the directory gets the claim with the effects; else it is none of the book's */

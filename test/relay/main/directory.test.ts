@@ -3,6 +3,8 @@ import { SENDER_GRACE_MS, type ShareFault, type Offer } from "../../../protocol/
 import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { Directory } from "../../../relay/main/directory.ts";
 import type { FromDirectory } from "../../../relay/share/messages.ts";
+import type { OpenedShare, StoredState } from "../../../relay/store/stored-share.ts";
+import { storedShare } from "../../support/relay/stored-shares.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../relay/limits/operator-limits.ts";
 
 const SHARES_PER_CHANNEL = DEFAULT_LIMITS["shares-per-channel"];
@@ -369,5 +371,103 @@ describe("P12 a share that an operator ended", () => {
     expect(play.claim(0, 1, "s1000", {}, "c")).toEqual(["0: socket 1 refused s1000: removed"]);
     expect(play.claim(0, 1, "s1", {}, "c")).toEqual(["0: socket 1 refused s1: removed"]);
     expect(play.claim(0, 1, "s0", {}, "c")).toHaveLength(2);
+  });
+});
+
+describe("a share that the relay stores", () => {
+  const whole: StoredState = {
+    place: "place",
+    until: 1e12,
+    isWhole: true,
+    records: undefined,
+    downloadsLeft: undefined,
+    begun: [],
+  };
+  const durable = [{ first: 0, count: 2 }];
+
+  const storedAs = (state: StoredState): OpenedShare => ({
+    number: 7,
+    facts: storedShare(1, { key: "s", channel: "c", offer, durable }),
+    state,
+  });
+
+  const claimed = (play: Play, state: StoredState): string[] => {
+    const claim = { t: "claim", worker: 0, socket: 5, channel: "c", key: "s", offer } as const;
+    play.directory.claim(claim, play.now, storedAs(state));
+    return play.told();
+  };
+
+  test("goes on at its home when its sender ends, gives up or is cut off", () => {
+    const play = new Play();
+    claimed(play, whole);
+    expect(play.close(0, 1)).toEqual([]);
+    expect(play.close(0, 1, "sender-stopped")).toEqual([]);
+    expect(play.orphan(0, 1)).toEqual([]);
+    expect([...play.directory.list]).toMatchObject([{ number: 7, senderHere: false }]);
+    expect(play.tick(SENDER_GRACE_MS)).toEqual([]);
+  });
+
+  test("is that of its sender alone while it is not whole", () => {
+    const play = new Play();
+    claimed(play, { ...whole, isWhole: false });
+    expect(play.orphan(0, 1)).toEqual(["0: s orphaned, epoch 1", "1: s orphaned, epoch 1"]);
+    expect(play.tick(SENDER_GRACE_MS)).toEqual([
+      "0: s closed: sender-gone",
+      "1: s closed: sender-gone",
+    ]);
+  });
+
+  test("is whole from the moment at which the book says so", () => {
+    const play = new Play();
+    expect(play.directory.storedState("s", whole)).toBe(false);
+    claimed(play, { ...whole, isWhole: false });
+    expect(play.directory.storedState("s", whole)).toBe(true);
+    expect(play.orphan(0, 1)).toEqual([]);
+  });
+
+  test("is not waited for by limits of live shares", () => {
+    const play = new Play({ "join-timeout": 10, "share-life": 20 });
+    claimed(play, { ...whole, isWhole: false });
+    expect(play.tick(1000)).toEqual([]);
+  });
+
+  test("is opened for a receiver, unloaded, and opened in a later epoch", () => {
+    const play = new Play();
+    const open = (worker: number): string[] => {
+      play.directory.openStored(worker, storedAs(whole), play.now);
+      return play.told();
+    };
+    expect(open(1)).toEqual(["0: s of 1, epoch 1", "1: s of 1, epoch 1"]);
+    expect(open(0)).toEqual([]);
+    expect(play.directory.openedEver).toBe(0);
+    play.directory.unload("s");
+    expect(play.told()).toEqual(["0: s unloaded", "1: s unloaded"]);
+    expect(open(0)).toEqual(["0: s of 0, epoch 2", "1: s of 0, epoch 2"]);
+    expect(claimed(play, whole)).toEqual(["0: s of 0, epoch 3 for socket 5", "1: s of 0, epoch 3"]);
+    play.directory.unload("s");
+    expect(play.told()).toEqual([]);
+  });
+
+  test("goes to another worker that has receivers when its own dies, or is unloaded", () => {
+    for (const heir of [1, undefined]) {
+      const play = new Play();
+      play.directory.openStored(0, storedAs(whole), 0);
+      play.told();
+      play.up.delete(0);
+      play.directory.workerLost(0, 0, () => heir);
+      const after = heir === undefined ? "1: s unloaded" : "1: s of 1, epoch 2";
+      expect(play.told()).toEqual(["1: lost 0", after]);
+    }
+  });
+
+  test("is not opened while the relay drains, nor beyond the shares of its channel", () => {
+    const play = new Play({ "shares-per-channel": 1 });
+    play.claim(0, 1, "other");
+    play.directory.openStored(0, storedAs(whole), 0);
+    expect(play.told()).toEqual([]);
+    const draining = new Play();
+    draining.directory.drain();
+    draining.directory.openStored(0, storedAs(whole), 0);
+    expect(draining.told()).toEqual([]);
   });
 });

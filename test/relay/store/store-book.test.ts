@@ -97,7 +97,7 @@ describe("an upload", () => {
     play.durable(1, 0, 1);
     play.save();
     expect(play.later(UNFINISHED_LIFE_MS - HOUR_MS)).toEqual([]);
-    expect(play.later(2 * HOUR_MS)).toEqual(["1 ends: expired"]);
+    expect(play.later(2 * HOUR_MS)).toEqual(["1 ends: expired", "report stored-share-over"]);
     expect(play.ledger.shares.size).toBe(0);
     expect(play.inspect(1).state).toBe("unknown");
   });
@@ -108,6 +108,7 @@ describe("an upload", () => {
     play.durable(1, 0, 4);
     play.save();
     play.crash();
+    expect(play.book.channels(9)).toEqual([]);
     play.book.asked(1, CHANNEL, play.now);
     play.book.lookUp(1, 5, hexOf(1), play.now);
     expect(play.save()).toEqual(["answer 5 to 1"]);
@@ -449,6 +450,7 @@ describe("receivers", () => {
   test("have their share opened at their worker, and unloaded a minute after the last", () => {
     const play = new BookPlay();
     play.whole(1);
+    expect(play.book.channels(9)).toEqual([CHANNEL]);
     play.book.asked(1, CHANNEL, play.now);
     play.book.asked(2, CHANNEL, play.now);
     expect(play.save()).toEqual(["1 opened at 1", "1 opened at 2"]);

@@ -1,0 +1,114 @@
+import { afterEach, expect, test } from "bun:test";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { SqliteLedger, prepareFolder } from "../../../relay/store/sqlite-ledger.ts";
+import { Random } from "../../simulation/random.ts";
+import { temporaryFolder } from "../../support/disk.ts";
+import { hexOf, storedReceipt, storedShare, tombstone } from "../../support/relay/stored-shares.ts";
+
+const CHILD = join(import.meta.dir, "../../support/relay/ledger-child.ts");
+/** Kills of one child after the other, at the same index. */
+const KILLS = 8;
+
+let opened = new AsyncDisposableStack();
+afterEach(async () => {
+  const all = opened;
+  opened = new AsyncDisposableStack();
+  await all.disposeAsync();
+});
+
+function newFolder(): string {
+  const folder = join(opened.use(temporaryFolder()).path, "store");
+  mkdirSync(folder, { mode: 0o700 });
+  return folder;
+}
+
+function ledgerIn(folder: string): SqliteLedger {
+  return new SqliteLedger(folder, prepareFolder(folder));
+}
+
+const NOTHING = { shares: [], removed: [], tombstones: [], forgotten: [] };
+
+test("what was saved is there again", async () => {
+  const folder = newFolder();
+  const ledger = ledgerIn(folder);
+  const shares = [
+    storedShare(1, { receipts: [storedReceipt(4)], begun: [hexOf(5)] }),
+    storedShare(2),
+  ];
+  await ledger.save({ ...NOTHING, shares, tombstones: [tombstone(3), tombstone(4)] });
+  await ledger.save({ ...NOTHING, removed: [shares[1]!.place], forgotten: [hexOf(3)] });
+  await ledger.close();
+  const again = ledgerIn(folder);
+  expect(await again.load()).toEqual({ shares: [shares[0]!], tombstones: [tombstone(4)] });
+  await again.close();
+});
+
+test("records without a share go when it is loaded, and a share without its records", async () => {
+  const folder = newFolder();
+  const ledger = ledgerIn(folder);
+  const durable = [{ first: 0, count: 5 }];
+  const shares = [
+    storedShare(1, { durable }),
+    storedShare(2, { durable }),
+    // Nothing of it came yet.
+    storedShare(3),
+  ];
+  await ledger.save({ ...NOTHING, shares });
+  await ledger.close();
+  const records = join(folder, "records");
+  for (const name of [shares[0]!.place, hexOf(0x77), "not-of-the-relay"]) {
+    writeFileSync(join(records, name), "x");
+  }
+  const again = ledgerIn(folder);
+  expect((await again.load()).shares).toEqual([shares[0]!, shares[2]!]);
+  expect(readdirSync(records).toSorted()).toEqual(
+    [shares[0]!.place, "not-of-the-relay"].toSorted(),
+  );
+  await again.removeRecords(shares[0]!.place);
+  await again.removeRecords(shares[0]!.place);
+  expect(existsSync(join(records, shares[0]!.place))).toBe(false);
+  await again.close();
+});
+
+test("a child that is killed at any moment loses no save that it told of", async () => {
+  const folder = newFolder();
+  const random = new Random("ledger");
+  let next = 0;
+  for (let kill = 0; kill < KILLS; kill++) {
+    const child = Bun.spawn([process.execPath, CHILD, folder, `${next}`], { stdout: "pipe" });
+    const lines = random.whole(1, 60);
+    let text = "";
+    const decoder = new TextDecoder();
+    for await (const chunk of child.stdout) {
+      text += decoder.decode(chunk, { stream: true });
+      // It goes on meanwhile, so that it dies at any step of a later save.
+      if (text.split("\n").length > lines) child.kill("SIGKILL");
+    }
+    await child.exited;
+    const last = Number(text.trimEnd().split("\n").at(-1));
+    expect(last).toBeGreaterThanOrEqual(next + lines - 1);
+    const ledger = ledgerIn(folder);
+    const { shares } = await ledger.load();
+    await ledger.close();
+    const latest = Math.max(...shares.map(({ seenAt }) => seenAt));
+    // One more may be there than was told.
+    expect([last, last + 1]).toContain(latest);
+    expect(shares.map(stateOf).toSorted()).toEqual(statesAfter(latest).toSorted());
+    next = latest + 1;
+  }
+});
+
+const stateOf = ({ place, downloads }: { readonly place: string; readonly downloads: number }) =>
+  `${place.slice(0, 2)} ${downloads}`;
+
+/** What the child's index holds after that save. */
+function statesAfter(latest: number): string[] {
+  const places = new Map<string, number>();
+  for (let number = 0; number <= latest; number++) {
+    places.set(hexOf(number % 7), number);
+    if (number % 5 === 0) places.delete(hexOf((number + 3) % 7));
+  }
+  return [...places].map(([place, downloads]) => stateOf({ place, downloads }));
+}
