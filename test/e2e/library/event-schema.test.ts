@@ -4,7 +4,7 @@ import { appendFileSync, chmodSync, mkdirSync, statSync, symlinkSync } from "nod
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { clientEvent, doctorEvent, relayEvent } from "../../../cli/job/event-schema.ts";
+import { clientEvent, doctorEvent, relayEvent, storeEvent } from "../../../cli/job/event-schema.ts";
 import { EXIT } from "../../../protocol/wire/faults.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";
@@ -81,7 +81,8 @@ test("each event of real runs is in the schema, and each of the schema happens",
   mkdirSync(out);
   mkdirSync(`${out}2`);
   mkdirSync(`${out}3`);
-  const listen = ["relay", "--host", "127.0.0.1", "--port", "0", "--drain", "0"];
+  const store = ["--store", join(folder.path, "store")];
+  const listen = ["relay", "--host", "127.0.0.1", "--port", "0", "--drain", "0", ...store];
   await using relay = new Run<RelayEvent>(relayEvent, listen);
   const { url } = v.parse(v.object({ url: v.string() }), await relay.sees("listening"));
   const at = ["--relay", url];
@@ -153,6 +154,13 @@ test("each event of real runs is in the schema, and each of the schema happens",
   expect(await listener.sees("text")).toEqual({ event: "text", text: "hello" });
   expect(await speaker.end()).toBe(EXIT.done);
 
+  await using stores = new Run(clientEvent, ["send", file.path, "--store", ...at]);
+  expect(await stores.end()).toBe(EXIT.done);
+  await using lists = new Run(storeEvent, ["stored", ...at]);
+  expect(await lists.end()).toBe(EXIT.done);
+  await using revokes = new Run(storeEvent, ["revoke", CODE, ...at]);
+  expect(await revokes.end()).toBe(EXIT.done);
+
   await using wrong = new Run(clientEvent, ["send", "--receivers", "0", file.path]);
   expect(await wrong.end()).toBe(EXIT.usage);
   expect(await relay.end("SIGTERM")).toBe(EXIT.done);
@@ -160,13 +168,16 @@ test("each event of real runs is in the schema, and each of the schema happens",
   await using doctor = new Run(doctorEvent, ["doctor", "--quick", ...at]);
   expect(await doctor.end()).toBe(EXIT.failed);
 
-  const sends = [sender, stays, touched, changed, grows, links, wrong];
+  const told = [...lists.seen, ...revokes.seen].map(({ event }) => event);
+  expect(told).toEqual(["stored-share", "revoked"]);
+  const sends = [stores, sender, stays, touched, changed, grows, links, wrong];
   const clients = [first, again, whole, known, left, grown, listener, ...sends];
   const seen = new Set<string>(clients.flatMap((run) => run.seen.map(({ event }) => event)));
   seen.add("carrying"); // see test/e2e/carry/carry.test.ts
   seen.add("unkept"); // which takes a full disk
   // Where a person is asked about each receiver; see test/e2e/transfer/policies.test.ts.
   for (const asked of ["asks", "dismissed", "unadmitted"]) seen.add(asked);
+  seen.add("storing"); // of larger files; see test/e2e/store/stored-sends.test.ts
   seen.add("edition"); // see test/e2e/editions/editions.test.ts
   for (const rare of ["alone", "summary"]) seen.add(rare); // see test/e2e/library/onlooker.test.ts
   seen.add("unreadable"); // see test/hostile/junk-shares.test.ts
