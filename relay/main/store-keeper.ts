@@ -137,11 +137,11 @@ export class StoreKeeper implements ManagedStore {
 
   /** Saves what is left, as far as it can. */
   async close(): Promise<void> {
-    await this.#saving;
-    this.#isClosed = true;
     const { ledger } = this.#options.store;
     // What is not saved or removed by then is found at the next start.
     const late = setTimeout(() => void ledger.close(), CLOSE_MS);
+    await this.#saving;
+    this.#isClosed = true;
     try {
       const batch = this.book.take(Infinity);
       if (batch !== undefined && !batch.isEmpty) {

@@ -9,6 +9,7 @@ import { temporaryFolder } from "../../support/disk.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { makeFile } from "../../support/files.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
+import { store } from "../../support/relay/raw-storing.ts";
 import { adminOf, overviewOf } from "../../support/relay/admin-requests.ts";
 import { lacks } from "../../needs.ts";
 
@@ -89,6 +90,25 @@ describe.skipIf(noChromium)("in Chromium", () => {
     browser = await startChromium(program ?? "");
   });
   afterAll(() => browser[Symbol.asyncDispose]());
+
+  test("stored shares are listed, and removed from there", async () => {
+    const place = { kind: "disk", folder: join(folder.path, "store") } as const;
+    const listen = { hostname: "127.0.0.1", port: 0 };
+    await using storing = await startRelay({ store: place, admin: listen });
+    const { url, token } = adminOf(storing);
+    const wish = { life: 1000, downloads: 3 };
+    await store(`${storing.url}/ws`, randomId(), rawShare(5), wish);
+    const tab = await browser.open(`${url}/#token=${token}`);
+    await until(tab, `document.querySelectorAll("#stored tbody tr").length === 1`);
+    const cell = (head: string): string => textOf(`#stored td[data-head="${head}"]`);
+    expect(await tab.evaluate(cell("State"))).toBe("whole");
+    expect(await tab.evaluate(cell("Downloads"))).toBe("0 of 3");
+    expect(await tab.evaluate(textOf("#store-note"))).toStartWith("1 share; ");
+    await tab.evaluate(`document.querySelector("#stored button").click()`);
+    await tab.evaluate(`document.getElementById("yes").click()`);
+    await until(tab, `document.querySelectorAll("#stored tbody tr").length === 0`);
+    expect((await overviewOf(adminOf(storing))).store).toMatchObject({ whole: 0, bytes: 0 });
+  });
 
   test("P12 a transfer is seen while it happens, and ended from there", async () => {
     const out = join(folder.path, "out");

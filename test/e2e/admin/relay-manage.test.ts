@@ -267,6 +267,41 @@ describe("the lines of the status", () => {
     expect(shown).toContain("over a limit max-sockets 1");
   });
 
+  test("name what the relay stores, with the numbers by which it goes", () => {
+    const one = { isWhole: true, size: 2048, durable: 5, records: 5, downloads: 1 };
+    const stored = {
+      whole: 1,
+      unfinished: 1,
+      bytes: 3072,
+      most: 1024 ** 3,
+      downloads: 9,
+      failed: 2,
+      now: 0,
+      list: [
+        { ...one, number: 41, until: 60_000, downloadsMost: 3 },
+        { ...one, number: 42, until: 3_600_000, isWhole: false, durable: 2, downloads: 0 },
+      ],
+    };
+    const shares = { all: 0, list: [] };
+    const room = { columns: 100, lines: 20 };
+    const shown = relayStatusLines(
+      "http://x",
+      { ...now, shares, store: stored },
+      NO_RATES,
+      room,
+      style,
+    );
+    expect(shown.find((line) => line.startsWith("stored 2"))).toBe(
+      "stored 2 shares, 1 unfinished, 3 KiB of 1 GiB   9 downloads   2 saves failed",
+    );
+    const words = shown.slice(-3).map((line) => line.split(/ {2,}/));
+    expect(words).toEqual([
+      ["stored", "size", "state", "downloads", "stays"],
+      ["41", "2 KiB", "whole", "1 of 3", "1 min 0 s"],
+      ["42", "2 KiB", "unfinished, 40 %", "0", "1 h 0 min"],
+    ]);
+  });
+
   test("have rates between two looks, and none across a restart", () => {
     const before = { ...now, at: 98, uptime: 98, bytesOut: 1024 ** 2 };
     expect(ratesBetween(before, now)).toMatchObject({ in: 0, out: 1024 ** 2 });
