@@ -14,8 +14,6 @@ import { fileURLToPath } from "node:url";
 import { parseArgs, promisify } from "node:util";
 import { brotliCompress, constants, gzip } from "node:zlib";
 
-import { rolldown } from "rolldown";
-
 import { gzipped, toBundle, type PageFile } from "./page-files.ts";
 
 export { toBundle } from "./page-files.ts";
@@ -155,6 +153,8 @@ export async function bundlePage({ relay, best = false }: BundleOptions = {}): P
  * words, the codes and the faults in common. Names hold a hash of the content.
  */
 async function bundledScripts(input: Readonly<Record<string, string>>): Promise<readonly Raw[]> {
+  // Only here: a binary holds this file too, and brings the page bundled.
+  const { rolldown } = await import("rolldown");
   const bundle = await rolldown({
     cwd: HERE,
     input,

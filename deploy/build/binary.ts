@@ -29,6 +29,8 @@ export interface Shared {
 
 /** A binary brings Bun, so the bundler leaves out code for Node. */
 export const BUN_ALONE = { "process.versions.bun": JSON.stringify(Bun.version) };
+/** Builds of the page need it, and a binary brings the page. */
+export const BUNDLERS = ["rolldown"];
 
 /** Bundles both pages, once for all targets. */
 export async function bundlePages(): Promise<Shared["bundles"]> {
@@ -52,6 +54,7 @@ export async function makeBinary(
   const outfile = join(scratch, name);
   try {
     await Bun.build({
+      external: BUNDLERS,
       // The paths of all entries become a part of the binary, so no bundle lies in a temporary folder.
       entrypoints: [...ENTRIES, ...Object.keys(bundles)].map((entry) => join(ROOT, entry)),
       files: Object.fromEntries(

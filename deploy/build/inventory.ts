@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { BUN_ALONE, ENTRIES, ROOT } from "./binary.ts";
+import { BUN_ALONE, BUNDLERS, ENTRIES, ROOT } from "./binary.ts";
 
 export interface Licence {
   /** Name of the file in the package. */
@@ -53,6 +53,7 @@ async function foldersOf(target: "bun" | "browser", entries: readonly string[]):
   const { metafile } = await Bun.build({
     entrypoints: entries.map((entry) => join(ROOT, entry)),
     root: ROOT,
+    external: BUNDLERS,
     target,
     splitting: true,
     define: BUN_ALONE,
