@@ -88,6 +88,13 @@ export class AskedRecords {
     this.#records.delete(index);
   }
 
+  /** The share has no records from this one on. @returns those that are no more waited for */
+  dropFrom(end: number): number[] {
+    const beyond = [...this.#records.keys()].filter((index) => index >= end);
+    for (const index of beyond) this.drop(index);
+    return beyond;
+  }
+
   /** None of them may come any more. @returns them, each with whether it was for a proven party */
   forget(): (readonly [index: number, proven: boolean])[] {
     const all = Array.from(this.#records, ([index, { proven }]) => [index, proven] as const);

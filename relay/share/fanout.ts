@@ -185,6 +185,7 @@ export class Fanout {
       this.#readAhead.drop(receiver.party);
     }
     if (from < receiver.next) this.#came++;
+    receiver.given = goesOn ? Math.max(receiver.given, receiver.next) : from;
     receiver.next = from;
     receiver.acked = from;
     this.#noteAcked(receiver);
@@ -480,7 +481,8 @@ export class Fanout {
   /** A receipt may be the first that the sender hears of a receiver: it shall know whose it is. */
   #passOn(receiver: Receiver, receipt: Receipt): void {
     this.#upstream.report([this.#entry(receiver)]);
-    this.#upstream.receipt(receipt, receiver.next >= receipt.records);
+    const given = Math.max(receiver.given, receiver.next);
+    this.#upstream.receipt(receipt, given >= receipt.records);
   }
 
   #confirmTo(receiver: Receiver): void {

@@ -223,6 +223,7 @@ export class HomeShare {
   storedState(stored: StoredState, durable: number): void {
     this.#stored = stored;
     this.#durable = durable;
+    this.#desk?.saved(stored);
     this.#tellSender(this.#options.now());
     // Its sender was lost when the last records were on their way to the disk.
     if (this.ownerSocket === undefined && this.needsNoSender) this.serve();

@@ -180,6 +180,9 @@ export class Origin {
   storeIn(store: OriginStore | undefined): void {
     this.#store = store;
     if (store === undefined) this.#forStore.clear();
+    // It names what it lacks, in its order.
+    for (const index of this.#again.keys())
+      if (this.#comesInOrder(index)) this.#again.delete(index);
     this.#ask();
   }
 
@@ -205,7 +208,7 @@ export class Origin {
           } else if (this.#outstanding.has(index)) {
             this.#headStart?.needed(index);
             this.#forStore.delete(index);
-          } else if (this.#store?.isOrdered !== true || this.#store.has(index)) {
+          } else if (!this.#comesInOrder(index)) {
             this.#readAgain.needed(index);
             lacking.push(index);
           }
@@ -312,6 +315,7 @@ export class Origin {
     this.#readAgain.came(bytes.length, now);
     const isForStore = this.#forStore.delete(index);
     const isTaken = isStored || this.#store?.take(index, last, bytes) !== false;
+    if (isLast && this.#paced === undefined) this.#endAt(index + 1);
     if (isForStore && isTaken && !this.#isSoonNeeded(index)) {
       this.#log.release(index);
       this.#ask();
@@ -333,6 +337,12 @@ export class Origin {
   /** Whether receivers will need it before the log lets go of it; else they get it from the store. */
   #isSoonNeeded(index: number): boolean {
     return index < this.#neededTo + Math.floor(this.#log.capacity / 2);
+  }
+
+  /** Records from this one on were asked for before it was known that there are none. */
+  #endAt(end: number): void {
+    for (const index of this.#outstanding.dropFrom(end)) this.#log.release(index);
+    for (const index of this.#again.keys()) if (index >= end) this.#again.delete(index);
   }
 
   /**
@@ -415,7 +425,7 @@ export class Origin {
     for (const [index, proven] of this.#outstanding.forget().toReversed()) {
       this.#log.release(index);
       // The store names what it lacks again.
-      if (this.#forStore.delete(index)) continue;
+      if (this.#forStore.delete(index) || this.#comesInOrder(index)) continue;
       if (this.#headStart?.lost(index) !== true) again.unshift([index, proven]);
     }
     this.#store?.lost();
@@ -610,8 +620,13 @@ export class Origin {
   };
 
   readonly #isLacking = (index: number): boolean => {
-    return !this.#log.has(index) && !this.#outstanding.has(index);
+    return !this.#log.has(index) && !this.#outstanding.has(index) && !this.#comesInOrder(index);
   };
+
+  /** The sender gives it for the store alone, after those before it: it can't be read again. */
+  #comesInOrder(index: number): boolean {
+    return this.#store?.isOrdered === true && !this.#store.has(index);
+  }
 
   /** @returns whether it is for a proven party */
   #take(index: number): boolean {

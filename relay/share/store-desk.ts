@@ -62,6 +62,8 @@ export class StoreDesk implements OriginStore {
   readonly #output: DeskOutput;
   readonly #store: RecordStore;
   readonly #durable: RecordSet;
+  /** The relay knows after a crash that it has the records before this one. */
+  #savedBefore: number;
   /** Undefined: the share is open, and its last record did not come yet. */
   #records: number | undefined;
   /** The store has all records before it. */
@@ -75,7 +77,7 @@ export class StoreDesk implements OriginStore {
 
   constructor(
     offer: Offer,
-    { place, records }: Pick<StoredState, "place" | "records">,
+    { place, records, durableBefore }: Pick<StoredState, "place" | "records" | "durableBefore">,
     frameBytes: number,
     durable: readonly RecordRun[],
     openRecords: OpenRecords,
@@ -88,6 +90,7 @@ export class StoreDesk implements OriginStore {
     this.#records = isOpen(offer) ? records : offer.records;
     this.#durable = new RecordSet(durable);
     this.#base = this.#durable.firstLacking();
+    this.#savedBefore = durableBefore;
     const shape = { place, frameBytes, records: this.#records, durable };
     this.#store = openRecords(shape, {
       room: () => {
@@ -134,6 +137,13 @@ export class StoreDesk implements OriginStore {
       this.#scan++;
     }
     return undefined;
+  }
+
+  /** The book saved more. */
+  saved({ durableBefore }: StoredState): void {
+    if (durableBefore <= this.#savedBefore) return;
+    this.#savedBefore = durableBefore;
+    if (this.isOrdered) this.#output.more();
   }
 
   lost(): void {
@@ -185,12 +195,11 @@ export class StoreDesk implements OriginStore {
     for (const { first, count } of runs) this.#durable.add(first, count);
     this.#output.durable(runs, this.#records);
     this.#hurry();
-    if (this.isOrdered) this.#output.more();
   }
 
   /** More than the sender keeps could get lost with this relay. */
   get #mayAskTo(): number {
-    return this.isOrdered ? this.#durable.firstLacking() + CREDIT_RECORDS : Infinity;
+    return this.isOrdered ? this.#savedBefore + CREDIT_RECORDS : Infinity;
   }
 
   #advance(): void {

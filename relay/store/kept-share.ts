@@ -63,6 +63,7 @@ export function stateOf(one: Kept): StoredState {
     place,
     until,
     isWhole: isWhole(one),
+    durableBefore: one.durable.firstLacking(),
     records,
     downloadsLeft: downloadsMost === undefined ? undefined : Math.max(0, downloadsMost - downloads),
     begun: isExhausted(one) ? begun : [],

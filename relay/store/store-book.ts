@@ -34,6 +34,7 @@ import {
   overOf,
   receiptAt,
   recordsOf,
+  stateOf,
   type Kept,
 } from "./kept-share.ts";
 import type { RecordRun } from "./record-store.ts";
@@ -135,7 +136,7 @@ export class StoreBook {
   claim(claim: StoreClaim, now: number): boolean {
     const known = this.#kept.get(claim.key);
     if (known === undefined)
-      return claim.store !== undefined && this.#newcomer(claim, claim.store, now);
+      return claim.store !== undefined && this.#claimNew(claim, claim.store, now);
     if (!isSame(known.share, claim)) {
       this.#refuse(claim, new FaultError("not-your-share"));
       return true;
@@ -189,8 +190,11 @@ export class StoreBook {
       this.#unsaved.share(key);
       this.#report("share-stored", one, { records: one.durable.size });
       this.#settle(one, now);
-    } else {
+    } else if (offer.seekable) {
       this.#unsaved.progress(key, now);
+    } else {
+      // Its sender waits for the save: it keeps few records that a crash could lose.
+      this.#unsaved.share(key);
     }
   }
 
@@ -331,6 +335,15 @@ export class StoreBook {
 
   // Shares
 
+  #claimNew(claim: StoreClaim, wish: StoreWish, now: number): true {
+    const over = this.#tombstones.get(claim.key);
+    const mayComeAgain = over?.channel !== claim.channel || over.reason === "stored-expired";
+    if (mayComeAgain) return this.#newcomer(claim, wish, now);
+    // A sender that missed the end would store it for as many receivers again.
+    this.#refuse(claim, new FaultError(over.reason));
+    return true;
+  }
+
   #newcomer(claim: StoreClaim, wish: StoreWish, now: number): true {
     const { hashOf, newNumber, newPlace, limits } = this.#options;
     const { key, channel, offer, capability } = claim;
@@ -455,12 +468,19 @@ export class StoreBook {
     const { key, channel } = one.share;
     this.#overs[reason]++;
     this.#report("stored-share-over", one, { how: reason, downloads: one.share.downloads });
+    if (reason === "exhausted") this.#tellState(one);
     this.#unsaved.say({ t: "end", key, fault: new FaultError(reason) });
     this.#drop(one);
     this.#unsaved.tombstone(key);
     for (const gone of this.#tombstones.add(overOf(one, reason, now)))
       this.#unsaved.tombstone(gone);
     for (const worker of this.#askers.of(channel)) this.#tellOver(worker, channel);
+  }
+
+  /** Before its end: a sender that is still there hears that all of it was stored. */
+  #tellState(one: Kept): void {
+    const { key } = one.share;
+    this.#unsaved.say({ t: "state", key, state: stateOf(one), durable: one.durable.size });
   }
 
   #add(one: Kept): void {

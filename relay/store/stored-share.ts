@@ -54,6 +54,8 @@ export interface StoredState {
   readonly until: number;
   /** Every record is durable. */
   readonly isWhole: boolean;
+  /** All records before this one are. */
+  readonly durableBefore: number;
   /** The end of a share that was offered open, once its last record came. */
   readonly records: number | undefined;
   /** Receivers that may still get all of it; undefined: any number. */

@@ -379,6 +379,7 @@ describe("a share that the relay stores", () => {
     place: "place",
     until: 1e12,
     isWhole: true,
+    durableBefore: offer.records,
     records: undefined,
     downloadsLeft: undefined,
     begun: [],

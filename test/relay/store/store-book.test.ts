@@ -284,9 +284,21 @@ describe("downloads", () => {
     expect(batch.effects.map(describeEffect)).toEqual([
       "1 counted 21",
       "report stored-share-over",
+      "1 has all, 0 left",
       "1 ends: exhausted",
       "over at 2: 1 exhausted",
     ]);
+  });
+
+  test("that are used up are not given again to a sender that missed the end", () => {
+    const play = new BookPlay();
+    play.whole(1, { store: { life: 1e5, downloads: 1 } });
+    play.download(1, 20);
+    play.save();
+    play.crash();
+    play.book.claim(claimOf(1, { store: { life: 1e5, downloads: 1 } }), play.now);
+    expect(play.save()).toEqual(["1 refused: exhausted"]);
+    expect(play.inspect(1)).toMatchObject({ state: "exhausted", downloads: 1 });
   });
 
   test("that a crash came before are not counted, and may be told again", () => {
