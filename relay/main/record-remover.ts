@@ -21,7 +21,7 @@ export class RecordRemover {
   readonly #trouble: (error: unknown) => void;
   /** By the time of the next try. */
   #waiting: Removal[] = [];
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #underWay = new Set<PromiseLike<void>>();
 
   constructor(ledger: Pick<Ledger, "removeRecords">, trouble: (error: unknown) => void) {
     this.#ledger = ledger;
@@ -38,7 +38,18 @@ export class RecordRemover {
       const index = this.#waiting.findIndex(({ at }) => at <= now);
       const [removal] = index < 0 ? [] : this.#waiting.splice(index, 1);
       if (removal === undefined) return;
-      const step = this.#remove(removal, now).finally(() => this.#underWay.delete(step));
+      const { place, tries } = removal;
+      const step = this.#ledger.removeRecords(place).then(
+        () => {
+          this.#underWay.delete(step);
+          if (tries === 0) this.#wait({ place, tries: 1, at: now + AGAIN_MS });
+        },
+        (error: unknown) => {
+          this.#underWay.delete(step);
+          if (tries === 0) this.#trouble(error);
+          this.#wait({ place, tries: tries + 1, at: now + AGAIN_MS * 2 ** tries });
+        },
+      );
       this.#underWay.add(step);
     }
   }
@@ -47,19 +58,7 @@ export class RecordRemover {
     await Promise.all(this.#underWay);
   }
 
-  async #remove({ place, tries }: Removal, now: number): Promise<void> {
-    let again = AGAIN_MS;
-    try {
-      await this.#ledger.removeRecords(place);
-      if (tries > 0) return;
-    } catch (error) {
-      if (tries === 0) this.#trouble(error);
-      again *= 2 ** tries;
-    }
-    if (tries + 1 < TRIES) this.#wait({ place, tries: tries + 1, at: now + again });
-  }
-
   #wait(removal: Removal): void {
-    if (this.#waiting.length < PLACES_MOST) this.#waiting.push(removal);
+    if (removal.tries < TRIES && this.#waiting.length < PLACES_MOST) this.#waiting.push(removal);
   }
 }

@@ -20,6 +20,25 @@ const PLACE_BYTES = 16;
 /** A bucket that does not answer holds up the end of the relay so long at most. ms */
 const CLOSE_MS = 10_000;
 
+/** Time and chance, which the simulation has of its own. */
+export interface KeeperHost {
+  /** ms since 1970 */
+  readonly wallTime: () => number;
+  /** As the directory's. ms */
+  readonly clock: () => number;
+  /** Runs it in a later turn. */
+  readonly soon: (run: () => void) => void;
+  /** See `StoreBookOptions`. */
+  readonly newPlace: () => string;
+}
+
+const HOST: KeeperHost = {
+  wallTime: () => Date.now(),
+  clock: () => performance.now(),
+  soon: (run) => void setImmediate(run),
+  newPlace: () => randomBytes(PLACE_BYTES).toString("hex"),
+};
+
 export interface StoreKeeperOptions {
   readonly store: OpenStore;
   readonly limits: LiveLimits;
@@ -27,6 +46,7 @@ export interface StoreKeeperOptions {
   readonly toWorker: (worker: number, message: FromStoreBook) => void;
   readonly workers: () => Iterable<number>;
   readonly report: Reporter;
+  readonly host?: KeeperHost;
 }
 
 type Claim = Extract<ToDirectory, { t: "claim" }>;
@@ -34,9 +54,10 @@ type Claim = Extract<ToDirectory, { t: "claim" }>;
 export class StoreKeeper implements ManagedStore {
   readonly book: StoreBook;
   readonly #options: StoreKeeperOptions;
+  readonly #host: KeeperHost;
   readonly #remover: RecordRemover;
   #isScheduled = false;
-  #saving: Promise<void> | undefined;
+  #saving: PromiseLike<void> | undefined;
   /** Since the save began. */
   readonly #lost = new Set<number>();
   #isFailing = false;
@@ -45,12 +66,13 @@ export class StoreKeeper implements ManagedStore {
 
   constructor(options: StoreKeeperOptions) {
     this.#options = options;
-    const { store, limits, directory } = options;
+    const { store, limits, directory, host = HOST } = options;
+    this.#host = host;
     this.#remover = new RecordRemover(store.ledger, (error) => this.#trouble(error));
     const { saved, hashOf } = store;
-    const newPlace = (): string => randomBytes(PLACE_BYTES).toString("hex");
+    const { newPlace } = host;
     const newNumber = (): number => directory.newNumber();
-    this.book = new StoreBook({ limits, saved, hashOf, newPlace, newNumber }, Date.now());
+    this.book = new StoreBook({ limits, saved, hashOf, newPlace, newNumber }, host.wallTime());
   }
 
   get counts(): BookCounts {
@@ -64,23 +86,23 @@ export class StoreKeeper implements ManagedStore {
   /** @returns false: the directory may have it at once */
   claim(claim: Claim): boolean {
     const { directory } = this.#options;
-    const refusal = directory.refusalOf(claim, performance.now());
+    const refusal = directory.refusalOf(claim, this.#host.clock());
     if (refusal !== undefined) {
       directory.refuse(claim, refusal);
       return true;
     }
-    const isMine = this.book.claim(claim, Date.now());
+    const isMine = this.book.claim(claim, this.#host.wallTime());
     if (!isMine) this.book.opened(claim.channel);
     this.#schedule();
     return isMine;
   }
 
   senderLeft(key: string): void {
-    this.book.senderLeft(key, Date.now());
+    this.book.senderLeft(key, this.#host.wallTime());
   }
 
   handle(message: ToStoreBook): void {
-    const now = Date.now();
+    const now = this.#host.wallTime();
     const { book } = this;
     switch (message.t) {
       case "asked":
@@ -118,7 +140,7 @@ export class StoreKeeper implements ManagedStore {
 
   workerLost(worker: number): void {
     this.#lost.add(worker);
-    this.book.workerLost(worker, Date.now());
+    this.book.workerLost(worker, this.#host.wallTime());
   }
 
   /** @returns its key; undefined: no stored share has that number */
@@ -129,7 +151,7 @@ export class StoreKeeper implements ManagedStore {
   }
 
   tick(): void {
-    const now = Date.now();
+    const now = this.#host.wallTime();
     this.book.tick(now);
     this.#remover.tick(now);
     this.#schedule();
@@ -146,7 +168,7 @@ export class StoreKeeper implements ManagedStore {
       const batch = this.book.take(Infinity);
       if (batch !== undefined && !batch.isEmpty) {
         await ledger.save(batch.change);
-        this.#remover.remove(batch.change.removed, Date.now());
+        this.#remover.remove(batch.change.removed, this.#host.wallTime());
       }
     } catch (error) {
       this.#trouble(error);
@@ -160,7 +182,7 @@ export class StoreKeeper implements ManagedStore {
   #schedule(): void {
     if (this.#isScheduled || this.#saving !== undefined || this.#isClosed) return;
     this.#isScheduled = true;
-    setImmediate(() => {
+    this.#host.soon(() => {
       this.#isScheduled = false;
       this.#next();
     });
@@ -168,7 +190,7 @@ export class StoreKeeper implements ManagedStore {
 
   #next(): void {
     if (this.#saving !== undefined || this.#isClosed) return;
-    const batch = this.book.take(Date.now());
+    const batch = this.book.take(this.#host.wallTime());
     if (batch === undefined) return;
     this.#lost.clear();
     if (batch.isEmpty) {
@@ -188,7 +210,7 @@ export class StoreKeeper implements ManagedStore {
     this.#isFailing = false;
     this.saves.done++;
     this.book.saved();
-    this.#remover.remove(removed, Date.now());
+    this.#remover.remove(removed, this.#host.wallTime());
     for (const effect of effects) this.#do(effect);
     this.#schedule();
   }
@@ -199,13 +221,13 @@ export class StoreKeeper implements ManagedStore {
     const fault = error instanceof FaultError ? error : new FaultError("store-failed");
     if (!this.#isFailing) this.#trouble(error);
     this.#isFailing = true;
-    for (const effect of this.book.saveFailed(fault, Date.now())) this.#do(effect);
+    for (const effect of this.book.saveFailed(fault, this.#host.wallTime())) this.#do(effect);
     this.#schedule();
   }
 
   #do(effect: BookEffect): void {
     const { directory, toWorker, report } = this.#options;
-    const now = performance.now();
+    const now = this.#host.clock();
     if ("worker" in effect && this.#lost.has(effect.worker)) return;
     switch (effect.t) {
       case "claim": {

@@ -24,8 +24,8 @@ export interface Ledger {
    * Resolves when a crash loses none of it. A crash before may leave all of it or none, and a bucket that of each
    * share by itself. @throws FaultError
    */
-  save(change: LedgerChange): Promise<void>;
+  save(change: LedgerChange): PromiseLike<void>;
   /** Removes the records at this place; one that is not there is no fault. @throws FaultError */
-  removeRecords(place: string): Promise<void>;
+  removeRecords(place: string): PromiseLike<void>;
   close(): Promise<void>;
 }

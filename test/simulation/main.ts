@@ -1,6 +1,7 @@
 /**
  * Plays seeds of the simulation: `bun run simulate --seeds 10000 [--first 1]`, or one with all that
- * happens in it: `bun run simulate --seed 42 --trace`. With `--topics` Bun's topics serve the live lanes. Ends with 1 when a seed fails.
+ * happens in it: `bun run simulate --seed 42 --trace`. With `--topics` Bun's topics serve the live lanes; with
+ * `--stored` the shares are stored. Ends with 1 when a seed fails.
  */
 import { parseArgs } from "node:util";
 
@@ -12,6 +13,7 @@ const { values } = parseArgs({
     first: { type: "string", default: "1" },
     seed: { type: "string" },
     trace: { type: "boolean", default: false },
+    stored: { type: "boolean", default: false },
     topics: { type: "boolean", default: false },
   },
 });
@@ -23,14 +25,14 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count)) {
   process.exit(2);
 }
 
-const wayOut = values.topics ? "by topics" : "singly";
+const play = values.stored ? "stored" : values.topics ? "by topics" : "singly";
 const startedAt = performance.now();
 const counts = new Map<string, number>();
 const failures: Failure[] = [];
 let virtualMs = 0;
 let steps = 0;
 for (let seed = first; seed < first + count; seed++) {
-  const result = runSeed(seed, values.trace ? (line) => console.log(line) : undefined, wayOut);
+  const result = runSeed(seed, values.trace ? (line) => console.log(line) : undefined, play);
   if ("failure" in result) {
     failures.push(result.failure);
     console.log(`seed ${seed} fails: ${result.failure.message}`);

@@ -257,6 +257,9 @@ export class SimReceiver extends Client {
 
   override control(message: Message): void {
     if (message.t === "join" && !this.#joined) this.#noteJoin();
+    if (message.t === "join" && message.from === 0) {
+      this.world.store?.joins(toHex(message.share), message.receiver);
+    }
     if ("window" in message) {
       this.#home.windowAsked = Math.max(this.#home.windowAsked, message.window);
     }
@@ -324,6 +327,7 @@ export class SimReceiver extends Client {
     if (!equalBytes(this.#ciphertext, this.#share.ciphertext(next))) {
       throw new Violation(`${this.name} got another record ${next}`);
     }
+    this.world.store?.took(copy.receiver);
     copy.records.push(this.#ciphertext.slice());
     this.world.count("records received");
     if (copy.agreed) this.#home.takenAt.set(this.#share.key, this.now);
@@ -394,6 +398,8 @@ export class SimReceiver extends Client {
     this.world.trace(() => `${this.name}: over, ${fault ?? "whole"}, confirmed ${confirmed}`);
     if (fault === undefined) checkWhole(copy, share);
     if (fault === "too-late") this.#checkTooLate(share);
+    if (confirmed) this.world.store?.confirmed(share.key, copy.receiver);
+    if (fault !== undefined) this.world.store?.ended(share.key, copy.receiver, fault);
     this.#home.ends.set(share.key, { fault, confirmed, at: this.now });
   }
 

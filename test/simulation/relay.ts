@@ -1,6 +1,13 @@
 import { TICK_MS } from "../../relay/limits/limits.ts";
 import { Directory } from "../../relay/main/directory.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
+import { LiveLimits } from "../../relay/limits/limits.ts";
+import { StoreKeeper } from "../../relay/main/store-keeper.ts";
+import type {
+  FromDirectory,
+  FromStoreBook,
+  ToDirectory,
+  ToStoreBook,
+} from "../../relay/share/messages.ts";
 import { createPool, reclaim, type PoolBuffers } from "../../relay/log/block-pool.ts";
 
 import { CheckedPool, Ledger } from "./checked-pool.ts";
@@ -39,10 +46,29 @@ class Post<T> {
 
 interface Running {
   readonly worker: SimWorker;
-  readonly toWorker: Post<FromDirectory>;
+  readonly toWorker: Post<FromDirectory | FromStoreBook>;
   /** The main thread has heard that it is ready. */
   ready: boolean;
   dead: boolean;
+}
+
+/** The wall's clock is another than that of the directory. ms */
+const EPOCH_MS = 1.7e12;
+
+const FOR_BOOK: ReadonlySet<string> = new Set<ToStoreBook["t"]>([
+  "asked",
+  "unasked",
+  "look-up",
+  "durable",
+  "begun",
+  "download",
+  "store-failed",
+  "inspect",
+  "revoke",
+]);
+
+function isForBook(message: ToDirectory | ToStoreBook): message is ToStoreBook {
+  return FOR_BOOK.has(message.t);
 }
 
 /** A relay: mirrors relay/main/supervisor.ts. */
@@ -52,6 +78,7 @@ export class SimRelay {
   readonly #buffers: PoolBuffers;
   readonly #ledger = new Ledger();
   readonly #directory: Directory;
+  readonly #keeper: StoreKeeper | undefined;
   readonly #running = new Map<number, Running>();
   readonly #random: Random;
   #stopped = false;
@@ -66,12 +93,43 @@ export class SimRelay {
       toWorker: (worker, message) => {
         const running = this.#running.get(worker);
         if (running?.ready !== true) return;
-        running.toWorker.send(message, (arrived) => running.worker.directory(arrived));
+        if (message.t === "opened" && message.socket !== undefined) {
+          world.store?.opened(message.record.key, worker);
+        }
+        running.toWorker.send(message, () => running.worker.directory(message));
       },
       workers: () => this.#running.keys(),
     });
+    this.#keeper = this.#createKeeper();
     for (let worker = 0; worker < workers; worker++) this.#spawn(worker, 0);
     this.#tick();
+  }
+
+  #createKeeper(): StoreKeeper | undefined {
+    const { clock, store } = this.#world;
+    if (store === undefined) return undefined;
+    return new StoreKeeper({
+      store: store.open(),
+      limits: new LiveLimits(),
+      directory: this.#directory,
+      toWorker: (worker, message) => {
+        const running = this.#running.get(worker);
+        if (running?.ready !== true) return;
+        running.toWorker.send(message, () => running.worker.storeBook(message));
+      },
+      workers: () => this.#running.keys(),
+      report: ({ event }) => this.#world.count(`report: ${event}`),
+      host: {
+        wallTime: () => EPOCH_MS + Math.floor(clock.now),
+        clock: () => clock.now,
+        soon: (run) => {
+          clock.after(0, () => {
+            if (!this.#stopped) run();
+          });
+        },
+        newPlace: () => store.newPlace(),
+      },
+    });
   }
 
   /** Gives a new line to one of the workers; false when none listens. */
@@ -103,7 +161,10 @@ export class SimRelay {
       this.#running.delete(worker);
       reclaim(this.#buffers, worker);
       this.#ledger.workerDied(worker);
-      this.#directory.workerLost(worker, clock.now);
+      this.#keeper?.workerLost(worker);
+      this.#directory.workerLost(worker, clock.now, (channel) =>
+        this.#keeper?.book.askerIn(channel),
+      );
       this.#spawn(worker, random.real(10, 300));
     });
   }
@@ -112,6 +173,7 @@ export class SimRelay {
   stop(gracefully: boolean): void {
     this.#stopped = true;
     this.#world.streams.relayStopped();
+    this.#world.store?.relayStopped();
     for (const { worker } of this.#running.values()) {
       if (gracefully) worker.failAll("going-away");
     }
@@ -161,8 +223,23 @@ export class SimRelay {
     this.#world.clock.after(TICK_MS, () => {
       if (this.#stopped) return;
       this.#directory.tick(this.#world.clock.now);
+      this.#keeper?.tick();
       this.#tick();
     });
+  }
+
+  #heard(message: ToDirectory | ToStoreBook): void {
+    if (isForBook(message)) {
+      if (message.t === "durable") {
+        this.#world.store?.reported(message.key, message.worker, message.runs);
+      }
+      this.#keeper?.handle(message);
+      return;
+    }
+    if (message.t === "claim") this.#world.store?.claimed(message.key);
+    if (message.t === "claim" && this.#keeper?.claim(message) === true) return;
+    this.#directory.handle(message, this.#world.clock.now);
+    if (message.t === "orphan" || message.t === "close") this.#keeper?.senderLeft(message.key);
   }
 
   #spawn(id: number, delay: number): void {
@@ -170,12 +247,16 @@ export class SimRelay {
     const { postMs } = this.#settings;
     clock.after(delay, () => {
       if (this.#stopped) return;
-      const toMain = new Post<ToDirectory | "ready">(this.#world, `${id} to main`, postMs);
-      const post = (message: ToDirectory | "ready"): void =>
+      const toMain = new Post<ToDirectory | ToStoreBook | "ready">(
+        this.#world,
+        `${id} to main`,
+        postMs,
+      );
+      const post = (message: ToDirectory | ToStoreBook | "ready"): void =>
         toMain.send(message, (arrived) => {
           if (this.#stopped || this.#running.get(id) !== running) return;
           if (arrived !== "ready") {
-            this.#directory.handle(arrived, clock.now);
+            this.#heard(arrived);
             return;
           }
           running.ready = true;
@@ -183,7 +264,11 @@ export class SimRelay {
         });
       const pool = new CheckedPool(this.#buffers, id, this.#ledger);
       const worker = new SimWorker(this.#world, id, pool, post, this.#settings);
-      const toWorker = new Post<FromDirectory>(this.#world, `main to ${id}`, postMs);
+      const toWorker = new Post<FromDirectory | FromStoreBook>(
+        this.#world,
+        `main to ${id}`,
+        postMs,
+      );
       const running: Running = { worker, toWorker, ready: false, dead: false };
       this.#running.set(id, running);
       post("ready");

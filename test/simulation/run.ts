@@ -3,6 +3,7 @@ import { recordsPerBlock } from "../../relay/log/block-log.ts";
 
 import { drawScenario, frameBytes, isCalm, type Scenario } from "./scenario.ts";
 import { Simulation, type Outcome, type Trace } from "./simulation.ts";
+import { storedScenario } from "./stored-scenario.ts";
 import { Violation } from "./world.ts";
 
 export interface Failure {
@@ -18,13 +19,18 @@ export type Result = { readonly outcome: Outcome } | { readonly failure: Failure
 const SLACK_MS = 1000;
 const STORY_LINES = 60;
 
-/** The ways that frames go out: each socket by itself, or all of the live lane by a topic where Bun sends. */
-export const WAYS_OUT = ["singly", "by topics"] as const;
-export type WayOut = (typeof WAYS_OUT)[number];
+/**
+ * How a seed is played. Frames go out to each socket by itself, or to all of the live lane by a topic where Bun sends;
+ * `stored`: the share is stored, and frames go out either way.
+ */
+export type Play = "singly" | "by topics" | "stored";
+
+/** Of so many stored seeds one is played by topics. */
+const STORED_BY_TOPICS = 4;
 
 /** Plays one seed; a failing one is played again to tell its story. */
-export function runSeed(seed: number, trace?: Trace, wayOut: WayOut = "singly"): Result {
-  const scenario = draw(seed, wayOut);
+export function runSeed(seed: number, trace?: Trace, as: Play = "singly"): Result {
+  const scenario = draw(seed, as);
   try {
     return { outcome: play(scenario, seed, trace) };
   } catch (error) {
@@ -32,15 +38,17 @@ export function runSeed(seed: number, trace?: Trace, wayOut: WayOut = "singly"):
   }
 }
 
-function draw(seed: number, wayOut: WayOut): Scenario {
-  const scenario = drawScenario(seed);
-  if (wayOut === "singly") return scenario;
+function draw(seed: number, play: Play): Scenario {
+  const scenario = play === "stored" ? storedScenario(seed) : drawScenario(seed);
+  const byTopics = play === "stored" ? seed % STORED_BY_TOPICS === 1 : play === "by topics";
+  if (!byTopics) return scenario;
   return { ...scenario, relay: { ...scenario.relay, publishes: true } };
 }
 
 function play(scenario: Scenario, seed: number, trace?: Trace): Outcome {
   const outcome = new Simulation(scenario, trace).run();
-  if (isCalm(seed) && scenario.ending.at === "all done") compare(scenario, outcome, trace);
+  const isComparable = isCalm(seed) && scenario.store === undefined;
+  if (isComparable && scenario.ending.at === "all done") compare(scenario, outcome, trace);
   return outcome;
 }
 

@@ -13,6 +13,7 @@ import { Random } from "./random.ts";
 import type { ReceiverHabits } from "./receiver.ts";
 import type { RelaySettings } from "./relay.ts";
 import type { ShareSize } from "./share.ts";
+import type { StorePlan } from "./stored-scenario.ts";
 import type { Chances } from "./world.ts";
 
 const FRAME_HEADER_BYTES = 16;
@@ -33,7 +34,7 @@ export type Fault = { readonly at: number } & (
       readonly relayNotices: number;
     }
   | {
-      readonly kind: "freeze receiver" | "freeze sender" | "kill receiver";
+      readonly kind: "freeze receiver" | "freeze sender" | "kill receiver" | "kill sender";
       readonly target: number;
       readonly lasts: number;
     }
@@ -78,6 +79,8 @@ export interface Scenario {
     readonly startAt: number;
   }[];
   readonly strangers: readonly StrangerPlan[];
+  /** Undefined: its shares are not stored. */
+  readonly store?: StorePlan | undefined;
   readonly receivers: readonly ReceiverPlan[];
   /** Whether senders say of each receiver whether it may have a share; they do, of all. */
   readonly admits: boolean;

@@ -9,6 +9,7 @@ import {
   type SenderEvent,
   type SenderGoal,
   type SenderOutcome,
+  type StoreWish,
   type StartWhen,
   type Signer,
 } from "../../protocol/mod.ts";
@@ -37,6 +38,8 @@ export class SimSender extends Client {
   readonly #sentBy = new Map<Wire, number[]>();
   readonly #uploadBuffer: number;
   readonly #startedAt: number;
+  readonly #isStored: boolean;
+  readonly #finished: (() => void) | undefined;
   readonly #sent = new Set<number>();
   /** Those sent on the present line. */
   readonly #sentOnLine = new Set<number>();
@@ -61,6 +64,10 @@ export class SimSender extends Client {
       copies: Copies;
       startAt: number;
       connections?: number;
+      /** Of a process after others. */
+      part?: string;
+      store?: StoreWish | undefined;
+      finished?: () => void;
     },
   ) {
     super(name, world, network, ways, options);
@@ -69,11 +76,13 @@ export class SimSender extends Client {
     this.#copies = options.copies;
     this.#uploadBuffer = 4 * (share.offer.recordSize + 16);
     const { offer, proof } = share;
-    const { signer, goal, startWhen } = options;
+    const { signer, goal, startWhen, store } = options;
+    this.#isStored = store !== undefined;
+    this.#finished = options.finished;
     this.#signer = signer;
     const random = (): number => this.random.next();
     this.#session = new SenderSession(
-      { signer, offer, proof, goal, startWhen, giveUpAfterMs: undefined, random },
+      { signer, offer, proof, goal, startWhen, giveUpAfterMs: undefined, random, store },
       options.startAt,
     );
     const clock = (): number => this.now;
@@ -169,9 +178,15 @@ export class SimSender extends Client {
         return;
       case "dismissed":
         throw new Violation(`${this.name} dismissed somebody`);
-      case "link":
       case "storing":
+        this.world.count("storing");
+        this.world.store?.storing(this.share.key, effect.records);
+        return;
       case "stored":
+        this.world.count("stored");
+        this.world.store?.stored(this.share);
+        return;
+      case "link":
       case "receiver":
         return;
       case "finish":
@@ -192,7 +207,9 @@ export class SimSender extends Client {
   #checkReadable(index: number): void {
     if (this.share.offer.seekable || !this.#sent.has(index)) return;
     const end = Math.max(...this.#sent) + 1;
-    if (this.#sentOnLine.has(index) || index < end - CREDIT_RECORDS) {
+    // The store may ask for a record again that it had no room for.
+    const isAgain = !this.#isStored && this.#sentOnLine.has(index);
+    if (isAgain || index < end - CREDIT_RECORDS) {
       throw new Violation(`${this.name} is asked for ${index} again, having sent ${end}`);
     }
   }
@@ -243,5 +260,6 @@ export class SimSender extends Client {
       throw new Violation(`${this.name} counts ${outcome.verified}, not ${this.#verified.size}`);
     }
     this.exit();
+    this.#finished?.();
   }
 }

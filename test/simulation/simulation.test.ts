@@ -4,7 +4,7 @@
  */
 import { expect, test } from "bun:test";
 
-import { runSeed, type WayOut } from "./run.ts";
+import { runSeed, type Play } from "./run.ts";
 import { Simulation } from "./simulation.ts";
 import { drawStorm } from "./storm-scenario.ts";
 
@@ -57,8 +57,8 @@ const KEPT = [
   { seed: 319_154, why: "the worker of one who only looked at two records dies with it" },
 ] as const;
 
-function play(seed: number, wayOut?: WayOut): void {
-  const result = runSeed(seed, undefined, wayOut);
+function play(seed: number, as?: Play): void {
+  const result = runSeed(seed, undefined, as);
   if (!("failure" in result)) return;
   const { message, story } = result.failure;
   throw new Error(`seed ${seed}: ${message}\n${story.join("\n")}`);

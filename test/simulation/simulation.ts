@@ -4,13 +4,16 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { checkEnds, type Party } from "./checks.ts";
 import { Clock } from "./clock.ts";
 import { Copies, type Copy } from "./copies.ts";
-import { Network } from "./network.ts";
+import { Network, type Ways } from "./network.ts";
 import { Random } from "./random.ts";
 import { CONFIRM_MS, SimReceiver, type ShareEnd } from "./receiver.ts";
 import { SimRelay } from "./relay.ts";
 import { goalOf, isAble, stopsForEver, type Fault, type Scenario } from "./scenario.ts";
 import { SimSender } from "./sender.ts";
 import { SimShare } from "./share.ts";
+import { Revoker } from "./revoker.ts";
+import { SimStore } from "./store.ts";
+import { checkStored, isLost } from "./stored-checks.ts";
 import { Stormer } from "./stormer.ts";
 import { Streams } from "./streams.ts";
 import { Violation, type World } from "./world.ts";
@@ -51,6 +54,10 @@ export class Simulation {
   readonly #strangers: SimSender[] = [];
   readonly #signer: Signer;
   readonly #stormers: Stormer[] = [];
+  readonly #copies = new Copies();
+  /** Processes of senders that were started. */
+  #starts = 0;
+  #revoker: Revoker | undefined;
   /** All is done but for the relay to forget it. */
   #over = false;
 
@@ -63,23 +70,27 @@ export class Simulation {
       clock,
       chances,
       streams: new Streams(clock),
+      store: undefined,
       faulty: scenario.quietAt > 0,
       fork: (part) => new Random(`${seed} ${part}`),
       count: (what) => void counts.set(what, (counts.get(what) ?? 0) + 1),
       trace: trace === undefined ? () => undefined : (text) => trace(line(clock.now, text())),
     };
     this.#network = new Network(this.#world);
-    this.#network.relay = new SimRelay(this.#world, scenario.relay);
     const signer = nodePrimitives.signer(new Random(`${seed} channel`).bytes(32));
     this.#signer = signer;
-    const copies = new Copies();
+    const copies = this.#copies;
     this.#shares = scenario.shares.map(
       ({ size }, index) =>
         new SimShare(new Random(`${seed} share ${index}`), size, scenario.admits),
     );
-    this.#startSenders(signer, copies);
-    const strange = this.#startStrangers(signer, copies);
     const shares = new Map(this.#shares.map((share) => [share.key, share]));
+    if (scenario.store !== undefined) {
+      this.#world.store = new SimStore(this.#world, scenario.store.disk, shares, copies);
+    }
+    this.#network.relay = new SimRelay(this.#world, scenario.relay);
+    this.#startSenders();
+    const strange = this.#startStrangers(signer, copies);
     this.#parties = scenario.receivers.map((plan, index) => {
       const { ways, habits } = plan;
       const disk = new Map<string, Copy>();
@@ -118,8 +129,7 @@ export class Simulation {
       for (const sender of this.#senders) sender.interrupt();
     this.#runUntil(() => this.#sendersGone(), this.#clock.now + SLACK_MS, "senders are done");
     this.#over = true;
-    const mayDrop = this.#counts.has("worker that drops records");
-    checkEnds(this.#scenario, this.#parties, this.#senders, mayDrop);
+    this.#checkEnds();
     const { now: virtualMs, steps } = this.#clock;
     this.#checkNothingLeft();
     const finishedAt = new Map(
@@ -155,20 +165,53 @@ export class Simulation {
     return this.#clock.now;
   }
 
-  #startSenders(signer: Signer, copies: Copies): void {
-    const goal = goalOf(this.#scenario);
-    for (const [index, { ways, startAt }] of this.#scenario.shares.entries()) {
-      const share = this.#shares[index];
-      if (share === undefined) continue;
-      const name = `sender ${index}`;
-      const sender = new SimSender(name, this.#world, this.#network, ways, share, {
-        signer,
-        goal,
-        startWhen: this.#scenario.startWhen,
-        copies,
-        startAt,
-        connections: share.offer.seekable ? this.#scenario.connections : 1,
-      });
+  #checkEnds(): void {
+    const { store } = this.#world;
+    if (store !== undefined) {
+      for (const sender of this.#senders) {
+        checkStored(this.#scenario, this.#parties, sender, store);
+      }
+      return;
+    }
+    const mayDrop = this.#counts.has("worker that drops records");
+    checkEnds(this.#scenario, this.#parties, this.#senders, mayDrop);
+  }
+
+  /** @returns undefined: there is no such share */
+  #sender(index: number, startAt: number): SimSender | undefined {
+    const { shares, startWhen, connections, store } = this.#scenario;
+    const ways = shares[index]?.ways;
+    const share = this.#shares[index];
+    if (ways === undefined || share === undefined) return undefined;
+    const name = `sender ${index}`;
+    const start = this.#starts++;
+    return new SimSender(name, this.#world, this.#network, ways, share, {
+      signer: this.#signer,
+      goal: goalOf(this.#scenario),
+      startWhen,
+      copies: this.#copies,
+      startAt,
+      connections: share.offer.seekable ? connections : 1,
+      ...(store && {
+        part: `${name}, ${start}`,
+        store: { life: store.life, ...(store.downloads && { downloads: store.downloads }) },
+        finished: () => this.#revokeLater(share, ways, store.revokedAfter),
+      }),
+    });
+  }
+
+  #revokeLater(share: SimShare, ways: Ways, after: number | undefined): void {
+    if (after === undefined || this.#revoker !== undefined) return;
+    this.#clock.after(after, () => {
+      if (this.#over || this.#revoker !== undefined) return;
+      this.#revoker = new Revoker(this.#world, this.#network, ways, this.#signer, share);
+    });
+  }
+
+  #startSenders(): void {
+    for (const [index, { startAt }] of this.#scenario.shares.entries()) {
+      const sender = this.#sender(index, startAt);
+      if (sender === undefined) continue;
       this.#senders.push(sender);
       const { ending } = this.#scenario;
       if (ending.at === "interrupted") {
@@ -200,6 +243,7 @@ export class Simulation {
   }
 
   #start(party: Party): void {
+    if (this.#over) return;
     party.process = new SimReceiver(party.home, this.#world, this.#network);
   }
 
@@ -236,6 +280,18 @@ export class Simulation {
         this.#clock.after(fault.lasts, () => this.#start(party));
         return;
       }
+      case "kill sender": {
+        const { target, lasts } = fault;
+        const sender = this.#senders[target];
+        if (sender?.alive !== true || sender.frozen) return;
+        count(fault.kind);
+        sender.kill();
+        this.#clock.after(lasts, () => {
+          const next = this.#sender(target, this.#clock.now);
+          if (next !== undefined) this.#senders[target] = next;
+        });
+        return;
+      }
       case "storm": {
         const { ways, everyMs, lasts } = fault;
         const name = `stormer ${this.#stormers.length}`;
@@ -269,6 +325,15 @@ export class Simulation {
   /** Whether nothing more is to come of this receiver. */
   #isDone({ home, process, plan }: Party): boolean {
     if (plan.absent || stopsForEver(plan.habits) || process?.finished !== undefined) return true;
+    const { store } = this.#world;
+    if (store !== undefined) {
+      return this.#shares.every(({ key }) => {
+        if (home.ends.has(key)) return true;
+        // Nobody tells it that there is nothing to come.
+        const isOver = this.#senders.every(({ outcome }) => outcome !== undefined);
+        return process?.isIdle === true && isOver && isLost(this.#scenario, key, store);
+      });
+    }
     return this.#shares.every(({ key }, index) => {
       if (home.ends.has(key)) return true;
       // Its receipt was taken, but the last word of the sender got lost, or was for a process killed.
@@ -281,12 +346,19 @@ export class Simulation {
   }
 
   #sendersGone(): boolean {
-    return this.#senders.every(({ alive }) => !alive);
+    // One that was killed is started again when it is stored.
+    const isStored = this.#world.store !== undefined;
+    return this.#senders.every(
+      ({ alive, outcome }) => !alive && !(isStored && outcome === undefined),
+    );
   }
 
   #receiversDone(): boolean {
-    const { ending } = this.#scenario;
+    const { ending, store } = this.#scenario;
     if (this.#parties.every((party) => this.#isDone(party))) return true;
+    if (store !== undefined) {
+      return this.#parties.every((party) => !isAble(party.plan) || this.#isDone(party));
+    }
     // A receiver that came when the sender was through waits for the next one.
     if (!this.#sendersGone()) return false;
     if (ending.at === "one done" || ending.at === "interrupted") return true;
@@ -339,12 +411,14 @@ export class Simulation {
     for (const { process } of this.#parties) process?.interrupt();
     for (const stranger of this.#strangers) stranger.kill();
     const relay = (): SimRelay | undefined => this.#network.relay;
-    const closed = (): boolean => relay() !== undefined && relay()?.shares === 0;
+    const isClean = (): boolean => this.#world.store?.isClean !== false;
+    const closed = (): boolean => relay()?.shares === 0 && isClean();
     // Before, because a claim may be on its way; after, because news of the end is.
     this.#settle();
     this.#runUntil(closed, this.#clock.now + CLOSING_MS, "all shares are closed");
     this.#settle();
     relay()?.checkEmpty();
+    this.#world.store?.check();
   }
 
   #settle(): void {

@@ -20,9 +20,14 @@ import { READ_AHEAD_MOST_RECORDS } from "../../relay/share/read-ahead.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Bundles, type BundledSockets } from "../../relay/net/bundles.ts";
 import { Pauses } from "../../relay/net/pauses.ts";
-import { Hub } from "../../relay/share/hub.ts";
+import { Hub, type HubOptions } from "../../relay/share/hub.ts";
 import type { GivenRecord, RecordPlace } from "../../relay/log/block-log.ts";
-import type { FromDirectory, ToDirectory } from "../../relay/share/messages.ts";
+import type {
+  FromDirectory,
+  FromStoreBook,
+  ToDirectory,
+  ToStoreBook,
+} from "../../relay/share/messages.ts";
 import { SocketTopic, type SharedFrames, type TopicHost } from "../../relay/net/topics.ts";
 import type { SendResult, SocketId, Topic } from "../../relay/share/outlet.ts";
 import type { BlockPool } from "../../relay/log/block-pool.ts";
@@ -68,6 +73,8 @@ const PARTIES_MOST = 64;
 /** Records that one sender may be asked for at once. */
 const ASKED_MOST = CREDIT_MOST_RECORDS + CREDIT_BESIDE_RECORDS;
 
+const STORE_LIFE_S = 7 * 24 * 60 * 60;
+
 export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   readonly id: number;
   readonly hub: Hub;
@@ -90,7 +97,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     world: World,
     id: number,
     pool: BlockPool,
-    toDirectory: (message: ToDirectory) => void,
+    toMain: (message: ToDirectory | ToStoreBook) => void,
     settings: WorkerSettings,
   ) {
     this.id = id;
@@ -108,11 +115,21 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
       pool,
       outlet: new Bundles(this),
       primitives: { ...nodePrimitives, randomBytes: (length) => this.#numbered(length) },
-      toDirectory,
+      toDirectory: toMain,
+      ...this.#storing(toMain),
       stallMs: settings.stallMs,
       passBytesPerSecond,
     });
     this.#tick();
+  }
+
+  #storing(
+    toStoreBook: (message: ToStoreBook) => void,
+  ): Pick<HubOptions, "toStoreBook" | "openRecords" | "mayStore"> {
+    const { store } = this.#world;
+    if (store === undefined) return {};
+    const terms = { life: STORE_LIFE_S, bytes: Number.MAX_SAFE_INTEGER };
+    return { toStoreBook, openRecords: store.openerFor(this), mayStore: () => terms };
   }
 
   /** No session has the id of another one. */
@@ -130,6 +147,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   /** The thread ends, and all sockets with it. */
   die(): void {
     this.#dead = true;
+    this.#world.store?.workerDied(this);
     for (const { wire } of this.#open.values()) {
       wire.cut(this.#random.real(0, 50), 0);
     }
@@ -151,6 +169,10 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
 
   directory(message: FromDirectory): void {
     if (!this.#dead) this.hub.directory(message, this.#world.clock.now);
+  }
+
+  storeBook(message: FromStoreBook): void {
+    if (!this.#dead) this.hub.storeBook(message, this.#world.clock.now);
   }
 
   // Sockets: from the wires
@@ -242,6 +264,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   }
 
   noteGiven(socket: Socket, message: Message): void {
+    if (message.t === "offers") this.#world.store?.offered(message);
     this.#world.trace(() => `worker ${this.id} -> line ${socket.wire.id}: ${describe(message)}`);
   }
 
@@ -336,15 +359,17 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     if (message.t === "accepted") socket.sender = true;
     if (message.t === "accepted") this.#world.streams.accepted(toHex(message.share));
     if (message.t === "want") {
-      this.#world.streams.wanted(toHex(message.share), message.first, message.count);
+      const { store, streams } = this.#world;
+      (store ?? streams).wanted(toHex(message.share), message.first, message.count);
     }
     if (message.t === "cancel" && message.reason === "too-late") this.#world.count("too late");
     this.sendPacked(id, message, encodeControl(message));
   }
 
-  sendPacked(id: SocketId, _message: Message, bytes: Uint8Array): void {
+  sendPacked(id: SocketId, message: Message, bytes: Uint8Array): void {
     const socket = this.#open.get(id);
     if (socket === undefined || socket.closing) return;
+    if (message.t === "offers") this.#world.store?.offered(message);
     this.#hold(socket);
     this.#push(socket, bytes);
   }

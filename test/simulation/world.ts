@@ -1,5 +1,6 @@
 import type { Clock } from "./clock.ts";
 import type { Random } from "./random.ts";
+import type { SimStore } from "./store.ts";
 import type { Streams } from "./streams.ts";
 
 /** An invariant does not hold. */
@@ -16,6 +17,8 @@ export interface World {
   faulty: boolean;
   readonly chances: Chances;
   readonly streams: Streams;
+  /** Undefined: the relay stores nothing. */
+  store: SimStore | undefined;
   readonly count: (what: string) => void;
   /** Notes what happens; the text is made only when somebody reads it. */
   trace(text: () => string): void;
