@@ -83,7 +83,14 @@ const product = new Map<string, Layer>([
     "protocol",
     {
       layers: [],
-      packages: ["valibot", "@scure/bip39", "@noble/ciphers", "@noble/ed25519", "@noble/hashes"],
+      packages: [
+        "msgpackr",
+        "valibot",
+        "@scure/bip39",
+        "@noble/ciphers",
+        "@noble/ed25519",
+        "@noble/hashes",
+      ],
       builtins: false,
     },
   ],

@@ -1,5 +1,4 @@
 import { utf8 } from "./bytes.ts";
-import { FaultError } from "./faults.ts";
 
 /** Longest head of a text, a number or a list, in bytes. */
 const HEAD_BYTES = 9;
@@ -62,75 +61,6 @@ export class MsgpackWriter {
       this.#head(value, [0x00, 128, 0xcc, 0xcd, 0xce]);
       return;
     }
-    this.#double(value);
-  }
-
-  /**
-   * A plain value, as short as it can be. Keys whose value is undefined are left out.
-   * @throws FaultError "internal" for a value that the wire has no form for
-   */
-  value(value: unknown): void {
-    if (typeof value === "string") {
-      if (!value.isWellFormed()) throw noForm("a text with half a character");
-      this.text(value);
-    } else if (typeof value === "number") this.#anyNumber(value);
-    else if (typeof value === "boolean") this.#byte(value ? 0xc3 : 0xc2);
-    else if (value === null) this.#byte(0xc0);
-    else if (value instanceof Uint8Array) this.#binary(value);
-    else if (Array.isArray(value)) {
-      this.list(value.length);
-      for (const item of value) this.value(item);
-    } else if (isPlainObject(value)) this.#object(value);
-    else throw noForm(typeof value);
-  }
-
-  #object(object: Readonly<Record<string, unknown>>): void {
-    const keys = Object.keys(object).filter((key) => object[key] !== undefined);
-    this.#head(keys.length, [0x80, 16, undefined, 0xde, 0xdf]);
-    for (const key of keys) {
-      this.text(key);
-      this.value(object[key]);
-    }
-  }
-
-  #anyNumber(value: number): void {
-    if (value >= 0 || value < -(2 ** 31) || !Number.isInteger(value)) {
-      // Zero has no sign on the wire.
-      if (Number.isInteger(value)) this.number(value + 0);
-      else this.#double(value);
-      return;
-    }
-    this.#grow(0);
-    if (value >= -32) {
-      this.#view.setInt8(this.#end++, value);
-    } else if (value >= -128) {
-      this.#bytes[this.#end] = 0xd0;
-      this.#view.setInt8(this.#end + 1, value);
-      this.#end += 2;
-    } else if (value >= -32_768) {
-      this.#bytes[this.#end] = 0xd1;
-      this.#view.setInt16(this.#end + 1, value);
-      this.#end += 3;
-    } else {
-      this.#bytes[this.#end] = 0xd2;
-      this.#view.setInt32(this.#end + 1, value);
-      this.#end += 5;
-    }
-  }
-
-  #binary(bytes: Uint8Array): void {
-    this.#head(bytes.length, [0, 0, 0xc4, 0xc5, 0xc6]);
-    this.#grow(bytes.length);
-    this.#bytes.set(bytes, this.#end);
-    this.#end += bytes.length;
-  }
-
-  #byte(byte: number): void {
-    this.#grow(0);
-    this.#bytes[this.#end++] = byte;
-  }
-
-  #double(value: number): void {
     this.#grow(0);
     this.#bytes[this.#end] = 0xcb;
     this.#view.setFloat64(this.#end + 1, value);
@@ -181,16 +111,6 @@ export class MsgpackWriter {
     this.#bytes = grown;
     this.#view = new DataView(grown.buffer);
   }
-}
-
-function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  if (typeof value !== "object" || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-function noForm(what: string): FaultError {
-  return new FaultError("internal", `a message with ${what}`);
 }
 
 function isAscii(text: string): boolean {

@@ -1,32 +1,49 @@
 /**
- * MessagePack for control messages and manifests: only what JSON could say, and bytes. Every input is walked first, with
- * limits for levels, values and keys. Nothing of it is made before the walk has passed all of it.
+ * MessagePack for control messages and manifests. msgpackr decodes more than maps, arrays and
+ * plain values: records, errors, regular expressions and cyclic pointers come as extension types
+ * even with `useRecords: false`. So every input is walked first, and only what JSON could say
+ * (and bytes) reaches msgpackr.
  */
+// The pure JavaScript entries: the main one loads a native addon that would see network bytes.
+import type { Options } from "msgpackr";
+import { Packr } from "msgpackr/pack";
+import { Unpackr } from "msgpackr/unpack";
+
 import { fromUtf8 } from "./bytes.ts";
 import { FaultError } from "./faults.ts";
 import { MESSAGE_DEPTH, MESSAGE_VALUES } from "./limits.ts";
-import { readMap, type PlainMap } from "./msgpack-reader.ts";
 import { MsgpackWriter } from "./msgpack-writer.ts";
 
-export type { PlainMap } from "./msgpack-reader.ts";
+/** A map as it comes out of the decoder: plain objects, arrays, Uint8Array and plain values. */
+export type PlainMap = { [key: string]: unknown };
 
+// The types of msgpackr do not name all of its options.
+const packing: Options & { skipValues: unknown[]; useToJSON: boolean } = {
+  useRecords: false,
+  variableMapSize: true,
+  skipValues: [undefined],
+  useToJSON: false, // a key of that name is a key
+};
+const packr = new Packr(packing);
 /** For a map before a list, without arrays in it, and its length. */
 const LIST_ROOM = 256;
 const LENGTH_BYTES = 4;
 /** The first byte of a map of 15 entries, the most that it can count. */
 const LONGEST_SHORT_MAP = 0x8f;
 
-/** Room for a usual message; a longer one grows. bytes */
-const MESSAGE_ROOM = 192;
+const unpackr = new Unpackr({
+  useRecords: false,
+  mapsAsObjects: true,
+  int64AsType: "number", // the walk lets only safe integers through
+  copyBuffers: true, // binary fields must not alias a receive buffer that is used again
+});
 
 /**
  * Encodes a plain object as one MessagePack map, in its own new array. Keys whose value is undefined
  * are left out. The type of the object must allow only what the wire has a form for.
  */
 export function packMessage(message: object): Uint8Array {
-  const writer = new MsgpackWriter(0, MESSAGE_ROOM);
-  writer.value(message);
-  return writer.bytes.slice(); // without the room
+  return new Uint8Array(packr.pack(message)); // a copy: msgpackr reuses its buffer
 }
 
 /**
@@ -86,7 +103,13 @@ export function packMapWithList(
 export function unpackMap(bytes: Uint8Array, maxBytes: number, maxKeys = Infinity): PlainMap {
   if (bytes.length > maxBytes) throw bad(`longer than ${maxBytes} bytes`);
   walkMap(bytes, maxKeys);
-  return readMap(bytes);
+  try {
+    // A plain view: from a Buffer, binary fields would come as Buffers.
+    const view = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return unpackr.unpack(view) as PlainMap;
+  } catch (cause) {
+    throw new FaultError("bad-message", "not MessagePack", { cause });
+  }
 }
 
 function bad(detail: string): FaultError {
