@@ -66,6 +66,8 @@ export class Fanout {
   /** The sockets of `#bySocket`. */
   readonly #topic: Topic;
   readonly #changed = new Set<Receiver>();
+  /** They said that they have all, with records from a line before: the relay gives them the rest all the same. */
+  readonly #early = new Set<Receiver>();
   /**
    * Receivers that ever came here, and times that one asked again for what it was given: neither may cost the sender
    * one upload after another.
@@ -409,6 +411,11 @@ export class Fanout {
     this.#now = now;
     this.#lanes.tick(this.#bySocket.values(), now);
     this.#disconnectStalled();
+    for (const receiver of this.#early) {
+      if (receiver.receipt !== undefined && hasBeenGiven(receiver, receiver.receipt)) {
+        this.#passOn(receiver, receiver.receipt);
+      }
+    }
     if (this.#changed.size === 0) return;
     const entries = [...this.#changed].map((receiver) => this.#entry(receiver));
     for (const receiver of this.#changed) this.#forgetIfOver(receiver);
@@ -436,6 +443,7 @@ export class Fanout {
     this.#topic.close();
     this.#receivers.clear();
     this.#changed.clear();
+    this.#early.clear();
     this.#admissions.clear();
     this.#retention?.clear();
   }
@@ -449,6 +457,7 @@ export class Fanout {
     this.#lanes.leave(receiver);
     if (receiver.socket !== undefined) this.#drop(receiver.socket);
     receiver.socket = undefined;
+    this.#early.delete(receiver);
     this.#changed.add(receiver);
     this.#retention?.changed(receiver, this.#now);
   }
@@ -481,8 +490,10 @@ export class Fanout {
   /** A receipt may be the first that the sender hears of a receiver: it shall know whose it is. */
   #passOn(receiver: Receiver, receipt: Receipt): void {
     this.#upstream.report([this.#entry(receiver)]);
-    const given = Math.max(receiver.given, receiver.next);
-    this.#upstream.receipt(receipt, given >= receipt.records);
+    const wasSent = hasBeenGiven(receiver, receipt);
+    if (wasSent) this.#early.delete(receiver);
+    else this.#early.add(receiver);
+    this.#upstream.receipt(receipt, wasSent);
   }
 
   #confirmTo(receiver: Receiver): void {
@@ -499,4 +510,8 @@ export class Fanout {
     const open = receiver.receipt !== undefined && !receiver.confirmed;
     if (receiver.socket === undefined && !open) this.#receivers.delete(receiver.key);
   }
+}
+
+function hasBeenGiven({ given, next }: Receiver, { records }: Receipt): boolean {
+  return Math.max(given, next) >= records;
 }

@@ -395,4 +395,13 @@ describe("a share with few downloads", () => {
     await play.join(0, LATE, share).settled();
     expect(await take(play, 0, LATE)).toEqual(ALL);
   });
+
+  test("counts a receipt that came early, of a receiver with records from before, when the rest is given", async () => {
+    const play = await few();
+    await play.join(0, RECEIVER, share).settled();
+    await play.complete(0, RECEIVER, share).settled();
+    expect(await take(play, 0, RECEIVER)).toEqual(ALL);
+    await play.tick(TICK_MS).settled();
+    expect(play.told(0, RECEIVER)).toEqual(["completed", "cancel exhausted"]);
+  });
 });
