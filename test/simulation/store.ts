@@ -236,6 +236,8 @@ export class SimStore {
 
   /** The directory gave the share to a sender at this worker, and told it what is saved. */
   opened(key: string, worker: number): void {
+    // A desk that is open already looks into its own records alone.
+    if (this.#homes.get(key)?.worker === worker) return;
     this.#homes.set(key, { worker, known: new RecordSet(this.facts(key)?.durable) });
   }
 

@@ -35,8 +35,14 @@ export function storedScenario(seed: number): Scenario {
   const receivers = base.receivers.map((plan) => drawLate(random, plan, base.transferMs));
   // A sender that can't read again has nothing to go on with.
   const kills = calm || !share.size.seekable ? [] : drawKills(random, base.transferMs);
-  const faults = [...base.faults.map(ofOneShare), ...kills].toSorted((a, b) => a.at - b.at);
-  const killedUntil = Math.max(0, ...kills.map(({ at }) => at + RESTART_MS));
+  const late =
+    calm || seed % 3 > 0
+      ? []
+      : drawLateFaults({ ...base, shares: [share], lobby: false, startWhen: undefined });
+  const faults = [...base.faults.map(ofOneShare), ...kills, ...late].toSorted(
+    (a, b) => a.at - b.at,
+  );
+  const killedUntil = Math.max(0, ...[...kills, ...late].map(({ at }) => at + RESTART_MS));
   return {
     ...base,
     lobby: false,
@@ -97,6 +103,22 @@ function drawKills(random: Random, transferMs: number): Fault[] {
     target: 0,
     lasts: random.scale(20, RESTART_MS),
   }));
+}
+
+/** Also while receivers are served without the sender: from chance of its own. */
+function drawLateFaults({ seed, receivers, transferMs }: Scenario): Fault[] {
+  const random = new Random(`late faults ${seed}`);
+  return Array.from({ length: random.whole(2, 12) }, (): Fault => {
+    const at = random.real(0, 2.2 * transferMs + 8000);
+    const target = random.whole(0, 99);
+    const lasts = random.scale(500, RESTART_MS);
+    const drawn = random.whole(0, 9);
+    if (drawn < 3) return { at, kind: "crash worker", target: target % 3 };
+    if (drawn < 5) return { at, kind: "restart relay", gracefully: random.chance(0.3), lasts };
+    if (drawn < 8) return { at, kind: "kill receiver", target: target % receivers.length, lasts };
+    const notices = { clientNotices: random.real(0, 300), relayNotices: random.real(0, 300) };
+    return { at, kind: "cut receiver", target: target % receivers.length, ...notices };
+  });
 }
 
 /** Others have several shares. */
