@@ -2,6 +2,7 @@
 import * as v from "valibot";
 
 import { RECEIPTS_PER_MESSAGE, fromHex, toHex } from "../../protocol/mod.ts";
+import { isCounted } from "./counted-receivers.ts";
 import { RUNS_MOST } from "./record-set.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 
@@ -48,6 +49,7 @@ const share = v.strictObject({
   downloadsMost: v.optional(whole),
   downloads: whole,
   receipts,
+  counted: v.pipe(v.string(), v.regex(/^[0-9a-f]*$/), v.check(isCounted)),
   begun: v.pipe(v.array(hex(16)), v.maxLength(BEGUN_MOST)),
   durable: v.pipe(
     v.array(v.strictObject({ first: whole, count: v.pipe(whole, v.minValue(1)) })),

@@ -23,6 +23,7 @@ import type { LiveLimits } from "../limits/limits.ts";
 
 import { Askers } from "./askers.ts";
 import type { Batch, BookEffect, StoreClaim } from "./book-effects.ts";
+import { hasCounted, withCounted } from "./counted-receivers.ts";
 import { BEGUN_MOST } from "./facts.ts";
 import {
   frameBytesOf,
@@ -278,14 +279,21 @@ export class StoreBook {
     const one = this.#kept.get(key);
     if (one === undefined) return;
     const id = toHex(receipt.receiver);
-    const { receipts, begun, downloads } = one.share;
-    if (!receipts.some(({ receiver }) => toHex(receiver) === id)) {
+    const { receipts, counted, downloads } = one.share;
+    const begun = one.share.begun.filter((receiver) => receiver !== id);
+    const hadBegun = begun.length < one.share.begun.length;
+    if (hasCounted(counted, id)) {
+      // It took the share once more.
+      if (hadBegun) one.share = { ...one.share, begun };
+      if (hadBegun) this.#unsaved.share(key);
+    } else {
       this.#downloads++;
       one.share = {
         ...one.share,
         downloads: downloads + 1,
         receipts: [...receipts, receiptAt(receipt, now)].slice(-RECEIPTS_PER_MESSAGE),
-        begun: begun.filter((receiver) => receiver !== id),
+        counted: withCounted(counted, id),
+        begun,
       };
       this.#unsaved.share(key);
       if (one.share.downloadsMost !== undefined) this.#unsaved.state(key);
@@ -365,6 +373,7 @@ export class StoreBook {
       downloadsMost: wish.downloads,
       downloads: 0,
       receipts: [],
+      counted: "",
       begun: [],
       durable: [],
       records: undefined,

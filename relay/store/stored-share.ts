@@ -20,10 +20,12 @@ export interface StoredShare {
   readonly until: number;
   /** Undefined: any number. */
   readonly downloadsMost: number | undefined;
-  /** Receivers that got all of it; of each the first receipt counts. */
+  /** Receivers that got all of it; of each one the first receipt counts. */
   readonly downloads: number;
   /** The latest RECEIPTS_PER_MESSAGE ones. */
   readonly receipts: readonly StoredReceipt[];
+  /** See `counted-receivers.ts`. */
+  readonly counted: string;
   /** See `StoredState.begun`. */
   readonly begun: readonly string[];
   readonly durable: readonly RecordRun[];

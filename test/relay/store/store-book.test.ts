@@ -5,7 +5,7 @@ import { BEGUN_ABSENT_MS, UNFINISHED_LIFE_MS } from "../../../relay/store/store-
 import { UNLOAD_MS } from "../../../relay/store/askers.ts";
 import { TOMBSTONE_MS } from "../../../relay/store/tombstones.ts";
 import { BookPlay, CHANNEL, claimOf, describeEffect } from "../../support/relay/book-play.ts";
-import { hexOf } from "../../support/relay/stored-shares.ts";
+import { hexOf, sixteen } from "../../support/relay/stored-shares.ts";
 
 const HOUR_MS = 60 * 60 * 1000;
 
@@ -267,6 +267,22 @@ describe("downloads", () => {
     expect(play.save()).toEqual(["1 counted 20", "1 counted 21"]);
     expect(play.inspect(1)).toMatchObject({ downloads: 2, state: "stored" });
     expect(play.inspect(1).receipts.map(({ at }) => at)).toHaveLength(2);
+  });
+
+  test("count once for a receiver that says so again when hundreds of others came after it", () => {
+    const play = new BookPlay();
+    play.whole(1);
+    const say = (number: number): void => {
+      const receiver = new Uint8Array(new Uint16Array(8).fill(number).buffer);
+      const receipt = { receiver, records: 5, mac: sixteen(0) };
+      play.book.download(hexOf(1), receipt, play.now);
+    };
+    for (let number = 0; number < 300; number++) say(number);
+    play.save();
+    play.crash();
+    say(0);
+    expect(play.save()).toHaveLength(1);
+    expect(play.inspect(1).downloads).toBe(300);
   });
 
   test("end the share with the last one, in the save before its receiver hears of it", () => {

@@ -28,6 +28,7 @@ export function storedShare(number: number, more: Partial<StoredShare> = {}): St
     downloadsMost: undefined,
     downloads: 0,
     receipts: [],
+    counted: "",
     begun: [],
     durable: [],
     records: undefined,
