@@ -127,6 +127,8 @@ export class HomeShare {
   frame(origin: Origin, frame: Frame, bytes: Uint8Array): void {
     this.came.frames++;
     this.came.bytes += bytes.length;
+    // The store gives it, as it came first: no receiver gets another one, whatever its sender says later.
+    if (this.#desk?.has(frame.index) === true) return;
     origin.frame(frame, bytes);
     this.#pace(origin);
   }

@@ -118,6 +118,8 @@ export class RelayPlay {
   readonly #ledger = new Ledger();
   readonly #directory: Directory;
   readonly #posts: (() => void)[] = [];
+  /** Comes before each message between threads. */
+  onPost: () => void = () => undefined;
   /** Where shares are stored. */
   readonly disk: MemoryDisk;
   #keeper: StoreKeeper | undefined;
@@ -191,7 +193,10 @@ export class RelayPlay {
 
   /** Delivers what threads say to each other, until they have said all. */
   settle(): this {
-    for (let post = this.#posts.shift(); post !== undefined; post = this.#posts.shift()) post();
+    for (let post = this.#posts.shift(); post !== undefined; post = this.#posts.shift()) {
+      this.onPost();
+      post();
+    }
     return this;
   }
 
