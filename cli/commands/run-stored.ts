@@ -114,7 +114,7 @@ async function askAll(
   const answers = new Map<StoredSend, Answered>();
   const work = async (): Promise<void> => {
     for (let group = groups.pop(); group !== undefined; group = groups.pop()) {
-      const said = await askRelay(group, t, placeOf(group, values, call), stop.signal);
+      const said = await askRelay(group, t, () => placeOf(group, values, call), stop.signal);
       for (const [at, send] of group.entries()) {
         const answer = Array.isArray(said) ? said[at] : said;
         if (answer !== undefined) answers.set(send, answer);
@@ -130,7 +130,7 @@ async function askAll(
 async function askRelay(
   group: readonly StoredSend[],
   t: StoreQuestion["t"],
-  at: StoreAt,
+  at: () => StoreAt,
   signal: AbortSignal,
 ): Promise<StoreAnswer[] | FaultError> {
   const [first] = group;
@@ -139,7 +139,8 @@ async function askRelay(
     return { t, share: bytesOf(share), proof: bytesOf(proof) };
   });
   try {
-    return await askStore(at, await keysOf(first.code), questions, signal);
+    // An address that is none hides no other share.
+    return await askStore(at(), await keysOf(first.code), questions, signal);
   } catch (error) {
     if (error instanceof FaultError) return error;
     throw error;

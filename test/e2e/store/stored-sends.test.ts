@@ -1,6 +1,6 @@
 /** Shares that a relay stores, from the side of people: `send --store`, `recv`, `stored` and `revoke`, and the library. */
 import { afterAll, beforeAll, beforeEach, describe, expect, setSystemTime, test } from "bun:test";
-import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
@@ -279,6 +279,21 @@ describe("The sender of a stored share", () => {
     expect(relay.url).not.toBe(url);
     expect(await listed()).toMatchObject([{ code, state: "away" }]);
   });
+});
+
+test("an entry with an address that is none hides no other share", async () => {
+  await stored({ from: "text", text: "one" });
+  const entries = join(state.path, "fileshare", "stored");
+  const [name = ""] = readdirSync(entries);
+  const entry = readFileSync(join(entries, name), "utf8").replace(
+    /"ws:[^"]*"/,
+    '"file:///etc/passwd"',
+  );
+  writeFileSync(join(entries, `${"0".repeat(32)}.json`), entry, { mode: 0o600 });
+  const { out, exitCode } = await run(["stored"]);
+  expect(exitCode).toBe(EXIT.failed);
+  expect(out).toMatch(/stored until (?!.*as far as)/);
+  expect(out).toMatch(/as far as is known\n.*\n {3}The relay's address is not valid/);
 });
 
 test("a relay without a store takes nothing of a share that is to be stored", async () => {
