@@ -287,7 +287,16 @@ export class Hub {
     const mayStore = store !== undefined;
     const client: SenderClient | ReceiverClient =
       role === "sender"
-        ? { role, channel, address, share: undefined, first: 0, isSeveral: false, mayStore }
+        ? {
+            role,
+            channel,
+            address,
+            share: undefined,
+            first: 0,
+            isSeveral: false,
+            mayStore,
+            isAsking: false,
+          }
         : { role, channel, address, share: undefined };
     this.#clients.set(socket, client);
     const session = primitives.randomBytes(SESSION_BYTES);
@@ -380,6 +389,7 @@ export class Hub {
         this.#receivers.over(message.channel, message.list);
         return;
       case "answer":
+        this.#senders.answered(this.#clients.get(message.socket));
         this.#options.outlet.send(message.socket, message.message);
         return;
       case "sender-failed": {

@@ -71,7 +71,7 @@ export class Senders {
       }
       case "inspect":
       case "revoke":
-        this.#askBook(socket, message);
+        this.#askBook(socket, client, message);
         return;
       case "end":
         this.#ended(socket, client, undefined);
@@ -132,6 +132,11 @@ export class Senders {
     this.#options.outlet.fail(socket, fault, detail, after);
   }
 
+  /** The book of stored shares said what it knows. @param client undefined: it closed */
+  answered(client: Client | undefined): void {
+    if (client?.role === "sender") client.isAsking = false;
+  }
+
   /** It has another connection: it is far. */
   furtherOpened(socket: SocketId, client: SenderClient): void {
     client.isSeveral = true;
@@ -168,11 +173,18 @@ export class Senders {
   }
 
   /** About a share of whatever channel: the proof alone tells that it is this sender's. */
-  #askBook(socket: SocketId, { t, share, proof }: MessageOf<"inspect" | "revoke">): void {
+  #askBook(
+    socket: SocketId,
+    client: SenderClient,
+    { t, share, proof }: MessageOf<"inspect" | "revoke">,
+  ): void {
     const { worker, outlet, primitives, toStoreBook } = this.#options;
+    // The book answers all senders of all workers, and keeps each question until it has saved what came before.
+    if (client.isAsking) throw new FaultError("bad-message", "a question before an answer");
     if (!equalBytes(shareIdFromProof(proof, primitives), share)) {
       throw new FaultError("not-your-share");
     }
+    client.isAsking = toStoreBook !== undefined;
     if (toStoreBook !== undefined) toStoreBook({ t, worker, socket, key: toHex(share) });
     else if (t === "revoke") outlet.send(socket, { t: "revoked", share, known: false });
     else {

@@ -69,6 +69,8 @@ export interface SenderClient {
   isSeveral: boolean;
   /** Its shares may stay here without it. */
   readonly mayStore: boolean;
+  /** The book of stored shares has a question of it. */
+  isAsking: boolean;
 }
 
 export interface ReceiverClient {

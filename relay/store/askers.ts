@@ -22,6 +22,11 @@ export class Askers {
     if (known?.workers.delete(worker) === true && known.workers.size === 0) known.quietSince = now;
   }
 
+  /** Unless a worker has receivers there. */
+  forget(channel: string): void {
+    if (this.#byChannel.get(channel)?.workers.size === 0) this.#byChannel.delete(channel);
+  }
+
   /** Somebody looks into the channel, who is no receiver yet. */
   touch(channel: string, now: number): void {
     const known = this.#channel(channel, now);
@@ -34,12 +39,6 @@ export class Askers {
 
   of(channel: string): Iterable<number> {
     return this.#byChannel.get(channel)?.workers ?? [];
-  }
-
-  /** Since when no worker has a receiver; undefined: one has, or none had for long. */
-  quietSince(channel: string): number | undefined {
-    const known = this.#byChannel.get(channel);
-    return known === undefined || known.workers.size > 0 ? undefined : known.quietSince;
   }
 
   /** Forgets channels that were quiet for UNLOAD_MS. @returns those */

@@ -1,8 +1,15 @@
 /** Senders and receivers that use the store of a relay against it, or against each other. */
 import { describe, expect, test } from "bun:test";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 
 import { encodeFrame } from "../../protocol/mod.ts";
+import { startRelay } from "../../relay/mod.ts";
+import { temporaryFolder } from "../support/disk.ts";
+import { RawClient, randomId, rawShare } from "../support/relay/raw-client.ts";
 import { PlayShare, RelayPlay } from "../support/relay/relay-play.ts";
+
+import { expectFault } from "../support/relay/wire-checks.ts";
 
 const RECORDS = 60;
 const STORE = { life: 1000 };
@@ -34,5 +41,22 @@ describe("a sender", () => {
     }
     // The play throws when a receiver gets a wrong byte.
     expect(play.got(0, RECEIVER)).toEqual(stored);
+  });
+
+  test("that asks about stored shares without end is answered one question at a time", async () => {
+    using place = temporaryFolder();
+    const folder = join(place.path, "store");
+    mkdirSync(folder, { mode: 0o700 });
+    await using relay = await startRelay({ workers: 1, store: { kind: "disk", folder } });
+    const { proof, offer } = rawShare(1);
+    await using client = await RawClient.greeted(`${relay.url}/ws`, "sender", randomId());
+    const question = { t: "inspect", share: offer.share, proof } as const;
+    for (const t of ["inspect", "revoke"] as const) {
+      client.send({ ...question, t });
+      await client.when(t === "inspect" ? "inspected" : "revoked");
+    }
+    client.send(question);
+    client.send(question);
+    await expectFault(client, "bad-message");
   });
 });
