@@ -293,6 +293,11 @@ const table = {
     ),
     after: undefined,
   },
+  "store-bytes-per-address": stored(
+    "Size of all stored shares of one address together",
+    32 * GiB,
+    "a third of the store, and two of the largest shares: no address fills it alone",
+  ),
   "store-life": timed(
     "Time that a share may stay stored; a longer wish is cut",
     30 * day,

@@ -334,8 +334,12 @@ export class Supervisor implements ManagedRelay {
 
   #heard(message: ToDirectory): void {
     if (message.t === "claim" && this.#keeper?.claim(message) === true) return;
+    const isLeft = message.t === "orphan" || message.t === "close";
+    // Its sender may be at another worker by now.
+    if (isLeft && this.#directory.isOwner(message.key, message.epoch)) {
+      this.#keeper?.senderLeft(message.key);
+    }
     this.#directory.handle(message, performance.now());
-    if (message.t === "orphan" || message.t === "close") this.#keeper?.senderLeft(message.key);
   }
 
   #startOf(worker: number): WorkerStart {

@@ -22,12 +22,15 @@ export interface Kept {
   readonly number: number;
   /** It was saved once; else its sender does not know yet that it is here. */
   isSaved: boolean;
+  /** As far as is known. */
+  isSenderHere: boolean;
   /** When a receiver was in its channel last, as far as is known. */
   askedAt: number;
 }
 
 export function kept(share: StoredShare, number: number, isSaved: boolean, now: number): Kept {
-  return { share, durable: new RecordSet(share.durable), number, isSaved, askedAt: now };
+  const durable = new RecordSet(share.durable);
+  return { share, durable, number, isSaved, isSenderHere: !isSaved, askedAt: now };
 }
 
 /** Undefined: its end is not known yet. */

@@ -11,6 +11,7 @@
 import {
   FaultError,
   RECEIPTS_PER_MESSAGE,
+  SENDER_GRACE_MS,
   fromHex,
   toHex,
   type Message,
@@ -48,6 +49,8 @@ import { Unsaved } from "./unsaved.ts";
 export const PROGRESS_MS = 250;
 /** The records of a share that is not whole stay so long for its sender, after it gave one. ms */
 export const UNFINISHED_LIFE_MS = 24 * 60 * 60 * 1000;
+/** One of which nothing is stored holds room for others that long without its sender, as the directory waits. ms */
+export const EMPTY_LIFE_MS = SENDER_GRACE_MS;
 /** A share without downloads left waits so long for receivers that had begun, while none is there. ms */
 export const BEGUN_ABSENT_MS = 10 * 60 * 1000;
 /** Between two looks at the life of all shares. ms */
@@ -161,7 +164,10 @@ export class StoreBook {
   /** Its sender ended it, or was cut off. */
   senderLeft(key: string, now: number): void {
     const one = this.#kept.get(key);
-    if (one !== undefined) this.#askers.touch(one.share.channel, now);
+    if (one === undefined) return;
+    one.isSenderHere = false;
+    one.share = { ...one.share, seenAt: now };
+    this.#askers.touch(one.share.channel, now);
   }
 
   /** The directory had no room for a share that is new here. */
@@ -244,6 +250,8 @@ export class StoreBook {
 
   unasked(worker: number, channel: string, now: number): void {
     this.#askers.remove(worker, channel, now);
+    // Receivers come to any number of channels in which there is nothing.
+    if (!this.#byChannel.has(channel)) this.#askers.forget(channel);
   }
 
   lookUp(worker: number, question: number, key: string, now: number): void {
@@ -404,6 +412,7 @@ export class StoreBook {
   }
 
   #pass(claim: StoreClaim, one: Kept): void {
+    one.isSenderHere = true;
     const make = (): BookEffect => {
       const isHere = this.#kept.get(claim.key) === one;
       if (isHere) return { t: "claim", claim, opened: openedOf(one) };
@@ -454,7 +463,9 @@ export class StoreBook {
     const { share } = one;
     if (this.askerIn(share.channel) !== undefined) one.askedAt = now;
     if (!isWhole(one)) {
-      if (now < share.until && now - share.seenAt < UNFINISHED_LIFE_MS) return;
+      const isEmpty = one.durable.size === 0 && !one.isSenderHere;
+      const life = isEmpty ? EMPTY_LIFE_MS : UNFINISHED_LIFE_MS;
+      if (now < share.until && now - share.seenAt < life) return;
       this.#unsaved.say({ t: "end", key: share.key, fault: new FaultError("expired") });
       this.#overs.unfinished++;
       this.#report("stored-share-over", one, { how: "unfinished", downloads: share.downloads });

@@ -1,4 +1,10 @@
-import { dataPerRecord, isOpen, type FaultError, type Offer } from "../../protocol/mod.ts";
+import {
+  MANIFEST_BYTES,
+  dataPerRecord,
+  isOpen,
+  type FaultError,
+  type Offer,
+} from "../../protocol/mod.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 
 import { frameBytesOf, isWhole, reservedBytes, type Kept } from "./kept-share.ts";
@@ -12,11 +18,17 @@ export interface StoreCounts {
   readonly reserved: number;
 }
 
+/** What the shares of one address take. */
+interface Usage {
+  shares: number;
+  bytes: number;
+}
+
 /** What the limits of the store say of another share, or of more records of one. */
 export class StoreLimits {
   readonly #limits: LiveLimits;
   readonly #shares: ReadonlyMap<string, Kept>;
-  readonly #perAddress = new Map<string, number>();
+  readonly #perAddress = new Map<string, Usage>();
   /** What each took when it was counted last, by place. */
   readonly #taken = new Map<string, number>();
   #bytes = 0;
@@ -30,50 +42,65 @@ export class StoreLimits {
   over(offer: Offer, address: string | undefined): FaultError | undefined {
     const { now } = this.#limits;
     const bytes = isOpen(offer) ? 0 : offer.records * frameBytesOf({ offer });
-    if (!isOpen(offer) && offer.bytes > now["stored-share-bytes"]) {
+    if (isTooLarge(offer, now["stored-share-bytes"])) {
       return this.#limits.over("stored-share-bytes");
     }
     if (this.#bytes + bytes > now["store-bytes"]) return this.#limits.over("store-bytes");
     if (this.#shares.size >= now["stored-shares"]) return this.#limits.over("stored-shares");
-    const own = address === undefined ? 0 : (this.#perAddress.get(address) ?? 0);
-    if (own < now["stored-shares-per-address"]) return undefined;
-    return this.#limits.over("stored-shares-per-address");
+    const own = address === undefined ? undefined : this.#perAddress.get(address);
+    if (own === undefined) return undefined;
+    if (own.shares >= now["stored-shares-per-address"]) {
+      return this.#limits.over("stored-shares-per-address");
+    }
+    if (own.bytes + bytes <= now["store-bytes-per-address"]) return undefined;
+    return this.#limits.over("store-bytes-per-address");
   }
 
   /** Of a share that grew, and whose size its sender did not say. */
   outgrown(one: Kept): FaultError | undefined {
-    const { offer } = one.share;
+    const { offer, address } = one.share;
     if (!isOpen(offer)) return undefined;
     const { now } = this.#limits;
     // The first record has the manifest.
     if ((one.durable.size - 1) * dataPerRecord(offer.recordSize) > now["stored-share-bytes"]) {
       return this.#limits.over("stored-share-bytes");
     }
-    return this.#bytes > now["store-bytes"] ? this.#limits.over("store-bytes") : undefined;
+    if (this.#bytes > now["store-bytes"]) return this.#limits.over("store-bytes");
+    const own = address === undefined ? undefined : this.#perAddress.get(address);
+    if (own === undefined || own.bytes <= now["store-bytes-per-address"]) return undefined;
+    return this.#limits.over("store-bytes-per-address");
   }
 
   add(one: Kept): void {
     const { address } = one.share;
     if (address !== undefined) {
-      this.#perAddress.set(address, (this.#perAddress.get(address) ?? 0) + 1);
+      const own = this.#perAddress.get(address) ?? { shares: 0, bytes: 0 };
+      own.shares++;
+      this.#perAddress.set(address, own);
     }
     this.grew(one);
   }
 
   grew(one: Kept): void {
-    const { place } = one.share;
+    const { place, address } = one.share;
     const bytes = reservedBytes(one);
-    this.#bytes += bytes - (this.#taken.get(place) ?? 0);
+    this.#take(address, bytes - (this.#taken.get(place) ?? 0));
     this.#taken.set(place, bytes);
   }
 
   remove({ share: { place, address } }: Kept): void {
-    this.#bytes -= this.#taken.get(place) ?? 0;
+    this.#take(address, -(this.#taken.get(place) ?? 0));
     this.#taken.delete(place);
-    if (address === undefined) return;
-    const left = (this.#perAddress.get(address) ?? 0) - 1;
-    if (left > 0) this.#perAddress.set(address, left);
-    else this.#perAddress.delete(address);
+    const own = address === undefined ? undefined : this.#perAddress.get(address);
+    if (address === undefined || own === undefined) return;
+    own.shares--;
+    if (own.shares === 0) this.#perAddress.delete(address);
+  }
+
+  #take(address: string | undefined, bytes: number): void {
+    this.#bytes += bytes;
+    const own = address === undefined ? undefined : this.#perAddress.get(address);
+    if (own !== undefined) own.bytes += bytes;
   }
 
   get counts(): StoreCounts {
@@ -85,4 +112,11 @@ export class StoreLimits {
     }
     return { whole, unfinished: this.#shares.size - whole, bytes, reserved: this.#bytes };
   }
+}
+
+/** A sender's word on its share may be wrong: its records alone can be more, and are what is reserved. */
+function isTooLarge(offer: Offer, most: number): boolean {
+  if (isOpen(offer)) return false;
+  const full = (offer.records - 1) * dataPerRecord(offer.recordSize);
+  return offer.bytes > most || full > most + MANIFEST_BYTES;
 }

@@ -1,7 +1,11 @@
 import { describe, expect, test } from "bun:test";
 
-import { FaultError, RECORD_INDEX } from "../../../protocol/mod.ts";
-import { BEGUN_ABSENT_MS, UNFINISHED_LIFE_MS } from "../../../relay/store/store-book.ts";
+import { FaultError, RECORD_INDEX, type Offer } from "../../../protocol/mod.ts";
+import {
+  BEGUN_ABSENT_MS,
+  EMPTY_LIFE_MS,
+  UNFINISHED_LIFE_MS,
+} from "../../../relay/store/store-book.ts";
 import { UNLOAD_MS } from "../../../relay/store/askers.ts";
 import { TOMBSTONE_MS } from "../../../relay/store/tombstones.ts";
 import { BookPlay, CHANNEL, claimOf, describeEffect } from "../../support/relay/book-play.ts";
@@ -102,6 +106,19 @@ describe("an upload", () => {
     expect(play.inspect(1).state).toBe("unknown");
   });
 
+  test("of which nothing came frees its room minutes after its sender left, and not while that is there", () => {
+    const play = new BookPlay();
+    const store = { life: 1e5 };
+    for (const number of [1, 2, 3]) play.book.claim(claimOf(number, { store }), play.now);
+    play.durable(2, 0, 1);
+    play.save();
+    expect(play.later(EMPTY_LIFE_MS)).toEqual([]);
+    for (const number of [1, 2]) play.book.senderLeft(hexOf(number), play.now);
+    expect(play.later(EMPTY_LIFE_MS - 1)).not.toContain("1 ends: expired");
+    expect(play.later(1000)).toEqual(["1 ends: expired", "report stored-share-over"]);
+    expect(play.book.counts).toMatchObject({ unfinished: 2, reserved: 1000 });
+  });
+
   test("is not shown to receivers before it is whole", () => {
     const play = new BookPlay();
     play.book.claim(claimOf(1), play.now);
@@ -180,6 +197,37 @@ describe("limits", () => {
     crowded.book.claim(claimOf(1), crowded.now);
     crowded.book.claim(claimOf(2), crowded.now);
     expect(crowded.save()).toEqual(["1 for socket 1", "2 refused: too-many"]);
+  });
+
+  test("bound the bytes of an address, as offered and as they come", () => {
+    const play = new BookPlay({ "store-bytes-per-address": 1100 });
+    const at = (number: number, address: string, more: Partial<Offer> = {}) => {
+      const claim = claimOf(number, { address });
+      return { ...claim, offer: { ...claim.offer, ...more } };
+    };
+    for (const number of [1, 2, 3]) play.book.claim(at(number, "a"), play.now);
+    play.book.claim(at(4, "b"), play.now);
+    expect(play.save()).toEqual([
+      "1 for socket 1",
+      "2 for socket 2",
+      "3 refused: store-full",
+      "4 for socket 4",
+    ]);
+    play.book.revoke(0, 1, hexOf(1), play.now);
+    play.book.claim(at(5, "a", { records: RECORD_INDEX, bytes: 0, seekable: false }), play.now);
+    play.durable(5, 0, 6);
+    expect(play.save()).not.toContain("sender of 5 fails: store-full");
+    play.durable(5, 6, 1);
+    expect(play.save()).toContain("sender of 5 fails: store-full");
+  });
+
+  test("bound a share by its records where its sender says that it has few bytes", () => {
+    const play = new BookPlay();
+    const claim = claimOf(1);
+    const recordSize = 1024 ** 2;
+    const offer = { ...claim.offer, recordSize, records: 20 * 1024, bytes: 1 };
+    play.book.claim({ ...claim, offer }, play.now);
+    expect(play.save()).toEqual(["1 refused: store-full"]);
   });
 
   test("cut a life that is too long", () => {
