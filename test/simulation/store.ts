@@ -301,6 +301,9 @@ export class SimStore {
 
   /** A receiver hears that it has the share. @throws Violation unless a crash can't make that untrue */
   confirmed(key: string, receiver: Uint8Array): void {
+    if (this.#exhausted.get(key)?.begun.has(toHex(receiver)) === true) {
+      this.#world.count("finished after the last download");
+    }
     const receipts = (this.facts(key) ?? this.tombstone(key))?.receipts ?? [];
     if (receipts.some((each) => equalBytes(each.receiver, receiver))) return;
     throw new Violation("a receiver is told of a download that is not saved");
@@ -308,6 +311,7 @@ export class SimStore {
 
   /** A receiver ends without the share. @throws Violation if it may finish */
   ended(key: string, receiver: Uint8Array, fault: FaultCode): void {
+    this.#world.count(`stored share ended: ${fault}`);
     if (fault === "too-late") throw new Violation("a receiver of a stored share is too late");
     if (fault !== "exhausted" || this.#exhausted.get(key)?.begun.has(toHex(receiver)) !== true)
       return;
