@@ -243,6 +243,8 @@ export class StoreBook {
   // Receivers
 
   asked(worker: number, channel: string, now: number): void {
+    // A receiver may come between the end of a life and the next look.
+    for (const one of this.#in(channel)) this.#look(one, now);
     this.#askers.add(worker, channel, now);
     for (const one of this.#in(channel)) this.#load(worker, one);
     this.#tellOver(worker, channel);

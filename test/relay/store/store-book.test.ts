@@ -291,6 +291,18 @@ describe("a life", () => {
     expect(play.save()).toEqual(["2 opened at 1"]);
   });
 
+  test("that is over opens its share to no receiver that comes before the next look", () => {
+    const play = new BookPlay();
+    play.whole(1, { store: { life: 1 } });
+    play.book.tick(play.now);
+    play.now += 1000;
+    play.book.asked(1, CHANNEL, play.now);
+    const effects = play.save();
+    expect(effects).toContain("1 ends: stored-expired");
+    expect(effects).toContain("over at 1: 1 stored-expired");
+    expect(effects).not.toContain("1 opened at 1");
+  });
+
   test("of a share is over, and it may be stored anew", () => {
     const play = new BookPlay();
     play.whole(1, { store: { life: 1 } });
