@@ -154,7 +154,7 @@ export class GoldenSender implements SessionClient {
 
   start(now: number): void {
     const { id, proof, manifest } = this.share;
-    const { receivers, admits, dropSlowMs } = this.#part;
+    const { receivers, admits, dropSlowMs, store } = this.#part;
     const { keys, primitives } = this.#setting;
     const { recordSize, records, bytes, open } = manifest;
     const offer = { share: id, recordSize, records, bytes, seekable: !open };
@@ -168,6 +168,7 @@ export class GoldenSender implements SessionClient {
         dropSlowMs,
         giveUpAfterMs: undefined,
         random,
+        store,
       },
       now,
     );

@@ -1,7 +1,14 @@
 /** Recorded conversations: what passed between clients and a relay, byte by byte. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { decodeControl, decodeFrame, fromHex, isFrame, toHex } from "../../protocol/mod.ts";
+import {
+  decodeControl,
+  decodeFrame,
+  fromHex,
+  isFrame,
+  toHex,
+  type StoreWish,
+} from "../../protocol/mod.ts";
 
 /** A file of a share; byte `i` of file `n` is (31 * n + i) mod 251. */
 export interface GoldenFile {
@@ -25,6 +32,8 @@ export interface SenderPart {
   /** Names of those that it admits; undefined: it does not ask. */
   readonly admits?: readonly string[];
   readonly dropSlowMs?: number;
+  /** The relay shall keep the share without it. */
+  readonly store?: StoreWish;
 }
 
 export interface ReceiverPart {

@@ -1,6 +1,6 @@
 /**
- * Records the golden traffic anew: `bun test/golden/record.ts`, into the folder named or else over
- * what is kept. See README.md beside this for when that is right.
+ * Records golden traffic: `bun test/golden/record.ts [FOLDER [SCENE...]]`, into that folder or else over
+ * what is kept; all of it, or these scenes. See README.md beside this for when that is right.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,11 +11,14 @@ import { play } from "./scenes.ts";
 import { CODE } from "./stage.ts";
 import { makeVectors } from "./vectors.ts";
 
-const folder = process.argv[2] ?? join(import.meta.dir, "files");
+const [folder = join(import.meta.dir, "files"), ...scenes] = process.argv.slice(2);
 mkdirSync(join(folder, "conversations"), { recursive: true });
 for (const [name, conversation] of play(deriveKeys(CODE, nodePrimitives))) {
+  if (scenes.length > 0 && !scenes.includes(name)) continue;
   writeFileSync(join(folder, "conversations", `${name}.jsonl`), textOf(conversation));
   console.log(`${name}: ${conversation.steps.length} steps`);
 }
-const vectors = await makeVectors();
-writeFileSync(join(folder, "vectors.json"), `${JSON.stringify(vectors, undefined, 2)}\n`);
+if (scenes.length === 0) {
+  const vectors = await makeVectors();
+  writeFileSync(join(folder, "vectors.json"), `${JSON.stringify(vectors, undefined, 2)}\n`);
+}

@@ -1,11 +1,15 @@
 /** The relay of today with clients of every version that was recorded, over real sockets. */
 import { expect, test } from "bun:test";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { keysOfMaster, signerOf } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
-import { startRelay } from "../../relay/mod.ts";
+import { DEFAULT_POLICY, startRelay } from "../../relay/mod.ts";
 import { bytesOf, conversations, type Conversation } from "./conversation.ts";
 import { masterOf } from "./known-vectors.ts";
 import { ReplayedLine } from "./replayed-line.ts";
+import { STORE_LIMITS } from "./stage-store.ts";
 
 /** Says what the clients said, each time when they have been told what they were told before. */
 async function replay(conversation: Conversation, url: string): Promise<ReplayedLine[]> {
@@ -53,7 +57,13 @@ async function replay(conversation: Conversation, url: string): Promise<Replayed
 test.each(conversations())("tells clients what it told them: %s", async (_name, conversation) => {
   const troubles: string[] = [];
   const onTrouble = (trouble: string): void => void troubles.push(trouble);
-  await using relay = await startRelay({ onTrouble });
+  await using stack = new AsyncDisposableStack();
+  const folder = await mkdtemp(join(tmpdir(), "fileshare-golden-"));
+  stack.defer(() => rm(folder, { recursive: true }));
+  const policy = { ...DEFAULT_POLICY, limits: STORE_LIMITS };
+  const store = { kind: "disk", folder } as const;
+  const isStored = Object.values(conversation.parts).some((part) => "store" in part);
+  const relay = stack.use(await startRelay({ onTrouble, policy, ...(isStored && { store }) }));
   const lines = await replay(conversation, `${relay.url}/ws`);
   for (const line of lines) line.check();
   for (const line of lines) await line.cut();

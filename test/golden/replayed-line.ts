@@ -7,7 +7,6 @@ import {
   isFrame,
   proveHello,
   toHex,
-  type Message,
   type MessageOf,
   type Signer,
 } from "../../protocol/mod.ts";
@@ -18,17 +17,20 @@ import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
  *
  * - frames, byte by byte, and messages in their order, key by key; a later relay may add keys. Of a
  *   welcome the session may be another, of a challenge the nonce, of a fault the text, which is for
- *   people;
+ *   people. The dates of a stored share are others;
  * - of all `want` together, which records and in which order, however they are put together;
  * - of all `receivers` together, what was said last of each receiver;
+ * - of all `storing` together, the last one;
  * - what was on its way when the client closed the line may have come or not.
  */
 export class Told {
-  readonly #inOrder: (Partial<Message> | string)[] = [];
+  readonly #inOrder: (object | string)[] = [];
   readonly #wanted: number[] = [];
   readonly #receivers: Record<string, string> = {};
   /** All that was ever said of receivers: a slow machine is told of steps on the way too. */
   readonly #everReceivers = new Set<string>();
+  /** Records that were said to be durable, each time. */
+  readonly #storing: number[] = [];
   challenge: MessageOf<"challenge"> | undefined;
 
   add(bytes: Uint8Array): void {
@@ -48,6 +50,25 @@ export class Told {
           this.#everReceivers.add(`${toHex(id)} ${said}`);
         }
         return;
+      case "storing":
+        this.#storing.push(message.records);
+        return;
+      case "stored":
+        this.#inOrder.push(undated(message));
+        return;
+      case "offers": {
+        const list = message.list.map(({ stored, ...offer }) => ({
+          ...offer,
+          ...(stored && { stored: undated(stored) }),
+        }));
+        this.#inOrder.push({ ...message, list });
+        return;
+      }
+      case "inspected": {
+        const receipts = message.receipts.map((receipt) => ({ ...receipt, at: undefined }));
+        this.#inOrder.push({ ...undated(message), receipts });
+        return;
+      }
       case "welcome": {
         const { session: _, ...rest } = message;
         this.#inOrder.push(rest);
@@ -74,6 +95,7 @@ export class Told {
     return (
       this.#inOrder.length >= due.#inOrder.length &&
       this.#wanted.length >= due.#wanted.length &&
+      due.#storing.slice(-1).every((last) => this.#storing.includes(last)) &&
       Object.entries(due.#receivers).every(([id, last]) => this.#everReceivers.has(`${id} ${last}`))
     );
   }
@@ -84,8 +106,17 @@ export class Told {
     if (!mayBeMore) expect([this.#inOrder.length, this.#wanted.length]).toEqual(counts);
     expect(this.#inOrder.slice(0, counts[0])).toMatchObject(due.#inOrder);
     expect(this.#wanted.slice(0, counts[1])).toEqual(due.#wanted);
+    for (const last of due.#storing.slice(-1)) expect(this.#storing).toContain(last);
     if (!mayBeMore) expect(this.#receivers).toEqual(due.#receivers);
   }
+}
+
+/** The decoder has seen that `until` is a date, where there is one. */
+function undated<Dated extends { readonly until?: number | undefined }>(
+  message: Dated,
+): Omit<Dated, "until"> & { readonly isDated: boolean } {
+  const { until, ...rest } = message;
+  return { ...rest, isDated: until !== undefined };
 }
 
 export class ReplayedLine {

@@ -171,6 +171,43 @@ function stops(stage: GoldenStage): string {
   return "alice is interrupted and leaves, then the sender is";
 }
 
+/** Its sender is gone when alice comes back, so the store alone has the rest. */
+function stored(stage: GoldenStage, keys: Keys): string {
+  const part = {
+    proof: proof("0c"),
+    receivers: 1,
+    ...oneFile,
+    store: { life: 24 * 60 * 60, downloads: 3 },
+  };
+  const share = new GoldenShare(
+    { role: "sender", ...part },
+    { keys, primitives: seeded("stored") },
+  );
+  for (const [name, byte] of [
+    ["alice", "a1"],
+    ["bob", "b2"],
+    ["carol", "c3"],
+  ] as const) {
+    stage.receiver(name, { id: id(byte) });
+  }
+  stage.sender("sender", part);
+  const about = { share: share.id, proof: share.proof };
+  stage.act("alice", "start");
+  stage
+    .act("sender", "budget 2")
+    .act("sender", "start")
+    .run(2 * SECOND);
+  stage.cut("alice").act("sender", "budget 9");
+  stage.run(2 * SECOND);
+  stage.act("bob", "start").run(2 * SECOND);
+  stage.raw("owner").hello("owner", "sender");
+  stage.say("owner", { t: "inspect", ...about }).run(SECOND);
+  stage.say("owner", { t: "revoke", ...about }).run(SECOND);
+  stage.say("owner", { t: "inspect", ...about }).run(SECOND);
+  stage.act("carol", "start").run(SECOND);
+  return "a stored file: its sender leaves, alice goes on, bob comes late, and carol after its end";
+}
+
 /** Messages that clients of today don't say in this order. */
 function faults(stage: GoldenStage, keys: Keys): string {
   const part: SenderPart = { role: "sender", proof: proof("0b"), receivers: 1, ...oneFile };
@@ -231,12 +268,15 @@ const SCENES: Readonly<Record<string, (stage: GoldenStage, keys: Keys) => string
   cancel,
   stops,
   faults,
+  stored,
 };
+/** Names of those whose relay has a store. */
+const WITH_STORE: ReadonlySet<string> = new Set(["stored"]);
 
 /** All conversations, played by the code of today. */
 export function play(keys: Keys): [name: string, Conversation][] {
   return Object.entries(SCENES).map(([name, scene]) => {
-    const stage = new GoldenStage(keys);
+    const stage = new GoldenStage(keys, { hasStore: WITH_STORE.has(name) });
     return [name, stage.conversation(scene(stage, keys))];
   });
 }

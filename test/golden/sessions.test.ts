@@ -89,6 +89,7 @@ test("all kinds of ends were recorded", () => {
     "receiver: done",
     "receiver: interrupted",
     "receiver: not-admitted",
+    "receiver: revoked",
     "receiver: sender-stopped",
     "receiver: source-changed",
     "receiver: too-slow",

@@ -28,6 +28,7 @@ import {
 import { BlockPool, createPool } from "../../relay/log/block-pool.ts";
 import { helloTo } from "../support/relay/channel.ts";
 import { GoldenReceiver, GoldenSender, type SessionClient } from "./clients.ts";
+import { StageStore } from "./stage-store.ts";
 import {
   hexOf,
   named,
@@ -76,21 +77,36 @@ export class GoldenStage {
   readonly #posts: (() => void)[] = [];
   readonly #directory: Directory;
   readonly #hub: Hub;
+  readonly #store: StageStore | undefined;
   #nextSocket = 1;
 
-  constructor(keys: Keys) {
+  constructor(keys: Keys, { hasStore = false } = {}) {
     this.#keys = keys;
     this.#directory = new Directory({
       toWorker: (_worker, message) => this.#post(() => this.#hub.directory(message, this.now)),
       workers: () => [0],
     });
     const pool = new BlockPool(createPool(64, 1), 0);
+    const post = (run: () => void): void => this.#post(run);
+    this.#store = hasStore
+      ? new StageStore({
+          directory: this.#directory,
+          now: () => this.now,
+          post,
+          toWorker: (message) => post(() => this.#hub.storeBook(message, this.now)),
+        })
+      : undefined;
     this.#hub = new Hub({
       worker: 0,
       pool,
       outlet: this.#outlet(pool),
       primitives: seeded("relay"),
-      toDirectory: (message) => this.#post(() => this.#directory.handle(message, this.now)),
+      toDirectory: (message) => {
+        post(() => {
+          if (this.#store?.hears(message) !== true) this.#directory.handle(message, this.now);
+        });
+      },
+      ...this.#store?.hub,
     });
   }
 
@@ -160,6 +176,7 @@ export class GoldenStage {
       if (this.now % RELAY_TICK === 0) {
         this.#directory.tick(this.now);
         this.#hub.tick(this.now);
+        this.#store?.tick();
         this.#settle();
       }
       if (this.now % CLIENT_TICK !== FIRST_CLIENT_TICK) continue;

@@ -18,6 +18,8 @@ import { RecordSet } from "../../relay/store/record-set.ts";
 import type { OpenRecords, RecordRun } from "../../relay/store/record-store.ts";
 import type { StoredShare, Tombstone } from "../../relay/store/stored-share.ts";
 
+import { settling } from "../support/relay/record-stores.ts";
+
 import type { Copies } from "./copies.ts";
 import type { Random } from "./random.ts";
 import type { SimShare } from "./share.ts";
@@ -395,23 +397,6 @@ export class SimStore {
       throw new Violation(`record ${index} is in the ledger, and not on the disk`);
     }
   }
-}
-
-/** Like a promise, but its listeners run in the turn that settles it. */
-function settling(
-  begin: (settle: (fault: FaultError | undefined) => void) => void,
-): PromiseLike<void> {
-  const like = {
-    // oxlint-disable-next-line unicorn/no-thenable -- a real promise would wait for the end of the run
-    then: (done?: (() => unknown) | null, failed?: ((fault: FaultError) => unknown) | null) => {
-      begin((fault) => {
-        if (fault === undefined) done?.();
-        else failed?.(fault);
-      });
-      return like;
-    },
-  };
-  return like as PromiseLike<void>;
 }
 
 function mustParse<T>(parsed: T | undefined): T {

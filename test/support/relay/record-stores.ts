@@ -171,27 +171,58 @@ class MemoryRecords implements RecordStore {
   }
 }
 
-/** A ledger that forgets all with the process. @param removed told of each place whose records go */
+/** A ledger that forgets all with the process. */
 export class MemoryLedger implements Ledger {
   readonly #removed: (place: string) => void;
+  readonly #post: ((call: () => void) => void) | undefined;
 
-  constructor(removed: (place: string) => void) {
+  /**
+   * @param removed told of each place whose records go
+   * @param post calls what waits for a save; without it a promise does
+   */
+  constructor(removed: (place: string) => void, post?: (call: () => void) => void) {
     this.#removed = removed;
+    this.#post = post;
   }
 
   async load(): ReturnType<Ledger["load"]> {
     return { shares: [], tombstones: [] };
   }
 
-  async save({ removed }: LedgerChange): Promise<void> {
+  save({ removed }: LedgerChange): PromiseLike<void> {
     for (const place of removed) this.#removed(place);
+    return this.#done();
   }
 
-  async removeRecords(place: string): Promise<void> {
+  removeRecords(place: string): PromiseLike<void> {
     this.#removed(place);
+    return this.#done();
   }
 
   async close(): Promise<void> {
     // It has nothing open.
   }
+
+  #done(): PromiseLike<void> {
+    const post = this.#post;
+    if (post === undefined) return Promise.resolve();
+    return settling((settle) => post(() => settle(undefined)));
+  }
+}
+
+/** Like a promise, but its listeners run in the turn that settles it. */
+export function settling(
+  begin: (settle: (fault: FaultError | undefined) => void) => void,
+): PromiseLike<void> {
+  const like = {
+    // oxlint-disable-next-line unicorn/no-thenable -- a real promise would wait for the end of the run
+    then: (done?: (() => unknown) | null, failed?: ((fault: FaultError) => unknown) | null) => {
+      begin((fault) => {
+        if (fault === undefined) done?.();
+        else failed?.(fault);
+      });
+      return like;
+    },
+  };
+  return like as PromiseLike<void>;
 }
