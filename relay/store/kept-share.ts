@@ -38,8 +38,9 @@ export function recordsOf({ offer, records }: StoredShare): number | undefined {
   return isOpen(offer) ? records : offer.records;
 }
 
+/** A sender that says where its share ends may have given records beyond that, and lack some before. */
 export function isWhole({ share, durable }: Kept): boolean {
-  return durable.size === recordsOf(share);
+  return durable.firstLacking() >= (recordsOf(share) ?? Infinity);
 }
 
 /** No other receiver may begin. */

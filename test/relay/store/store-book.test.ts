@@ -58,6 +58,19 @@ describe("an upload", () => {
     expect(play.inspect(1)).toMatchObject({ state: "stored", records: 9 });
   });
 
+  test("whose end its sender tells is not whole while a record before that lacks", () => {
+    const play = new BookPlay();
+    const offer = { ...claimOf(1).offer, records: RECORD_INDEX, bytes: 0, seekable: false };
+    play.book.claim(claimOf(1, { offer }), play.now);
+    play.save();
+    play.durable(1, 0, 3);
+    play.durable(1, 5, 1);
+    play.durable(1, 4, 1, 5);
+    expect(play.save()).toEqual(["1 has 5"]);
+    play.durable(1, 3, 1, 5);
+    expect(play.save()).toContain("1 has all");
+  });
+
   test("goes on from what is durable, with the place that it had", () => {
     const play = new BookPlay();
     play.book.claim(claimOf(1), play.now);
