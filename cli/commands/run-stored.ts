@@ -3,7 +3,7 @@
  * deletes those of a code. Both work from what `send --store` noted here: nobody else has the proofs.
  */
 import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
-import { fromHex } from "../../protocol/wire/bytes.ts";
+import { fromHex, toHex } from "../../protocol/wire/bytes.ts";
 import { SHARE_BYTES, verifyReceipt, type Keys } from "../../protocol/crypto/keys.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 import type { Code } from "../../protocol/code/code.ts";
@@ -192,9 +192,11 @@ async function checked(
     got === records && verifyReceipt(mac, keys, primitives, id, receiver, got);
   // A client such as curl confirms nothing, and has no code to prove anything with.
   const claims = receipts.filter((receipt) => receipt.unconfirmed !== true);
-  const receivers = claims.filter(isValid).length;
+  const valid = claims.filter(isValid);
+  // A relay can tell a true one again and again.
+  const receivers = new Set(valid.map(({ receiver }) => toHex(receiver))).size;
   const unconfirmed = receipts.length - claims.length;
-  return { receivers, unconfirmed, doubtful: claims.length - receivers };
+  return { receivers, unconfirmed, doubtful: claims.length - valid.length };
 }
 
 const STATES: Readonly<Record<ListedShare["state"], (until: string) => string>> = {

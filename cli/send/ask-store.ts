@@ -7,6 +7,7 @@ import {
   FaultError,
   decodeControl,
   detailIn,
+  equalBytes,
   helloMessage,
   signerOf,
   type Keys,
@@ -59,6 +60,9 @@ export async function askStore(
         return;
       case "inspected":
       case "revoked":
+        if (!isAnswerTo(message, questions[answers.length])) {
+          throw new FaultError("bad-message", "an answer to no question");
+        }
         answers.push(message);
         ask();
         return;
@@ -98,4 +102,9 @@ export async function askStore(
     signal.removeEventListener("abort", stop);
     await link.close();
   }
+}
+
+function isAnswerTo(answer: StoreAnswer, question: StoreQuestion | undefined): boolean {
+  const due = question?.t === "inspect" ? "inspected" : "revoked";
+  return question !== undefined && answer.t === due && equalBytes(answer.share, question.share);
 }

@@ -10,9 +10,12 @@ import {
   sealName,
   toHex,
   type FaultCode,
+  type Message,
+  type MessageOf,
 } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { keptSends } from "../../cli/send/kept-sends.ts";
+import { storedSends } from "../../cli/send/stored-sends.ts";
 import { startRelay } from "../../relay/mod.ts";
 import { bytesOf, temporaryFolder } from "../support/disk.ts";
 import { newCode, receive, send } from "../support/clients/clients.ts";
@@ -20,6 +23,8 @@ import { makeFile } from "../support/files.ts";
 import { masterOf } from "../support/clients/known-codes.ts";
 import { LyingRelay } from "../support/hostile/lying-relay.ts";
 import { TamperingRelay } from "../support/hostile/tampering.ts";
+import { jsonLines, run } from "../support/clients/program.ts";
+import { cleanEnv } from "../support/clients/pty.ts";
 import { stateOfEachTest } from "../support/clients/own-state.ts";
 
 const MiB = 1024 * 1024;
@@ -132,4 +137,56 @@ test("a name that a relay moves to another receiver, or says in another share, s
   await using sender = send({ relay: relay.url, code, path: file.path });
   expect(await sender.outcome).toMatchObject({ fault: "bad-message" });
   expect(sender.all("receiver").map(({ id, name }) => [id, name])).toEqual([[toHex(anna), "anna"]]);
+});
+
+type Answer = (question: MessageOf<"inspect"> | MessageOf<"revoke">) => Message;
+
+describe("a relay that says that it stores a share", () => {
+  const own = newCode();
+  const keys = keysOfMaster(Buffer.from(masterOf(own) ?? "", "hex"), nodePrimitives);
+  const receiver = new Uint8Array(16).fill(5);
+  const nothing = { records: 0, downloads: 0, receipts: [] };
+
+  /** @returns what `fileshare stored` says of it, or `revoke` */
+  async function asked(answer: Answer, ...command: string[]) {
+    await using relay = new LyingRelay(
+      ({ share }) => [pack({ t: "stored", share, until: 8e12 })],
+      undefined,
+      { store: { life: 1000, bytes: 1e9 }, answer },
+    );
+    await using sender = send({
+      relay: relay.url,
+      code: own,
+      what: { from: "text", text: "see you at eight" },
+      store: { life: 1000 },
+    });
+    expect(await sender.outcome).toMatchObject({ exitCode: 0 });
+    return await run([...command, "--json"], { env: cleanEnv() });
+  }
+
+  test("has as many receivers as receipts verify, however often it tells one", async () => {
+    const { out } = await asked(({ share }) => {
+      const mac = receiptMac(keys, nodePrimitives, share, receiver, 1);
+      const told = { receiver, records: 1, mac, at: 0 };
+      const false_ = { ...told, receiver: new Uint8Array(16).fill(6) };
+      const receipts = [...Array.from({ length: 90 }, () => told), false_, false_];
+      return { t: "inspected", share, state: "stored", records: 1, downloads: 92, receipts };
+    }, "stored");
+    expect(jsonLines(out)).toMatchObject([{ state: "stored", receivers: 1, doubtful: 2 }]);
+  });
+
+  test.each([
+    [
+      "tells of it",
+      ({ share }): Message => ({ t: "inspected", share, state: "unknown", ...nothing }),
+    ],
+    ["deleted another", (): Message => ({ t: "revoked", share: receiver, known: true })],
+  ] satisfies [string, Answer][])(
+    "and %s when it shall delete it does not make its sender forget the proof",
+    async (_, answer) => {
+      const { out } = await asked(answer, "revoke", own);
+      expect(jsonLines(out)).toMatchObject([{ event: "error", code: "bad-message" }]);
+      expect(storedSends()).toHaveLength(1);
+    },
+  );
 });

@@ -9,6 +9,11 @@ import {
   type MessageOf,
 } from "../../../protocol/mod.ts";
 
+interface Lies {
+  readonly store?: MessageOf<"welcome">["store"];
+  readonly answer?: (question: MessageOf<"inspect"> | MessageOf<"revoke">) => Message;
+}
+
 export class LyingRelay implements AsyncDisposable {
   readonly url: string;
   readonly #server: Bun.Server<undefined>;
@@ -16,10 +21,12 @@ export class LyingRelay implements AsyncDisposable {
   /**
    * @param lies said to a sender once its share is accepted; may be what no relay can encode
    * @param onFrame told of each that comes
+   * @param more what it says of its store
    */
   constructor(
     lies: (offer: MessageOf<"offer">) => readonly Uint8Array[],
     onFrame: (frame: Uint8Array) => void = () => undefined,
+    more: Lies = {},
   ) {
     this.#server = Bun.serve({
       port: 0,
@@ -38,7 +45,11 @@ export class LyingRelay implements AsyncDisposable {
           }
           const message = decodeControl(bytes, "anyone");
           const say = (answer: Message): void => void socket.sendBinary(encodeControl(answer));
-          if (message.t === "hello") say(WELCOME);
+          if (message.t === "hello") say({ ...WELCOME, ...(more.store && { store: more.store }) });
+          if (message.t === "inspect" || message.t === "revoke") {
+            const answer = more.answer?.(message);
+            if (answer !== undefined) say(answer);
+          }
           if (message.t !== "offer") return;
           say({ t: "accepted", share: message.share });
           for (const lie of lies(message)) socket.sendBinary(lie);
@@ -53,7 +64,7 @@ export class LyingRelay implements AsyncDisposable {
   }
 }
 
-const WELCOME: Message = {
+const WELCOME: MessageOf<"welcome"> = {
   t: "welcome",
   v: PROTOCOL_VERSION,
   session: new Uint8Array(8),
