@@ -41,7 +41,7 @@ function ignoreFault(error: unknown): void {
 export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal): Promise<void> {
   const { offer, proof, keys } = old;
   if (job.store !== undefined) {
-    // What the relay has stored of it is of no use any more, and goes by itself within a day.
+    // The relay's records of it are of no use any more. They also go by themselves, within a day.
     const revoke = { t: "revoke", share: offer.share, proof } as const;
     await askStore(job, keys, [revoke], signal).catch(ignoreFault);
     return;

@@ -21,7 +21,7 @@ import {
 } from "../system/state.ts";
 import { errorCode, tolerate } from "../system/system-error.ts";
 
-/** Stored shares that are remembered; of more, those are forgotten that were stored first. */
+/** Stored shares that are remembered; one more takes the place of the one that was stored first. */
 export const STORED_KEPT = 256;
 /** An expired share is listed so long, so that its receipts are seen once more. ms */
 const EXPIRED_KEPT_MS = 7 * 24 * 60 * 60 * 1000;

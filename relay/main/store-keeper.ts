@@ -160,7 +160,7 @@ export class StoreKeeper implements ManagedStore {
   /** Saves what is left, as far as it can. */
   async close(): Promise<void> {
     const { ledger } = this.#options.store;
-    // What is not saved or removed by then is found at the next start.
+    // No client heard of a change that is not saved by then, and the next start removes records of no share.
     const late = setTimeout(() => void ledger.close(), CLOSE_MS);
     await this.#saving;
     this.#isClosed = true;
@@ -178,7 +178,7 @@ export class StoreKeeper implements ManagedStore {
     await ledger.close();
   }
 
-  /** What comes in one turn of the event loop is saved at once. */
+  /** All messages of one turn of the event loop go into one save. */
   #schedule(): void {
     if (this.#isScheduled || this.#saving !== undefined || this.#isClosed) return;
     this.#isScheduled = true;

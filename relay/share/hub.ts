@@ -53,7 +53,7 @@ export interface HubOptions extends Omit<ShareOptions, "budget"> {
   readonly hasPage?: boolean;
   /** Whether a socket may be what its hello says; unless given, it may. @throws FaultError `not-allowed`, `too-many` */
   readonly admit?: (socket: SocketId, entry: ProvedHello) => void;
-  /** What a sender at a socket that was let in may store here; undefined: nothing. */
+  /** The terms on which a sender at a socket that was let in may store here; undefined: it may not. */
   readonly mayStore?: (socket: SocketId, entry: ProvedHello) => StoreTerms | undefined;
   readonly primitives: SyncPrimitives;
   readonly limits?: LiveLimits;

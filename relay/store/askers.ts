@@ -1,5 +1,5 @@
 /**
- * So long a share stays open at the workers after its last receiver: one that was cut off comes back to the log. ms
+ * A share stays open at the workers so long after its last receiver: a receiver that was cut off comes back to the log. ms
  */
 export const UNLOAD_MS = 60_000;
 
@@ -27,7 +27,7 @@ export class Askers {
     if (this.#byChannel.get(channel)?.workers.size === 0) this.#byChannel.delete(channel);
   }
 
-  /** Somebody looks into the channel, who is no receiver yet. */
+  /** A client that is no receiver yet looks into the channel. */
   touch(channel: string, now: number): void {
     const known = this.#channel(channel, now);
     if (known.workers.size === 0) known.quietSince = now;

@@ -1,4 +1,4 @@
-/** What the book of stored shares says, once the changes before it are saved. */
+/** The words of the book of stored shares, which leave once the changes before them are saved. */
 import type { FaultError, Message, Offer, StoreWish } from "../../protocol/mod.ts";
 
 import type { LedgerChange } from "./ledger.ts";
@@ -68,7 +68,7 @@ export interface Pending {
   readonly worker?: number;
   /** Undefined: it is not needed any more. */
   readonly make: () => BookEffect | undefined;
-  /** What is said instead, when nothing can be saved; without it the effect waits for the next save. */
+  /** The effect in its place when nothing can be saved; without one it waits for the next save. */
   readonly refuse?: (fault: FaultError) => BookEffect;
 }
 

@@ -1,6 +1,6 @@
 /**
- * What a relay must know of its stored shares after a restart. `SqliteLedger` and `S3Ledger` keep it; `StoreBook`, on
- * the main thread, has all of it in memory and alone decides.
+ * The facts of stored shares that a relay needs after a restart. `SqliteLedger` and `S3Ledger` keep them; `StoreBook`, on
+ * the main thread, has all of them in memory and alone decides.
  */
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 

@@ -22,7 +22,7 @@ export interface RecordStore {
   read(index: number, done: (frame: Uint8Array | FaultError) => void): void;
   /** Makes durable what came, without waiting for more. */
   flush(): void;
-  /** Lets go of files and memory; calls nothing any more. What is durable stays. */
+  /** Lets go of files and memory; calls nothing any more. Durable records stay. */
   close(): void;
 }
 
@@ -35,7 +35,7 @@ export interface RecordStoreEvents {
   failed(fault: FaultError): void;
 }
 
-/** What a store must know of a share. */
+/** The facts of a share that its store needs. */
 export interface StoredShape {
   /** See `StoredState.place`. */
   readonly place: string;

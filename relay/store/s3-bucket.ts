@@ -32,7 +32,7 @@ export const S3_TIMES: S3Times = {
   giveUpMs: 120_000,
 };
 
-/** Tries of one request: with the pauses of `S3_TIMES` they outlast half a minute of a store that says `SlowDown`. */
+/** Tries of one request: the pauses of `S3_TIMES` between them take 14 to 29 s, so a short `SlowDown` fails none. */
 export const TRIES = 8;
 /**
  * Requests of one kind that one thread has open at once; more wait in their order. As many fill a fast line at 30 ms an

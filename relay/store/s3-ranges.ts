@@ -33,7 +33,7 @@ interface Range {
   bytes: number;
 }
 
-/** What the shares of one worker have in memory of what they read. */
+/** The memory of the shares of one worker, for ranges that they read. */
 export class RangeMemory {
   bytes = 0;
   readonly #most: number;

@@ -220,7 +220,7 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
-/** What SQLite and the file system throw, as faults. */
+/** Turns errors of SQLite and of the file system into faults. */
 async function attempt<T>(step: () => T): Promise<T> {
   try {
     return await Promise.resolve(step());

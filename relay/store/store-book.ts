@@ -63,7 +63,7 @@ export interface StoreBookOptions {
   readonly limits: LiveLimits;
   /** 16 bytes in hex, which nobody can guess. */
   readonly newPlace: () => string;
-  /** What operators call the next share by. */
+  /** The number by which operators call the next share. */
   readonly newNumber: () => number;
   /** A keyed hash. */
   readonly hashOf: (address: string) => string;
@@ -324,7 +324,7 @@ export class StoreBook {
     for (const key of this.#tombstones.expire(now)) this.#unsaved.tombstone(key);
   }
 
-  /** What is to be saved now, and said afterwards; undefined: nothing. The next one comes after `saved` or `saveFailed`. */
+  /** The changes to save now, and their effects; undefined: none. The next one comes after `saved` or `saveFailed`. */
   take(now: number): Batch | undefined {
     if (this.#notBefore !== undefined && now < this.#notBefore) return undefined;
     return this.#unsaved.take(now, PROGRESS_MS);

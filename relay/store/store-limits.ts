@@ -18,18 +18,18 @@ export interface StoreCounts {
   readonly reserved: number;
 }
 
-/** What the shares of one address take. */
+/** The room that the shares of one address take. */
 interface Usage {
   shares: number;
   bytes: number;
 }
 
-/** What the limits of the store say of another share, or of more records of one. */
+/** Judges by the limits of the store whether another share, or more records of one, find room. */
 export class StoreLimits {
   readonly #limits: LiveLimits;
   readonly #shares: ReadonlyMap<string, Kept>;
   readonly #perAddress = new Map<string, Usage>();
-  /** What each took when it was counted last, by place. */
+  /** The room that each took when it was counted last, by place. */
   readonly #taken = new Map<string, number>();
   #bytes = 0;
 

@@ -66,7 +66,7 @@ export interface StoredState {
   readonly begun: readonly string[];
 }
 
-/** What the directory must know to open a stored share. */
+/** The facts with which the directory opens a stored share. */
 export interface OpenedShare {
   /** Operators call it by that one. */
   readonly number: number;

@@ -7,7 +7,7 @@ export const TOMBSTONE_MS = 30 * 24 * 60 * 60 * 1000;
 /** As many as stored shares by default; of more the oldest go, some kB each. items */
 export const TOMBSTONES_MOST = 10_000;
 
-/** What is left of shares that are over, by share and by channel; oldest first. */
+/** The shares that are over, by share and by channel; oldest first. */
 export class Tombstones {
   readonly #byKey = new Map<string, Tombstone>();
   readonly #byChannel = new Map<string, Set<string>>();

@@ -32,7 +32,7 @@ function nothing(): Gathered {
   };
 }
 
-/** What changed since the last save, and what is to be said after the next. */
+/** The changes since the last save, and the effects that leave after the next. */
 export class Unsaved {
   readonly #kept: ReadonlyMap<string, Kept>;
   readonly #tombstones: Tombstones;

@@ -4,7 +4,7 @@
  */
 import type { FaultCode } from "../../protocol/wire/faults.ts";
 
-/** What the relay lets this page store. */
+/** The terms on which the relay lets this page store. */
 export interface StoreOffer {
   /** Longest life of a share. s */
   readonly life: number;

@@ -127,7 +127,7 @@ export function send(wish: SendWish): void {
   screen.value = { at: "send", run: new SendRun({ ...wish, token }) };
 }
 
-/** What the relay lets this page store; undefined: nothing. */
+/** The terms on which the relay lets this page store; undefined: it does not. */
 export async function mayStore(): Promise<StoreOffer | undefined> {
   const answer = await askStore({ token });
   return answer.t === "may-store" ? answer.store : undefined;

@@ -12,7 +12,7 @@ const LIVES_DAYS = [1, 7];
 /** As many as a person has in mind; the relay allows more. */
 const MOST_DOWNLOADS = 10_000;
 
-/** What the relay lets this page store; undefined: nothing, or the relay has not said it yet. */
+/** The terms on which the relay lets this page store; undefined: it does not, or it has not said so yet. */
 export function useStoreOffer(isWanted: boolean): StoreOffer | undefined {
   const [offer, setOffer] = useState<StoreOffer>();
   useEffect(() => {
