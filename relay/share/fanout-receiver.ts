@@ -9,8 +9,6 @@ export interface Receiver extends KeptFor {
   /** The window that it asked for; it has it when it is admitted. */
   asked: number;
   name: Uint8Array;
-  /** It was given the records before this one, on this line; some of them may be sent once more. */
-  given: number;
   receipt: Receipt | undefined;
   confirmed: boolean;
 }
@@ -26,7 +24,6 @@ export function newReceiver(id: Uint8Array, key: string, party: Party): Receiver
     next: 0,
     acked: 0,
     since: 0,
-    given: 0,
     window: 0,
     live: false,
     switches: 0,

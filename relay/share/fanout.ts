@@ -66,7 +66,7 @@ export class Fanout {
   /** The sockets of `#bySocket`. */
   readonly #topic: Topic;
   readonly #changed = new Set<Receiver>();
-  /** They said that they have all, with records from a line before: the relay gives them the rest all the same. */
+  /** They said that they have all, with records from before they asked again: the relay gives them the rest all the same. */
   readonly #early = new Set<Receiver>();
   /**
    * Receivers that ever came here, and times that one asked again for what it was given: neither may cost the sender
@@ -187,7 +187,6 @@ export class Fanout {
       this.#readAhead.drop(receiver.party);
     }
     if (from < receiver.next) this.#came++;
-    receiver.given = goesOn ? Math.max(receiver.given, receiver.next) : from;
     receiver.next = from;
     receiver.acked = from;
     this.#noteAcked(receiver);
@@ -512,6 +511,6 @@ export class Fanout {
   }
 }
 
-function hasBeenGiven({ given, next }: Receiver, { records }: Receipt): boolean {
-  return Math.max(given, next) >= records;
+function hasBeenGiven({ next }: Receiver, { records }: Receipt): boolean {
+  return next >= records;
 }

@@ -39,7 +39,9 @@ export class SimSender extends Client {
   readonly #uploadBuffer: number;
   readonly #startedAt: number;
   readonly #isStored: boolean;
-  readonly #finished: (() => void) | undefined;
+  readonly #stored: (() => void) | undefined;
+  /** The relay said that all of it is stored. */
+  wasStored = false;
   readonly #sent = new Set<number>();
   /** Those sent on the present line. */
   readonly #sentOnLine = new Set<number>();
@@ -67,7 +69,8 @@ export class SimSender extends Client {
       /** Of a process after others. */
       part?: string;
       store?: StoreWish | undefined;
-      finished?: () => void;
+      /** Its share is stored. */
+      stored?: () => void;
     },
   ) {
     super(name, world, network, ways, options);
@@ -78,7 +81,7 @@ export class SimSender extends Client {
     const { offer, proof } = share;
     const { signer, goal, startWhen, store } = options;
     this.#isStored = store !== undefined;
-    this.#finished = options.finished;
+    this.#stored = options.stored;
     this.#signer = signer;
     const random = (): number => this.random.next();
     this.#session = new SenderSession(
@@ -185,6 +188,8 @@ export class SimSender extends Client {
       case "stored":
         this.world.count("stored");
         this.world.store?.stored(this.share);
+        this.wasStored = true;
+        this.#stored?.();
         return;
       case "link":
       case "receiver":
@@ -260,6 +265,5 @@ export class SimSender extends Client {
       throw new Violation(`${this.name} counts ${outcome.verified}, not ${this.#verified.size}`);
     }
     this.exit();
-    this.#finished?.();
   }
 }

@@ -125,6 +125,7 @@ export class Simulation {
   run(): Outcome {
     const { ending } = this.#scenario;
     this.#runUntil(() => this.#receiversDone(), this.#deadline(), "receivers are done");
+    this.#runUntil(() => this.#storingDone(), this.#clock.now + SLACK_MS, "shares are stored");
     if (ending.at === "interrupted when done")
       for (const sender of this.#senders) sender.interrupt();
     this.#runUntil(() => this.#sendersGone(), this.#clock.now + SLACK_MS, "senders are done");
@@ -195,7 +196,7 @@ export class Simulation {
       ...(store && {
         part: `${name}, ${start}`,
         store: { life: store.life, ...(store.downloads && { downloads: store.downloads }) },
-        finished: () => this.#revokeLater(share, ways, store.revokedAfter),
+        stored: () => this.#revokeLater(share, ways, store.revokedAfter),
       }),
     });
   }
@@ -343,6 +344,12 @@ export class Simulation {
       if (this.#clock.now < sender.finishedAt + LAST_WORD_MS) return false;
       return sender.hasVerified(copy.receiver);
     });
+  }
+
+  /** A sender that stays is not interrupted before. */
+  #storingDone(): boolean {
+    if (this.#world.store === undefined) return true;
+    return this.#senders.every(({ outcome, wasStored }) => outcome !== undefined || wasStored);
   }
 
   #sendersGone(): boolean {

@@ -350,7 +350,7 @@ export class SimStore {
       }
     }
     this.#checkReceipts(share);
-    if (before === undefined) this.#exhausted.delete(key);
+    if (before === undefined) this.#checkNew(key);
     const { downloads, downloadsMost, begun } = share;
     const isExhausted = downloadsMost !== undefined && downloads >= downloadsMost;
     const exhausted = this.#exhausted.get(key);
@@ -363,6 +363,14 @@ export class SimStore {
     }
     if (durable.size === this.#shares.get(key)?.records) this.#wasWhole.add(key);
     this.#saved.set(place, { share, durable, text: factsText(share) });
+  }
+
+  /** A share that has expired may be stored anew. */
+  #checkNew(key: string): void {
+    const ends = this.#ends.get(key);
+    if (ends?.has("exhausted") === true || ends?.has("revoked") === true) {
+      throw new Violation("a share that is over is stored anew");
+    }
   }
 
   /** Each download is of another receiver, which has all of it. */

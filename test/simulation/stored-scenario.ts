@@ -53,7 +53,7 @@ export function storedScenario(seed: number): Scenario {
     receivers,
     faults,
     store,
-    ending: { at: "all done" },
+    ending: { at: random.chance(0.25) ? "interrupted when done" : "all done" },
     transferMs,
     quietAt: Math.max(base.quietAt, killedUntil),
   };
