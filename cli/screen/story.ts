@@ -3,7 +3,7 @@
  * depend on, such as whether the relay was reached before. Progress and positions are left to the screens. All text of
  * peers is escaped here.
  */
-import { FAULTS } from "../../protocol/wire/faults.ts";
+import { FAULTS, STORE_ENDS } from "../../protocol/wire/faults.ts";
 import { shownAddress } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome } from "../job/jobs.ts";
@@ -202,7 +202,10 @@ export class Story {
   end(outcome: Outcome): Line[] {
     const sends = this.#setting.side === "sender";
     if (!isStopped(outcome.fault)) {
-      const unfinished = sends ? outcome.fault !== undefined && this.#resumable : this.#kept;
+      const isOver = outcome.fault !== undefined && STORE_ENDS.has(outcome.fault);
+      const unfinished = sends
+        ? outcome.fault !== undefined && this.#resumable
+        : this.#kept && !isOver;
       return unfinished ? [this.#again] : [];
     }
     const head = this.#interrupted ? [] : [line("Interrupted")];

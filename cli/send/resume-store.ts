@@ -1,14 +1,7 @@
-import { FaultError, KEEPALIVE_MS, type FaultCode } from "../../protocol/mod.ts";
+import { FaultError, KEEPALIVE_MS, STORE_ENDS, type FaultCode } from "../../protocol/mod.ts";
 import { errorCode, reasonOf } from "../system/system-error.ts";
 import type { KeptSend } from "./kept-send.ts";
 import { SealedTags, TAG_BYTES } from "./sealed-tags.ts";
-
-/** Nothing of a stored share is left at the relay after these. */
-export const STORE_ENDS: ReadonlySet<FaultCode> = new Set([
-  "stored-expired",
-  "exhausted",
-  "revoked",
-]);
 
 /** A record that left before can't be had again as it was. */
 export class Unrepeatable extends FaultError {

@@ -11,6 +11,7 @@ import {
   FRAME_HEADER_BYTES,
   FaultError,
   RECEIVER_BYTES,
+  STORE_ENDS,
   SenderSession,
   capabilityOf,
   ciphertextPath,
@@ -44,7 +45,7 @@ import { EventPace, PROGRESS_EVERY_MS } from "../job/event-pace.ts";
 import type { ClientEvent, Unsound } from "../job/event-schema.ts";
 import { unsoundEvent } from "../job/unsound-event.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
-import { ResumeStore, STORE_ENDS } from "./resume-store.ts";
+import { ResumeStore } from "./resume-store.ts";
 import { webLink } from "../connection/relay-address.ts";
 import { SessionLink } from "../connection/session-link.ts";
 import { RateLimit } from "../connection/link-flow.ts";

@@ -7,7 +7,7 @@ import {
   SHARES_REMEMBERED,
 } from "../wire/limits.ts";
 import type { OfferSeen } from "../wire/control.ts";
-import type { FaultCode } from "../wire/faults.ts";
+import { STORE_ENDS, type FaultCode } from "../wire/faults.ts";
 
 /** The shares that a receiver is offered, in the order of coming, and those that it is done with. */
 export class OfferBook {
@@ -82,10 +82,8 @@ const ABOUT_RECEIVER: ReadonlySet<FaultCode> = new Set([
   "not-admitted",
   "too-slow",
   "too-late",
-  "stored-expired",
-  "exhausted",
-  "revoked",
   "store-failed",
+  ...STORE_ENDS,
 ]);
 
 export function isUnreadable(fault: FaultCode): boolean {

@@ -18,6 +18,13 @@ export const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
+/** Nothing of a stored share is left at the relay after these. */
+export const STORE_ENDS: ReadonlySet<FaultCode> = new Set([
+  "stored-expired",
+  "exhausted",
+  "revoked",
+]);
+
 /** Narrows a string to a code of the tables; one from the wire is for `faultFrom` instead. */
 export function isFaultCode(value: string): value is FaultCode {
   return Object.hasOwn(FAULTS, value);

@@ -91,6 +91,19 @@ test.each(["files", "text"] as const)(
   },
 );
 
+test.each(["revoked", "exhausted", "stored-expired"] as const)(
+  "a receiver that kept a part is not told to resume a share that is over (%s)",
+  (fault) => {
+    const kept = { event: "kept", path: "a.bin", bytes: 1024, size: 4096 } as const;
+    const over = said(RECEIVER, [kept], { fault, exitCode: 1 });
+    expect(over[0]).toStartWith("Kept 1 KiB of 4 KiB in a.bin");
+    expect(over).not.toContain(RECEIVER.again());
+    expect(said(RECEIVER, [kept], { fault: "sender-gone", exitCode: 1 })).toContain(
+      RECEIVER.again(),
+    );
+  },
+);
+
 test("a time says its day of the week in this year, and else the year", () => {
   const now = new Date(2026, 10, 29).getTime();
   expect(moment(new Date(2026, 11, 6, 14, 0).toISOString(), now)).toBe("Sun 6 Dec, 14:00");
