@@ -119,7 +119,8 @@ export class StoreKeeper implements ManagedStore {
         book.durable(message.key, message.runs, message.records, now);
         break;
       case "begun":
-        book.begun(message.key, message.receiver, now);
+        if (message.isOver) book.readerGone(message.key, message.receiver, now);
+        else book.begun(message.key, message.receiver, now);
         break;
       case "download":
         book.download(message.key, message.receipt, now);

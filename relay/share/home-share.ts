@@ -82,7 +82,7 @@ export interface HomeOptions {
 export type FromHome =
   | Pick<Extract<ToStoreBook, { t: "durable" }>, "t" | "runs" | "records">
   | Pick<Extract<ToStoreBook, { t: "store-failed" }>, "t" | "fault" | "detail">
-  | Pick<Extract<ToStoreBook, { t: "begun" }>, "t" | "receiver">
+  | Pick<Extract<ToStoreBook, { t: "begun" }>, "t" | "receiver" | "isOver">
   | Pick<Extract<ToStoreBook, { t: "download" }>, "t" | "receipt">;
 
 export class HomeShare {
@@ -116,6 +116,8 @@ export class HomeShare {
   #toldAt = -Infinity;
   /** Receivers that the book knows to have begun, in hex. */
   readonly #begun = new Set<string>();
+  /** Those of them that read by HTTP. */
+  readonly #readers = new Set<string>();
 
   constructor(options: HomeOptions) {
     this.#options = options;
@@ -453,11 +455,17 @@ export class HomeShare {
   #noteBegun(entries: readonly ReceiverEntry[]): void {
     for (const entry of entries) {
       const receiver = toHex(entry.id);
-      if (!hasAccepted(entry) || this.#begun.has(receiver)) continue;
+      const isReading = isReader(entry);
+      if (!isReading && this.#readers.delete(receiver)) {
+        this.#options.toStoreBook({ t: "begun", receiver, isOver: true });
+        continue;
+      }
+      if (!(isReading || hasAccepted(entry)) || this.#begun.has(receiver)) continue;
       // One that is told twice is known to the book.
       if (this.#begun.size >= RECEIVERS_PER_SHARE) this.#begun.clear();
       this.#begun.add(receiver);
-      this.#options.toStoreBook({ t: "begun", receiver });
+      if (isReading && this.#readers.size < RECEIVERS_PER_SHARE) this.#readers.add(receiver);
+      this.#options.toStoreBook({ t: "begun", receiver, isOver: false });
     }
   }
 
@@ -620,6 +628,11 @@ function allOf({ isWhole, records }: StoredState, offer: Offer): RecordRun[] {
 
 function hasAgreed({ state }: ReceiverEntry): boolean {
   return state === "live" || state === "behind";
+}
+
+/** A reader by HTTP has no name, and never agrees: see `Ciphertext`. */
+function isReader({ name, state, next }: ReceiverEntry): boolean {
+  return name.length === 0 && state === "waiting" && next > 0;
 }
 
 /** Whether a receiver took more than a look: one that has not agreed waits, whatever it has. */

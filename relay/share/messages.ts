@@ -139,6 +139,8 @@ export type ToStoreBook =
       readonly worker: number;
       readonly key: string;
       readonly receiver: string;
+      /** It is a reader by HTTP and gone: such a one comes again under another id. */
+      readonly isOver: boolean;
     }
   /** A receiver says that it has all; answered by `counted` once that is durable. */
   | {

@@ -285,6 +285,16 @@ export class StoreBook {
     this.#unsaved.progress(key, now);
   }
 
+  /** A reader by HTTP, which had begun: nobody waits for it to come back. */
+  readerGone(key: string, receiver: string, now: number): void {
+    const one = this.#kept.get(key);
+    if (one?.share.begun.includes(receiver) !== true) return;
+    const begun = one.share.begun.filter((each) => each !== receiver);
+    one.share = { ...one.share, begun };
+    this.#unsaved.progress(key, now);
+    this.#settle(one, now);
+  }
+
   download(key: string, receipt: Omit<StoredReceipt, "at">, now: number): void {
     const one = this.#kept.get(key);
     if (one === undefined) return;

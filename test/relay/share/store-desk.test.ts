@@ -12,6 +12,9 @@ const RECEIVER = 2;
 const LATE = 3;
 const THIRD = 4;
 const OTHER_SENDER = 5;
+/** Sockets of clients in the relay's own process. */
+const READER = -1;
+const OTHER_READER = -2;
 const TICK_MS = 250;
 
 const share = new PlayShare(7, { records: RECORDS, seekable: true });
@@ -385,6 +388,30 @@ describe("a share with few downloads", () => {
     await play.complete(0, RECEIVER, share).settled();
     // Once for itself, and once because the share is over for all.
     expect(play.told(1, LATE)).toEqual(["cancel exhausted", "cancel exhausted"]);
+  });
+
+  test("lets a reader by HTTP finish that had begun, and waits for none that went", async () => {
+    const play = await few();
+    await play.read(0, READER, share).read(1, OTHER_READER, share).settled();
+    for (const [worker, reader] of [
+      [0, READER],
+      [1, OTHER_READER],
+    ] as const) {
+      await play.ack(worker, reader, share, 1, 1).settled();
+    }
+    await play.tick(TICK_MS).settled();
+    await play.join(0, RECEIVER, share).settled();
+    await take(play, 0, RECEIVER);
+    await play.complete(0, RECEIVER, share).settled();
+    expect(play.told(0, RECEIVER)).toEqual(["completed"]);
+    for (let had = 1; had < RECORDS; had++) await play.ack(0, READER, share, had, 1).settled();
+    expect(play.got(0, READER)).toEqual(ALL);
+    await play.complete(0, READER, share).settled();
+    expect(play.told(0, READER)).toEqual(["completed"]);
+    expect(play.disk.files.size).toBe(1);
+    await play.close(1, OTHER_READER).settled();
+    await play.tick(TICK_MS).settled();
+    expect(play.disk.files.size).toBe(0);
   });
 
   test("counts no receipt of a receiver that was not given all", async () => {

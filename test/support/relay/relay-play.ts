@@ -23,7 +23,7 @@ import { createPool, reclaim, type PoolBuffers } from "../../../relay/log/block-
 import { StoreKeeper } from "../../../relay/main/store-keeper.ts";
 import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { MemoryDisk, MemoryLedger } from "./record-stores.ts";
-import { helloTo } from "./channel.ts";
+import { channelId, helloTo } from "./channel.ts";
 import { CheckedPool, Ledger } from "../../simulation/checked-pool.ts";
 
 const RECORD = 100;
@@ -251,6 +251,18 @@ export class RelayPlay {
     const name = new Uint8Array(0);
     const { share: key } = share.offer;
     this.say(worker, socket, { t: "join", share: key, receiver: id, name, from, window });
+    return this.settle();
+  }
+
+  /** Reads by HTTP from the first record on. */
+  read(worker: number, socket: number, { offer, channel }: PlayShare): this {
+    const hub = this.hubs[worker];
+    hub?.enter(socket, toHex(channelId(channel)), this.now);
+    this.settle();
+    const receiver = new Uint8Array(16).fill(256 + socket);
+    const name = new Uint8Array(0);
+    const { share } = offer;
+    hub?.control(socket, { t: "join", share, receiver, name, from: 0, window: 1 }, this.now);
     return this.settle();
   }
 
