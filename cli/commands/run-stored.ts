@@ -42,7 +42,8 @@ export async function runStored(values: StoredValues, call: Call): Promise<numbe
     const listed = await listedShare(send, answer);
     process.stdout.write(values.json ? jsonLine(listed) : lines(listed));
   }
-  if (all.length === 0 && !values.json) process.stderr.write("Nothing was stored\n");
+  if (all.length === 0 && !values.json)
+    process.stderr.write("This machine remembers no stored share\n");
   return [...answers.values()].some((answer) => answer instanceof FaultError)
     ? EXIT.failed
     : EXIT.done;

@@ -475,7 +475,7 @@ export const storeEvent = v.variant("event", [
       code: field(text, "code of the share"),
       relay: field(text, "address of the relay"),
       name: field(text, "name of the content"),
-      bytes: field(whole, "total size; 0 for a stream"),
+      bytes: field(whole, "total size"),
       state: field(
         v.picklist([
           "stored",

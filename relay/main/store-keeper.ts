@@ -1,5 +1,5 @@
 /**
- * The book of stored shares at work: gives it what workers say and the time, saves its changes one batch after the
+ * Runs the book of stored shares: gives it messages of workers and the time, saves its changes one batch after the
  * other, and hands its effects to the directory and the workers. The supervisor owns it, if the relay has a store.
  */
 import { randomBytes } from "node:crypto";

@@ -24,7 +24,7 @@ import type { OpenRecords, RecordRun, RecordStore } from "../store/record-store.
 import type { StoredState } from "../store/stored-share.ts";
 
 /**
- * Written and not durable of a share that can't be read again; then the desk hurries the store. Its sender keeps
+ * With so many records of a stream written and not durable, the desk hurries the store. The sender of a stream keeps
  * CREDIT_RECORDS, so the other half is on its way meanwhile. records
  */
 const HURRY_RECORDS = CREDIT_RECORDS / 2;

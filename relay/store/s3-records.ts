@@ -16,7 +16,7 @@ import { asFault, RANGE_BYTES, RANGES_BYTES, RangeMemory, RangeReader } from "./
 const SHARE_PARTS = 4;
 /** Records of all shares of one worker that are gathered or on their way. bytes */
 const GATHERED_BYTES = 128 * 1024 ** 2;
-/** A part that gets no record for so long is written as it is: what a sender gave before it left is not given twice. ms */
+/** A part that gets no record for so long is written as it is: its sender, if it left, gives none of it twice. ms */
 const IDLE_MS = 15_000;
 
 export interface S3Memory {

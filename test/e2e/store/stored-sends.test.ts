@@ -191,7 +191,10 @@ describe("The sender of a stored share", () => {
     expect(revoked).toMatchObject({ exitCode: EXIT.done, err: "" });
     expect(revoked.out).toStartWith("Deleted listed.bin at ws://");
     expect(await faultOf(code)).toEqual({ fault: "revoked", exitCode: EXIT.failed });
-    expect(await run(["stored"])).toMatchObject({ out: "", err: "Nothing was stored\n" });
+    expect(await run(["stored"])).toMatchObject({
+      out: "",
+      err: "This machine remembers no stored share\n",
+    });
     const again = await run(["revoke", code]);
     expect(again.exitCode).toBe(EXIT.usage);
     expect(again.err).toContain("this machine has no stored share under that code");
