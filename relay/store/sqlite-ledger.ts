@@ -19,6 +19,7 @@ import {
   readdirSync,
   rmSync,
 } from "node:fs";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { FaultError } from "../../protocol/mod.ts";
@@ -100,7 +101,8 @@ export class SqliteLedger implements Ledger {
   }
 
   removeRecords(place: string): Promise<void> {
-    return attempt(() => rmSync(join(this.#records, place), { force: true }));
+    // Not on this thread: a file of GiB in many pieces takes its time.
+    return attempt(() => rm(join(this.#records, place), { force: true }));
   }
 
   close(): Promise<void> {
@@ -112,11 +114,12 @@ export class SqliteLedger implements Ledger {
     return this.#index.query<{ place: string; facts: string }, []>(query).all();
   }
 
-  /** Of shares that are gone, which a crash left. */
+  /** Of shares that are gone, which a crash left. A folder is none of them, and hinders no start. */
   #removeStrays(places: ReadonlySet<string>): void {
-    for (const name of readdirSync(this.#records)) {
-      const place = PLACE.exec(name)?.[0];
-      if (place !== undefined && !places.has(place)) rmSync(join(this.#records, name));
+    for (const entry of readdirSync(this.#records, { withFileTypes: true })) {
+      const place = PLACE.exec(entry.name)?.[0];
+      if (place === undefined || places.has(place) || entry.isDirectory()) continue;
+      rmSync(join(this.#records, entry.name));
     }
   }
 }
@@ -221,7 +224,7 @@ function codeOf(error: unknown): string {
 }
 
 /** Turns errors of SQLite and of the file system into faults. */
-async function attempt<T>(step: () => T): Promise<T> {
+async function attempt<T>(step: () => T | Promise<T>): Promise<T> {
   try {
     return await Promise.resolve(step());
   } catch (error) {

@@ -61,10 +61,11 @@ test("records without a share go when it is loaded, and a share without its reco
   for (const name of [shares[0]!.place, hexOf(0x77), "not-of-the-relay"]) {
     writeFileSync(join(records, name), "x");
   }
+  mkdirSync(join(records, hexOf(0x78)));
   const again = ledgerIn(folder);
   expect((await again.load()).shares).toEqual([shares[0]!, shares[2]!]);
   expect(readdirSync(records).toSorted()).toEqual(
-    [shares[0]!.place, "not-of-the-relay"].toSorted(),
+    [shares[0]!.place, "not-of-the-relay", hexOf(0x78)].toSorted(),
   );
   await again.removeRecords(shares[0]!.place);
   await again.removeRecords(shares[0]!.place);
