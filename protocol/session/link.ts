@@ -20,7 +20,7 @@ export type LinkState =
   | { readonly at: "connecting"; readonly deadline: number; readonly attempt: number }
   | { readonly at: "greeting"; readonly deadline: number; readonly attempt: number }
   | { readonly at: "proving"; readonly deadline: number; readonly attempt: number }
-  | { readonly at: "online" };
+  | { readonly at: "online"; readonly attempt: number };
 
 export interface LinkOptions {
   /** How long the first welcome may take before the session fails; undefined: for ever. ms */
@@ -87,10 +87,11 @@ export class Link {
    * relay goes on in a version that we don't speak
    */
   welcomed(welcome: Pick<MessageOf<"welcome">, "v">): void {
-    if (this.state.at !== "proving") throw new FaultError("bad-message", "a welcome out of turn");
+    const { state } = this;
+    if (state.at !== "proving") throw new FaultError("bad-message", "a welcome out of turn");
     checkWelcome(welcome);
     this.#everOnline = true;
-    this.state = { at: "online" };
+    this.state = { at: "online", attempt: state.attempt };
   }
 
   /** Its relay is another one from now on, so earlier failures say nothing. */
@@ -108,8 +109,9 @@ export class Link {
     this.#lastFault = fault;
     const news = this.state.at === "online" || !this.#everLost;
     this.#everLost = true;
-    const attempt =
-      this.state.at === "online" ? 0 : "attempt" in this.state ? this.state.attempt : 0;
+    // A relay welcomes a sender before its store fails again, so that welcome ends no row of failures.
+    const starts = this.state.at === "online" && fault !== "store-failed";
+    const attempt = starts ? 0 : this.state.attempt;
     const retryAt = now + Math.max(afterMs, this.#delay(attempt));
     this.state = { at: "offline", retryAt, attempt: attempt + 1 };
     this.#checkPatience(now);

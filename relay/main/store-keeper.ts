@@ -277,7 +277,8 @@ export class StoreKeeper implements ManagedStore {
         return;
       case "report": {
         const { event, number, fields } = effect;
-        report({ level: "info", event, fields: { share: number, ...fields } });
+        const level = event === "store-failed" ? "error" : "info";
+        report({ level, event, fields: { share: number, ...fields } });
         return;
       }
     }

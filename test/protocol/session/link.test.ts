@@ -97,6 +97,22 @@ test("only the first failure and the loss of a line that was up are news", () =>
   expect(link.tick(9500 + BACKOFF_FIRST_MS / 2)).toBe("connect");
 });
 
+test("a store that fails after each welcome is asked less and less often", () => {
+  const link = newLink();
+  const waits: number[] = [];
+  for (let now = 0; waits.length < 8;) {
+    const since = now;
+    while (link.tick(now) !== "connect") now += 10;
+    waits.push(now - since);
+    link.opened(now);
+    link.challenged();
+    link.welcomed(WELCOME);
+    link.lost("store-failed", now);
+  }
+  expect(waits.toSorted((a, b) => a - b)).toEqual(waits);
+  expect(waits.at(-1)).toBeGreaterThanOrEqual(BACKOFF_MAX_MS / 2);
+});
+
 describe("patience", () => {
   test("ends with the last fault when no welcome came in time", () => {
     const link = newLink(3000);
