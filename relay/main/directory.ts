@@ -189,13 +189,22 @@ export class Directory {
     this.#tellOpened(entry);
   }
 
-  /** @returns whether it is open */
-  storedState(key: string, stored: StoredState): boolean {
+  /**
+   * @param heirOf as for `workerLost`
+   * @returns whether it is open
+   */
+  storedState(
+    key: string,
+    stored: StoredState,
+    heirOf: (channel: string) => number | undefined = () => undefined,
+  ): boolean {
     const entry = this.#entries.get(key);
     if (entry?.record.stored === undefined) return false;
     entry.record = { ...entry.record, stored };
     // Its sender was lost when the last records were on their way to the store.
-    if (isStored(entry) && entry.record.owner === undefined) this.#inherit(entry, entry.home);
+    if (isStored(entry) && entry.record.owner === undefined) {
+      this.#inherit(entry, entry.home ?? heirOf(entry.record.channel));
+    }
     return true;
   }
 

@@ -251,7 +251,8 @@ export class StoreKeeper implements ManagedStore {
         return;
       case "state": {
         const { key, state: stored, durable } = effect;
-        if (directory.storedState(key, stored)) {
+        const heirOf = (channel: string): number | undefined => this.book.askerIn(channel);
+        if (directory.storedState(key, stored, heirOf)) {
           this.#toAll({ t: "stored-state", key, stored, durable });
         }
         return;

@@ -228,9 +228,17 @@ export class HomeShare {
     this.#stored = stored;
     this.#durable = durable;
     this.#desk?.saved(stored);
+    if (stored.isWhole && this.#desk?.hasAll === false) this.#openAnew(stored);
     this.#tellSender(this.#options.now());
     // Its sender was lost when the last records were on their way to the disk.
     if (this.ownerSocket === undefined && this.needsNoSender) this.serve();
+  }
+
+  /** What the home before wrote became durable late, and the desk did not know of it. */
+  #openAnew(stored: StoredState): void {
+    this.#closeDesk();
+    this.storeIn(stored);
+    this.origin?.askAgain();
   }
 
   /** All of it is stored: the share needs its sender no more. */

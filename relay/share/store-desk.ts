@@ -116,6 +116,12 @@ export class StoreDesk implements OriginStore {
     return this.#store.has(index);
   }
 
+  /** Whether the store has every record of the share. */
+  get hasAll(): boolean {
+    this.#advance();
+    return this.#base >= this.end;
+  }
+
   take(index: number, last: boolean, frame: Uint8Array): boolean {
     if (last) this.#records ??= index + 1;
     if (this.#store.has(index)) return true;
