@@ -256,9 +256,10 @@ export class SimReceiver extends Client {
   }
 
   override control(message: Message): void {
-    if (message.t === "join" && !this.#joined) this.#noteJoin();
-    if (message.t === "join" && message.from === 0) {
-      this.world.store?.joins(toHex(message.share), message.receiver);
+    if (message.t === "join" && !this.#joined) {
+      this.#noteJoin();
+      // What a line has on its way already may still come.
+      if (message.from === 0) this.world.store?.joins(toHex(message.share), message.receiver);
     }
     if ("window" in message) {
       this.#home.windowAsked = Math.max(this.#home.windowAsked, message.window);

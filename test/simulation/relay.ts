@@ -180,6 +180,7 @@ export class SimRelay {
     this.#world.clock.after(gracefully ? 500 : 0, () => {
       for (const { worker } of this.#running.values()) worker.die();
       this.#running.clear();
+      this.#world.store?.relayGone();
     });
   }
 

@@ -58,6 +58,8 @@ export class Simulation {
   /** Processes of senders that were started. */
   #starts = 0;
   #revoker: Revoker | undefined;
+  /** Senders that stay are interrupted. */
+  #isEnding = false;
   /** All is done but for the relay to forget it. */
   #over = false;
 
@@ -126,6 +128,7 @@ export class Simulation {
     const { ending } = this.#scenario;
     this.#runUntil(() => this.#receiversDone(), this.#deadline(), "receivers are done");
     this.#runUntil(() => this.#storingDone(), this.#clock.now + SLACK_MS, "shares are stored");
+    this.#isEnding = true;
     if (ending.at === "interrupted when done")
       for (const sender of this.#senders) sender.interrupt();
     this.#runUntil(() => this.#sendersGone(), this.#clock.now + SLACK_MS, "senders are done");
@@ -284,7 +287,7 @@ export class Simulation {
       case "kill sender": {
         const { target, lasts } = fault;
         const sender = this.#senders[target];
-        if (sender?.alive !== true || sender.frozen) return;
+        if (sender?.alive !== true || sender.frozen || this.#isEnding) return;
         count(fault.kind);
         sender.kill();
         this.#clock.after(lasts, () => {
@@ -349,7 +352,9 @@ export class Simulation {
   /** A sender that stays is not interrupted before. */
   #storingDone(): boolean {
     if (this.#world.store === undefined) return true;
-    return this.#senders.every(({ outcome, wasStored }) => outcome !== undefined || wasStored);
+    return this.#senders.every(
+      ({ alive, outcome, wasStored }) => outcome !== undefined || (alive && wasStored),
+    );
   }
 
   #sendersGone(): boolean {

@@ -189,9 +189,13 @@ export class SimStore {
     this.#records = this.#records.filter((each) => each.worker !== worker);
   }
 
-  /** The process ended, and by chance the whole machine. */
+  /** The main thread saves no more. */
   relayStopped(): void {
     this.#alive.isAlive = false;
+  }
+
+  /** The process ended, and by chance the whole machine. */
+  relayGone(): void {
     if (this.#random.chance(0.5)) return;
     this.#world.count("power cut");
     for (const [place, { slots }] of this.#files) {

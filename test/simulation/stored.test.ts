@@ -20,6 +20,11 @@ const KEPT = [
   { seed: 1288, why: "the same, for records that receivers had asked for" },
   { seed: 1048, why: "a sender that missed the last download uploads its share anew" },
   { seed: 1107, why: "a receiver that has records from before it asked again is not counted" },
+  { seed: 13_176, why: "the last download ends a share whose home crashed, and a worker keeps it" },
+  {
+    seed: 23_449,
+    why: "a share becomes whole by what the home before wrote, and its home lacks it",
+  },
   { seed: 8207, why: "the same, for records from a line before" },
   {
     seed: 1286,
