@@ -4,7 +4,7 @@
  */
 import { RECEIVERS_PER_SHARE } from "../../protocol/mod.ts";
 
-/** Of the 32 of an id: of two receivers among as many as are kept, one in 10^7 shares has two that look the same. */
+/** Of the 32 of an id: among as many receivers as are kept, two look the same in one of five million shares. */
 const DIGITS = 12;
 /** As many as may be there at once, 120 kB; of more the oldest are forgotten, and would count anew. items */
 export const COUNTED_MOST = RECEIVERS_PER_SHARE;

@@ -22,15 +22,15 @@ export interface Kept {
   readonly number: number;
   /** It was saved once; else its sender does not know yet that it is here. */
   isSaved: boolean;
-  /** As far as is known. */
-  isSenderHere: boolean;
+  /** As far as is known. `live`: it is here, and wants no more of its share stored. */
+  sender: "storing" | "live" | "away";
   /** When a receiver was in its channel last, as far as is known. */
   askedAt: number;
 }
 
 export function kept(share: StoredShare, number: number, isSaved: boolean, now: number): Kept {
   const durable = new RecordSet(share.durable);
-  return { share, durable, number, isSaved, isSenderHere: !isSaved, askedAt: now };
+  return { share, durable, number, isSaved, sender: isSaved ? "away" : "storing", askedAt: now };
 }
 
 /** Undefined: its end is not known yet. */

@@ -146,7 +146,10 @@ export class StoreBook {
       return true;
     }
     // Its sender shall not upload again what is here, nor store what it did not ask to.
-    if (claim.store === undefined && !isWhole(known)) return false;
+    if (claim.store === undefined && !isWhole(known)) {
+      known.sender = "live";
+      return false;
+    }
     if (claim.store !== undefined) this.#renew(known, claim.store, now);
     this.#pass(claim, known);
     this.#settle(known, now);
@@ -165,7 +168,7 @@ export class StoreBook {
   senderLeft(key: string, now: number): void {
     const one = this.#kept.get(key);
     if (one === undefined) return;
-    one.isSenderHere = false;
+    one.sender = "away";
     one.share = { ...one.share, seenAt: now };
     this.#askers.touch(one.share.channel, now);
   }
@@ -424,7 +427,7 @@ export class StoreBook {
   }
 
   #pass(claim: StoreClaim, one: Kept): void {
-    one.isSenderHere = true;
+    one.sender = "storing";
     const make = (): BookEffect => {
       const isHere = this.#kept.get(claim.key) === one;
       if (isHere) return { t: "claim", claim, opened: openedOf(one) };
@@ -475,10 +478,12 @@ export class StoreBook {
     const { share } = one;
     if (this.askerIn(share.channel) !== undefined) one.askedAt = now;
     if (!isWhole(one)) {
-      const isEmpty = one.durable.size === 0 && !one.isSenderHere;
+      const isEmpty = one.durable.size === 0 && one.sender !== "storing";
       const life = isEmpty ? EMPTY_LIFE_MS : UNFINISHED_LIFE_MS;
       if (now < share.until && now - share.seenAt < life) return;
-      this.#unsaved.say({ t: "end", key: share.key, fault: new FaultError("expired") });
+      if (one.sender !== "live") {
+        this.#unsaved.say({ t: "end", key: share.key, fault: new FaultError("expired") });
+      }
       this.#overs.unfinished++;
       this.#report("stored-share-over", one, { how: "unfinished", downloads: share.downloads });
       this.#drop(one);

@@ -47,8 +47,8 @@ export class StoreLimits {
     }
     if (this.#bytes + bytes > now["store-bytes"]) return this.#limits.over("store-bytes");
     if (this.#shares.size >= now["stored-shares"]) return this.#limits.over("stored-shares");
-    const own = address === undefined ? undefined : this.#perAddress.get(address);
-    if (own === undefined) return undefined;
+    if (address === undefined) return undefined;
+    const own = this.#perAddress.get(address) ?? { shares: 0, bytes: 0 };
     if (own.shares >= now["stored-shares-per-address"]) {
       return this.#limits.over("stored-shares-per-address");
     }

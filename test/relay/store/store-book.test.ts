@@ -132,6 +132,23 @@ describe("an upload", () => {
     expect(play.book.counts).toMatchObject({ unfinished: 2, reserved: 1000 });
   });
 
+  test("that its sender offers live again goes a day later, and the share stays", () => {
+    const play = new BookPlay();
+    for (const number of [1, 2])
+      play.book.claim(claimOf(number, { store: { life: 1e6 } }), play.now);
+    play.durable(2, 0, 1);
+    play.save();
+    for (const number of [1, 2]) {
+      play.book.senderLeft(hexOf(number), play.now);
+      play.book.claim(claimOf(number, { store: undefined }), play.now);
+    }
+    expect(play.later(EMPTY_LIFE_MS)).toContain("report stored-share-over");
+    const said = play.later(UNFINISHED_LIFE_MS);
+    expect(said).toContain("report stored-share-over");
+    expect(said).not.toContain("2 ends: expired");
+    expect(play.ledger.shares.size).toBe(0);
+  });
+
   test("is not shown to receivers before it is whole", () => {
     const play = new BookPlay();
     play.book.claim(claimOf(1), play.now);
@@ -213,6 +230,9 @@ describe("limits", () => {
   });
 
   test("bound the bytes of an address, as offered and as they come", () => {
+    const small = new BookPlay({ "store-bytes-per-address": 400 });
+    small.book.claim(claimOf(1, { address: "a" }), small.now);
+    expect(small.save()).toEqual(["1 refused: store-full"]);
     const play = new BookPlay({ "store-bytes-per-address": 1100 });
     const at = (number: number, address: string, more: Partial<Offer> = {}) => {
       const claim = claimOf(number, { address });
