@@ -70,6 +70,8 @@ export class SimStore {
   readonly #barred = new Set<string>();
   #records: { readonly worker: object; readonly store: SimRecords }[] = [];
   #places = 0;
+  /** The relay, until its main thread ends. */
+  #relay = { isAlive: true };
 
   constructor(
     world: World,
@@ -110,11 +112,9 @@ export class SimStore {
     };
   }
 
-  #alive = { isAlive: true };
-
   #ledger(): Ledger {
     const relay = { isAlive: true };
-    this.#alive = relay;
+    this.#relay = relay;
     return {
       load: () => Promise.reject(new Error("it was loaded")),
       close: () => Promise.resolve(),
@@ -191,7 +191,7 @@ export class SimStore {
 
   /** The main thread saves no more. */
   relayStopped(): void {
-    this.#alive.isAlive = false;
+    this.#relay.isAlive = false;
   }
 
   /** The process ended, and by chance the whole machine. */
