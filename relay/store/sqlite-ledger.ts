@@ -18,6 +18,7 @@ import {
   openSync,
   readdirSync,
   rmSync,
+  truncateSync,
 } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
@@ -97,7 +98,23 @@ export class SqliteLedger implements Ledger {
   }
 
   save(change: LedgerChange): Promise<void> {
-    return attempt(() => this.#save(change));
+    return attempt(() => {
+      try {
+        this.#save(change);
+      } catch (error) {
+        if (!isFull(codeOf(error)) || change.removed.length === 0) throw error;
+        // The index cannot grow before records are gone, and shares whose records are gone are over at a restart.
+        for (const place of change.removed) this.#empty(place);
+        this.#save(change);
+      }
+    });
+  }
+
+  /** Its room is free although a worker may have the file open. */
+  #empty(place: string): void {
+    const path = join(this.#records, place);
+    if (existsSync(path)) truncateSync(path);
+    rmSync(path, { force: true });
   }
 
   removeRecords(place: string): Promise<void> {
@@ -223,6 +240,10 @@ function codeOf(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
 
+function isFull(code: string): boolean {
+  return code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT";
+}
+
 /** Turns errors of SQLite and of the file system into faults. */
 async function attempt<T>(step: () => T | Promise<T>): Promise<T> {
   try {
@@ -230,8 +251,7 @@ async function attempt<T>(step: () => T | Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof FaultError) throw error;
     const code = codeOf(error);
-    const isFull = code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT";
-    throw new FaultError(isFull ? "store-full" : "store-failed", `the index: ${code}`, {
+    throw new FaultError(isFull(code) ? "store-full" : "store-failed", `the index: ${code}`, {
       cause: error,
     });
   }

@@ -3,11 +3,13 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { SqliteLedger, prepareFolder } from "../../../relay/store/sqlite-ledger.ts";
+import { mountNamespace } from "../../needs.ts";
 import { Random } from "../../simulation/random.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { hexOf, storedReceipt, storedShare, tombstone } from "../../support/relay/stored-shares.ts";
 
 const CHILD = join(import.meta.dir, "../../support/relay/ledger-child.ts");
+const FULL_CHILD = join(import.meta.dir, "../../support/relay/full-ledger-child.ts");
 /** Kills of one child after the other, at the same index. */
 const KILLS = 8;
 
@@ -113,3 +115,17 @@ function statesAfter(latest: number): string[] {
   }
   return [...places].map(([place, downloads]) => stateOf({ place, downloads }));
 }
+
+const NAMESPACE = mountNamespace();
+
+test.skipIf(NAMESPACE === undefined)(
+  "a full disk lets a share go, although the index has no room to say so (needs unshare and tmpfs)",
+  async () => {
+    const folder = opened.use(temporaryFolder()).path;
+    const script = 'mount -t tmpfs -o size=1m none "$1" && exec "$2" "$3" "$1"';
+    const args = ["sh", "-c", script, "sh", folder, process.execPath, FULL_CHILD];
+    const child = Bun.spawn(["unshare", NAMESPACE!, ...args], { stdout: "pipe" });
+    expect(await child.stdout.json()).toEqual({ fault: "store-full", has: false, last: true });
+    expect(await child.exited).toBe(0);
+  },
+);
