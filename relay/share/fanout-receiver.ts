@@ -49,3 +49,13 @@ function stateOf(receiver: Receiver, liveIndex: number): ReceiverEntry["state"] 
   if (receiver.window <= NOT_AGREED_WINDOW) return "waiting";
   return liveIndex - receiver.next > WINDOW_RECORDS ? "behind" : "live";
 }
+
+/** Whether a receiver agreed, and is there. */
+export function hasAgreed({ state }: ReceiverEntry): boolean {
+  return state === "live" || state === "behind";
+}
+
+/** Whether a receiver took more than a look: one that has not agreed waits, whatever it has. */
+export function hasAccepted(entry: ReceiverEntry): boolean {
+  return entry.state === "done" || (hasAgreed(entry) && entry.next > 0);
+}

@@ -4,17 +4,7 @@
  * of all workers, its own and others'. `LocalShare` owns it and hands it the messages of all
  * fan-outs.
  */
-import {
-  CREDIT_RECORDS,
-  FaultError,
-  RECEIVERS_PER_SHARE,
-  decodeFrame,
-  toHex,
-  type Frame,
-  type Message,
-  type Offer,
-  type ReceiverEntry,
-} from "../../protocol/mod.ts";
+import { CREDIT_RECORDS, type FaultError, type Frame, type Message } from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
 import { StallTimer } from "../limits/stall-timer.ts";
@@ -22,13 +12,14 @@ import type { Fanout } from "./fanout.ts";
 import { Handover, type Awaited } from "./handover.ts";
 import type { Traffic } from "./lanes.ts";
 import { BlockLog, type RecordReader } from "../log/block-log.ts";
-import type { HandoverState, PeerMessage, Receipt, ToStoreBook } from "./messages.ts";
-import type { OpenRecords, RecordRun } from "../store/record-store.ts";
+import type { HandoverState, PeerMessage } from "./messages.ts";
+import type { RecordRun } from "../store/record-store.ts";
 import type { StoredState } from "../store/stored-share.ts";
-import { StoreDesk } from "./store-desk.ts";
+import { hasAccepted, hasAgreed } from "./fanout-receiver.ts";
+import { HomeStore, type HomeStoreOptions } from "./home-store.ts";
 import { Origin } from "./origin.ts";
 import type { CreditBudget } from "./sender-credit.ts";
-import type { Outlet, SocketId } from "./outlet.ts";
+import type { SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
 import { LogTrimmer } from "./log-trimming.ts";
 import { HEAD_START_AGREED_BYTES, HEAD_START_WEIGHT_PART } from "./head-start.ts";
@@ -42,26 +33,15 @@ export const SENDER_QUEUE_BYTES = 1024 ** 2;
  */
 const DRAIN_QUIET_MS = 1000;
 
-/** A sender hears how much is durable at most so often. ms */
-const STORING_MS = 1000;
-const SECOND_MS = 1000;
-
 /** Messages of fan-outs to the home. */
 export type FanoutMessage = Extract<
   PeerMessage,
   { t: "need" | "report" | "receipt" | "watermark" | "came" | "detached" }
 >;
 
-export interface HomeOptions {
+export interface HomeOptions extends HomeStoreOptions {
   readonly worker: number;
   readonly pool: BlockPool;
-  readonly outlet: Outlet;
-  readonly offer: Offer;
-  /** Whether records can be had again, from the sender or from the store. */
-  readonly isReadAgain: boolean;
-  /** Undefined: the relay stores no shares. */
-  readonly openRecords: OpenRecords | undefined;
-  readonly toStoreBook: (message: FromHome) => void;
   readonly fanout: Fanout;
   readonly toPeer: (to: number, message: PeerMessage) => void;
   readonly now: () => number;
@@ -77,13 +57,6 @@ export interface HomeOptions {
   /** The share shall end, because its sender sends nothing, or its store gives nothing. */
   readonly over: (why: FaultError) => void;
 }
-
-/** To the book of stored shares. */
-export type FromHome =
-  | Pick<Extract<ToStoreBook, { t: "durable" }>, "t" | "runs" | "records">
-  | Pick<Extract<ToStoreBook, { t: "store-failed" }>, "t" | "fault" | "detail">
-  | Pick<Extract<ToStoreBook, { t: "begun" }>, "t" | "receiver" | "isOver">
-  | Pick<Extract<ToStoreBook, { t: "download" }>, "t" | "receipt">;
 
 export class HomeShare {
   ownerSocket: SocketId | undefined;
@@ -107,22 +80,18 @@ export class HomeShare {
   #joined = false;
   #accepted = false;
   #silence = new StallTimer();
-  /** Undefined: nothing of the share is stored here. */
-  #desk: StoreDesk | undefined;
-  #stored: StoredState | undefined;
-  /** Durable records, and what the sender at this socket heard of them. */
-  #durable = 0;
-  #told = 0;
-  #toldAt = -Infinity;
-  /** Receivers that the book knows to have begun, in hex. */
-  readonly #begun = new Set<string>();
-  /** Those of them that read by HTTP. */
-  readonly #readers = new Set<string>();
-
+  readonly #store: HomeStore;
   constructor(options: HomeOptions) {
     this.#options = options;
     this.#handover = new Handover(options.pool, options.toPeer);
     this.#trimming = new LogTrimmer(options.pool);
+    this.#store = new HomeStore(options, {
+      origin: () => this.origin,
+      makeOrigin: () => (this.origin ??= this.#createOrigin()),
+      failSender: (fault, detail) => {
+        if (this.ownerSocket !== undefined) options.outlet.fail(this.ownerSocket, fault, detail);
+      },
+    });
   }
 
   /** A frame of the sender is here. @throws FaultError as `Origin.frame` */
@@ -130,7 +99,7 @@ export class HomeShare {
     this.came.frames++;
     this.came.bytes += bytes.length;
     // The store gives it, as it came first: no receiver gets another one, whatever its sender says later.
-    if (this.#desk?.has(frame.index) === true) return;
+    if (this.#store.has(frame.index)) return;
     origin.frame(frame, bytes);
     this.#pace(origin);
   }
@@ -146,7 +115,7 @@ export class HomeShare {
   /** The only receiver that ever came to this worker has the records before this one. */
   acknowledged(before: number): void {
     // The store copies from the log what it had no room for.
-    if (this.#desk?.isBehind === true) return;
+    if (this.#store.isBehind) return;
     if (this.#remote.size === 0) this.origin?.acknowledged(before);
   }
 
@@ -169,7 +138,7 @@ export class HomeShare {
     this.#senderFirst = undefined;
     // Its line before may look whole from here: what was asked there will not come.
     this.origin?.senderLost();
-    this.#told = 0;
+    this.#store.senderCame();
     if (previousHome !== undefined && !this.#options.isReadAgain)
       this.#handover.awaits(previousHome);
     this.origin ??= this.#createOrigin();
@@ -185,6 +154,11 @@ export class HomeShare {
     this.#tellSender(this.#options.now());
   }
 
+  #tellSender(now: number): void {
+    if (this.ownerSocket === undefined || this.#senderFirst === undefined) return;
+    this.#store.tellSender(this.ownerSocket, now);
+  }
+
   /** The share is served from the store, without its sender. @returns as `senderCame` */
   serve(): RecordReader {
     this.ownerSocket = undefined;
@@ -193,57 +167,22 @@ export class HomeShare {
     return this.origin.log;
   }
 
-  /**
-   * This worker is the home of the share.
-   * @param given undefined: nothing of it is stored, or not any more
-   * @param durable records that its store has; unless given, all of a share that is whole
-   */
+  /** See `HomeStore.storeIn`. */
   storeIn(given: StoredState | undefined, durable?: readonly RecordRun[]): void {
-    const { offer, openRecords, isReadAgain } = this.#options;
-    // Receivers of a stream that was offered without the store wait for its sender, and pace it.
-    const stored = isReadAgain ? given : undefined;
-    this.#stored = stored;
-    if (this.#desk?.place === stored?.place) return;
-    this.#closeDesk();
-    if (stored === undefined || openRecords === undefined) return;
-    this.#openDesk(stored, durable ?? allOf(stored, offer), openRecords);
-  }
-
-  #openDesk(stored: StoredState, durable: readonly RecordRun[], openRecords: OpenRecords): void {
-    const { offer, toStoreBook } = this.#options;
-    this.#durable = durable.reduce((sum, { count }) => sum + count, 0);
-    const frameBytes = Origin.frameBytes(offer);
-    this.#desk = new StoreDesk(offer, stored, frameBytes, durable, openRecords, {
-      frame: (frame) => this.#storeGave(frame),
-      more: () => this.origin?.askMore(),
-      durable: (runs, records) => toStoreBook({ t: "durable", runs, records }),
-      failed: (fault) => this.#storeFailed(fault),
-    });
-    this.origin ??= this.#createOrigin();
-    this.origin.storeIn(this.#desk);
+    this.#store.storeIn(given, durable);
   }
 
   /** The book says more of the store. @param durable how many records survive a crash */
   storedState(stored: StoredState, durable: number): void {
-    this.#stored = stored;
-    this.#durable = durable;
-    this.#desk?.saved(stored);
-    if (stored.isWhole && this.#desk?.hasAll === false) this.#openAnew(stored);
+    this.#store.storedState(stored, durable);
     this.#tellSender(this.#options.now());
     // Its sender was lost when the last records were on their way to the disk.
     if (this.ownerSocket === undefined && this.needsNoSender) this.serve();
   }
 
-  /** What the home before wrote became durable late, and the desk did not know of it. */
-  #openAnew(stored: StoredState): void {
-    this.#closeDesk();
-    this.storeIn(stored);
-    this.origin?.askAgain();
-  }
-
   /** All of it is stored: the share needs its sender no more. */
   get needsNoSender(): boolean {
-    return this.#stored?.isWhole === true && this.#desk !== undefined;
+    return this.#store.isWhole;
   }
 
   /** The sender, which is not needed, is gone. */
@@ -252,56 +191,10 @@ export class HomeShare {
     this.serve();
   }
 
-  #tellSender(now: number): void {
-    const { outlet, offer } = this.#options;
-    const { share } = offer;
-    const socket = this.ownerSocket;
-    if (socket === undefined || this.#senderFirst === undefined || this.#stored === undefined)
-      return;
-    const { isWhole, until, downloadsLeft: downloads } = this.#stored;
-    if (isWhole && this.#told !== Infinity) {
-      this.#told = Infinity;
-      const left = downloads === undefined ? {} : { downloads };
-      outlet.send(socket, { t: "stored", share, until: Math.floor(until / SECOND_MS), ...left });
-    } else if (this.#durable > this.#told && now - this.#toldAt >= STORING_MS) {
-      this.#told = this.#durable;
-      this.#toldAt = now;
-      outlet.send(socket, { t: "storing", share, records: this.#durable });
-    }
-  }
-
-  #storeGave(bytes: Uint8Array): void {
-    if (this.origin === undefined) return;
-    try {
-      this.origin.frame(decodeFrame(bytes), bytes, true);
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error;
-      // The log's disk is full: receivers ask again.
-      if (error.code !== "log-full")
-        this.#storeFailed(new FaultError("store-failed", error.message));
-    }
-  }
-
-  /** A share that is not whole goes on with its sender, which hears of it and may come again. */
-  #storeFailed({ code, detail = "" }: FaultError): void {
-    const { outlet, toStoreBook, over } = this.#options;
-    const fault = code === "store-full" ? code : "store-failed";
-    toStoreBook({ t: "store-failed", fault, detail });
-    this.#closeDesk();
-    if (this.#stored?.isWhole === true) over(new FaultError(fault, detail));
-    else if (this.ownerSocket !== undefined) outlet.fail(this.ownerSocket, fault, detail);
-  }
-
-  #closeDesk(): void {
-    this.origin?.storeIn(undefined);
-    this.#desk?.close();
-    this.#desk = undefined;
-  }
-
   /** The sender, which was accepted, is far. */
   beginAhead(): void {
     // The store takes the first records, and gives them to a receiver that comes.
-    if (this.#desk !== undefined) return;
+    if (this.#store.isOpen) return;
     this.origin?.beginAhead();
     this.#weighLog();
   }
@@ -326,7 +219,7 @@ export class HomeShare {
         this.#handover.give(to, state);
       }
     }
-    this.#closeDesk();
+    this.#store.close();
     this.#dropOrigin();
   }
 
@@ -344,7 +237,7 @@ export class HomeShare {
     const { fanout, toPeer } = this.#options;
     this.origin?.receipted(receiver);
     // Receivers of a stored share hear it when the book has it.
-    if (this.#stored !== undefined) return;
+    if (this.#store.isStored) return;
     fanout.confirmed(receiver);
     for (const worker of this.#remote) toPeer(worker, { t: "confirmed", receiver });
   }
@@ -362,16 +255,14 @@ export class HomeShare {
         if (!this.#joined) this.#options.joined();
         this.#joined = true;
         if (message.entries.some(hasAccepted)) this.#accept();
-        if (this.#stored?.downloadsLeft !== undefined) this.#noteBegun(message.entries);
+        this.#store.noteBegun(message.entries);
         this.origin?.report(message.entries, from);
         if (message.entries.some(hasAgreed)) this.origin?.goOnAhead();
         return;
       case "receipt":
         this.#serve(from);
         this.#accept();
-        if (this.#stored !== undefined && message.wasSent && this.#isAll(message.receipt)) {
-          this.#options.toStoreBook({ t: "download", receipt: message.receipt });
-        }
+        if (message.wasSent) this.#store.noteReceipt(message.receipt);
         this.origin?.receipt(message.receipt);
         return;
       case "watermark":
@@ -456,27 +347,6 @@ export class HomeShare {
     over(limits.over(name));
   }
 
-  #isAll({ records }: Receipt): boolean {
-    return records === (this.#stored?.records ?? this.#desk?.end ?? this.#options.offer.records);
-  }
-
-  #noteBegun(entries: readonly ReceiverEntry[]): void {
-    for (const entry of entries) {
-      const receiver = toHex(entry.id);
-      const isReading = isReader(entry);
-      if (!isReading && this.#readers.delete(receiver)) {
-        this.#options.toStoreBook({ t: "begun", receiver, isOver: true });
-        continue;
-      }
-      if (!(isReading || hasAccepted(entry)) || this.#begun.has(receiver)) continue;
-      // One that is told twice is known to the book.
-      if (this.#begun.size >= RECEIVERS_PER_SHARE) this.#begun.clear();
-      this.#begun.add(receiver);
-      if (isReading && this.#readers.size < RECEIVERS_PER_SHARE) this.#readers.add(receiver);
-      this.#options.toStoreBook({ t: "begun", receiver, isOver: false });
-    }
-  }
-
   /** A download counts: its receiver heard of it at its own worker. */
   counted(receiver: Uint8Array): void {
     this.origin?.receipted(receiver);
@@ -505,7 +375,7 @@ export class HomeShare {
 
   destroy(): void {
     this.#handover.destroy();
-    this.#closeDesk();
+    this.#store.close();
     this.#dropOrigin();
   }
 
@@ -556,12 +426,8 @@ export class HomeShare {
 
   #toSender(message: Message): void {
     const { outlet } = this.#options;
-    if (this.#desk === undefined || message.t !== "want") {
-      if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, message);
-      return;
-    }
-    for (const run of this.#desk.serve(message)) {
-      if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, { ...message, ...run });
+    for (const each of this.#store.serve(message)) {
+      if (this.ownerSocket !== undefined) outlet.send(this.ownerSocket, each);
     }
   }
 
@@ -628,22 +494,4 @@ export class HomeShare {
     this.#remote.clear();
     this.#admissions.clear();
   }
-}
-
-function allOf({ isWhole, records }: StoredState, offer: Offer): RecordRun[] {
-  return isWhole ? [{ first: 0, count: records ?? offer.records }] : [];
-}
-
-function hasAgreed({ state }: ReceiverEntry): boolean {
-  return state === "live" || state === "behind";
-}
-
-/** A reader by HTTP has no name, and never agrees: see `Ciphertext`. */
-function isReader({ name, state, next }: ReceiverEntry): boolean {
-  return name.length === 0 && state === "waiting" && next > 0;
-}
-
-/** Whether a receiver took more than a look: one that has not agreed waits, whatever it has. */
-function hasAccepted(entry: ReceiverEntry): boolean {
-  return entry.state === "done" || (hasAgreed(entry) && entry.next > 0);
 }

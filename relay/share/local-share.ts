@@ -8,7 +8,8 @@ import { shareFault, type ShareFault } from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
 import { Fanout, type Upstream } from "./fanout.ts";
-import { HomeShare, type FanoutMessage, type FromHome } from "./home-share.ts";
+import { HomeShare, type FanoutMessage } from "./home-share.ts";
+import type { FromHome } from "./home-store.ts";
 import type {
   PeerEnvelope,
   PeerMessage,
