@@ -83,7 +83,7 @@ export class SqliteLedger implements Ledger {
       for (const { place, facts } of this.#rows("SELECT place, facts FROM shares")) {
         const share = parseShare(facts);
         if (share?.place !== place)
-          throw new FaultError("store-failed", `the index has no facts of ${place}`);
+          throw badStore(`this relay cannot read the facts of ${place} in its index`);
         // Somebody removed the file: what was durable is not there any more.
         if (share.durable.length > 0 && !here.has(place)) lost.push(place);
         else shares.push(share);

@@ -6,6 +6,7 @@ import { SqliteLedger, prepareFolder } from "../../../relay/store/sqlite-ledger.
 import { mountNamespace } from "../../needs.ts";
 import { Random } from "../../simulation/random.ts";
 import { temporaryFolder } from "../../support/disk.ts";
+import { faultOfAsync } from "../../support/faults.ts";
 import { hexOf, storedReceipt, storedShare, tombstone } from "../../support/relay/stored-shares.ts";
 
 const CHILD = join(import.meta.dir, "../../support/relay/ledger-child.ts");
@@ -115,6 +116,16 @@ function statesAfter(latest: number): string[] {
   }
   return [...places].map(([place, downloads]) => stateOf({ place, downloads }));
 }
+
+test("facts that this relay cannot read are no reason to go on without them", async () => {
+  const folder = newFolder();
+  const ledger = ledgerIn(folder);
+  await ledger.save({ ...NOTHING, shares: [{ ...storedShare(1), counted: "no hex" }] });
+  await ledger.close();
+  const again = ledgerIn(folder);
+  await faultOfAsync(() => again.load(), "bad-store");
+  await again.close();
+});
 
 const NAMESPACE = mountNamespace();
 
