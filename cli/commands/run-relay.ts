@@ -86,7 +86,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
       jsonLine({ event: "listening", url, port: relay.port, workers, httpPort: relay.httpPort }),
     );
   } else if (form === "pretty")
-    await announce(relay, { hostname, page, ...policy.access }, console);
+    await announce(relay, { hostname, page, store: values.store, ...policy.access }, console);
   notifyServiceManager(["READY=1", `STATUS=Listens at ${url}`]);
   const isSignalled = await Promise.race([
     signalled.then(() => true),

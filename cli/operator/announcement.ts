@@ -27,11 +27,13 @@ interface Reach {
   /** Whether browsers find the page. */
   readonly page: boolean;
   readonly mode: string;
+  /** As --store says it; undefined: nowhere. */
+  readonly store: string | undefined;
 }
 
 export async function announce(
   { url, port, certificate, admin }: Listening,
-  { hostname, publicOrigin, publicPath = "", page, mode }: Reach,
+  { hostname, publicOrigin, publicPath = "", page, mode, store }: Reach,
   console: Pick<ConsolaInstance, "info" | "success">,
 ): Promise<void> {
   const reach = await reachNotes(hostname, url, port, page);
@@ -46,6 +48,7 @@ export async function announce(
   } else for (const note of reach) console.info(note);
   const needs = NEEDS[mode];
   if (needs !== undefined) console.info(needs);
+  if (store !== undefined) console.info(`It stores shares in ${store}`);
   // Output to other places than a terminal is kept, and a token must not be.
   if (admin) console.info(`Admin listener: ${process.stdout.isTTY ? pageLink(admin) : admin.url}`);
   if (isLoopback(hostname)) {
