@@ -112,6 +112,8 @@ describe.skipIf(!IS_ROOT)("a user without a home (needs root)", () => {
       expectExit("relay kill", 1, ["999"]),
       expectExit("relay ban", 0, ["203.0.113.7"]),
       expectExit("relay token add", 0, file),
+      expectExit("stored", 0, []),
+      expectExit("revoke", 2, [CODE]),
       expectExit("key", 0, []),
       expectExit("config", 0, []),
       expectExit("doctor", 0, ["--quick"]),

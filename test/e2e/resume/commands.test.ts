@@ -36,6 +36,8 @@ beforeAll(async () => {
   relays.set("plain", await startRelay());
   relays.set("tls", await startRelay({ tls }));
   relays.set("token", await startRelay({ policy }));
+  const store = { kind: "disk", folder: join(folder.path, "store") } as const;
+  relays.set("store", await startRelay({ store }));
 });
 
 afterAll(async () => {
@@ -141,6 +143,10 @@ const SENDS: Record<string, Case> = {
     words: [file.path, "--token", TOKEN],
     more: ["--token", TOKEN],
     relay: "token",
+  },
+  "at a relay that stores it": {
+    words: [file.path, ..."--store --expires 1d --downloads 3 --limit 1MiB".split(" ")],
+    relay: "store",
   },
   "with a question about each": { words: [file.path, "--ask"], asks: "Let " },
 };
