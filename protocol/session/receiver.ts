@@ -227,7 +227,7 @@ export class ReceiverSession {
     return effects;
   }
 
-  /** Nothing is offered, was begun or was promised. */
+  /** No share is offered, was begun or was promised. */
   get #hasNothing(): boolean {
     if (this.#options.lobby || this.#step.at !== "waiting") return false;
     const isAwaited = this.#missing !== undefined || this.#movedAt !== undefined;

@@ -164,7 +164,7 @@ export class Roster {
 
 /**
  * A receiver that only looked at the offer and went away is no loss. Nor is one that vanished with nothing, although it had
- * agreed: its next run is another receiver. One that says that it leaves may have failed.
+ * agreed: its next run is another receiver. A receiver that says that it leaves may have failed.
  */
 function isNoLoss({ state, next }: ReceiverView, known: ReceiverView | undefined): boolean {
   if (state !== "lost" && state !== "left") return false;

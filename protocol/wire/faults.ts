@@ -18,7 +18,7 @@ export const FAULTS = {
 
 export type FaultCode = keyof typeof FAULTS;
 
-/** Nothing of a stored share is left at the relay after these. */
+/** The relay has no record of a stored share after these. */
 export const STORE_ENDS: ReadonlySet<FaultCode> = new Set([
   "stored-expired",
   "exhausted",

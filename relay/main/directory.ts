@@ -208,7 +208,7 @@ export class Directory {
     return true;
   }
 
-  /** Nobody is in its channel. */
+  /** Its channel has no receiver. */
   unload(key: string): void {
     const entry = this.#entries.get(key);
     if (entry !== undefined && isStored(entry) && !entry.senderHere) this.#unload(entry);

@@ -243,9 +243,10 @@ export class Fanout {
    * @param begun in hex, receivers that may finish
    */
   exhaust(begun: readonly string[]): void {
+    const mayFinish = new Set(begun);
     for (const receiver of this.#bySocket.values()) {
       const { socket, receipt, key } = receiver;
-      if (socket === undefined || receipt !== undefined || begun.includes(key)) continue;
+      if (socket === undefined || receipt !== undefined || mayFinish.has(key)) continue;
       this.#dismiss(receiver, socket, "exhausted");
     }
   }

@@ -63,7 +63,7 @@ export class HomeStore {
   #toldAt = -Infinity;
   /** Receivers that the book knows to have begun, in hex. */
   readonly #begun = new Set<string>();
-  /** Those of them that read by HTTP. */
+  /** The readers by HTTP among them. */
   readonly #readers = new Set<string>();
 
   constructor(options: HomeStoreOptions, home: StoreHome) {
@@ -212,7 +212,7 @@ export class HomeStore {
         continue;
       }
       if (!(isReading || hasAccepted(entry)) || this.#begun.has(receiver)) continue;
-      // One that is told twice is known to the book.
+      // The book knows a receiver that it is told twice.
       if (this.#begun.size >= RECEIVERS_PER_SHARE) this.#begun.clear();
       this.#begun.add(receiver);
       if (isReading && this.#readers.size < RECEIVERS_PER_SHARE) this.#readers.add(receiver);

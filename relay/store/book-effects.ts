@@ -74,7 +74,7 @@ export interface Pending {
 
 export interface Batch {
   readonly change: LedgerChange;
-  /** Nothing has to be saved before the effects. */
+  /** The effects need no save before them. */
   readonly isEmpty: boolean;
   readonly effects: readonly BookEffect[];
 }

@@ -85,7 +85,7 @@ export class DiskRecords implements RecordStore {
   #unsynced = new RecordSet();
   #unsyncedBytes = 0;
   #isSyncing = false;
-  /** All that came shall be durable soon. */
+  /** The records that came shall be durable soon. */
   #isHurried = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** In the order of coming; as many as its origin asks for at once. */
@@ -338,7 +338,7 @@ export class DiskRecords implements RecordStore {
     if (readers === 0) this.#buffers.give(slot);
   }
 
-  /** Nothing will be written. */
+  /** The waiting frames will not be written. */
   #releaseAll(): void {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();

@@ -2,8 +2,8 @@
  * One bucket. Bun's S3 client signs each request and lists keys; `fetch` sends the requests, since a method of the client has
  * no time limit, cannot be ended, and shows neither the status nor the length of an answer.
  *
- * A request that failed in a way that may pass is sent again, later each time and TRIES times at most. One that the
- * store refused for good (a wrong key, no such bucket) fails at once.
+ * A request that failed in a way that may pass is sent again, later each time and TRIES times at most. A request that
+ * the store refused for good (a wrong key, no such bucket) fails at once.
  */
 import { FaultError } from "../../protocol/mod.ts";
 
@@ -280,7 +280,7 @@ class Gate {
 
   async pass<Result>(work: () => Promise<Result>): Promise<Result> {
     if (this.#open < REQUESTS_AT_ONCE) this.#open++;
-    // The one that ends hands its place over.
+    // A request that ends hands its place over.
     else await new Promise<void>((resolve) => void this.#queue.push(resolve));
     try {
       return await work();

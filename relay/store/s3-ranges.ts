@@ -222,7 +222,7 @@ export class RangeReader {
       const frame = frames.get(index) ?? fault;
       frames.delete(index);
       for (const done of list) {
-        // One that was not durable yet when the range was asked for is asked for again.
+        // A record that was not durable yet when the range was asked for is asked for again.
         given.push(() => (frame === undefined ? this.read(index, done) : done(frame)));
       }
     }

@@ -157,7 +157,7 @@ export function prepareFolder(folder: string): string {
       if (own === undefined) continue;
       if (uid !== own) throw badStore(`${each} belongs to another user`);
       if ((mode & 0o077) === 0) continue;
-      // Nothing in it was seen by others, as in a volume that a container runtime made.
+      // Others saw nothing in it, as in a volume that a container runtime made.
       if (readdirSync(each).length === 0) chmodSync(each, 0o700);
       else throw badStore(`others may look into ${each}: chmod 700`);
     } catch (error) {

@@ -5,7 +5,7 @@
  *
  *   message --> change and effects --take--> saved --> effects leave
  *
- * Nothing that depends on a change is said before the change is saved. Changes gather while one save runs (group
+ * The book says nothing that depends on a change before the change is saved. Changes gather while one save runs (group
  * commit); mere progress of an upload waits PROGRESS_MS for more of it, because each save costs a write to the disk.
  */
 import {

@@ -88,7 +88,7 @@ export class Unsaved {
     this.effect({ t: effect.t, make: () => effect });
   }
 
-  /** Nothing for that worker waits any more. */
+  /** Effects for that worker are dropped. */
   workerLost(worker: number): void {
     const { effects } = this.#gathered;
     const left = effects.filter((each) => each.worker !== worker);

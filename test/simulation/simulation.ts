@@ -333,7 +333,7 @@ export class Simulation {
     if (store !== undefined) {
       return this.#shares.every(({ key }) => {
         if (home.ends.has(key)) return true;
-        // Nobody tells it that there is nothing to come.
+        // No message tells it that nothing is to come.
         const isOver = this.#senders.every(({ outcome }) => outcome !== undefined);
         return process?.isIdle === true && isOver && isLost(this.#scenario, key, store);
       });
@@ -358,7 +358,7 @@ export class Simulation {
   }
 
   #sendersGone(): boolean {
-    // One that was killed is started again when it is stored.
+    // A killed sender is started again when its share is stored.
     const isStored = this.#world.store !== undefined;
     return this.#senders.every(
       ({ alive, outcome }) => !alive && !(isStored && outcome === undefined),

@@ -229,7 +229,7 @@ export class SimStore {
     return [...this.#files.keys()].every((place) => this.#saved.has(place));
   }
 
-  /** All that was saved is there and right. @throws Violation */
+  /** Each saved share is there and right. @throws Violation */
   check(): void {
     for (const one of this.#saved.values()) this.#checkKept(one);
   }
@@ -247,7 +247,7 @@ export class SimStore {
     this.#homes.set(key, { worker, known: new RecordSet(this.facts(key)?.durable) });
   }
 
-  /** The worker said that these are durable. What another one says late, the home does not know. */
+  /** The worker said that these are durable. The home does not know the late reports of another worker. */
   reported(key: string, worker: number, runs: readonly RecordRun[]): void {
     const home = this.#homes.get(key);
     if (home?.worker !== worker) return;

@@ -39,7 +39,7 @@ export class StoredSends {
     this.#now = now;
   }
 
-  /** The one that lasts longest first. Those that have expired are forgotten. */
+  /** The share that lasts longest first. Expired shares are forgotten. */
   list(): Promise<readonly StoredSend[]> {
     return this.#store.change(["stored-sends"], async (tables) => {
       const table = tables("stored-sends");

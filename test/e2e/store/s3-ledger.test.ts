@@ -75,7 +75,7 @@ test("what was saved is there after a restart, and no more", async () => {
     tombstones: [tombstone(3), tombstone(4)],
   });
   await ledger.save({ ...NOTHING, removed: [one.place], forgotten: [hexOf(3)] });
-  // What is gone may go again: a book repeats a change that failed.
+  // A place that is gone may be removed again: a book repeats a change that failed.
   await ledger.save({ ...NOTHING, removed: [one.place], forgotten: [hexOf(3)] });
   expect(await loaded(place)).toEqual({ shares: [storedShare(2)], tombstones: [tombstone(4)] });
   await ledger.close();

@@ -290,7 +290,7 @@ test("a store with a wrong byte in one record fails reads of this record alone",
   expect(read.map((frame) => frame instanceof FaultError)).toEqual([false, true, false, false]);
   expect(read[1]).toMatchObject({ code: "store-failed" });
   expect(requests("GET")).toBe(TRIES);
-  // Nothing of it stays: the store may be right again.
+  // The cache keeps none of it: the store may be right again.
   proxy.fault = () => undefined;
   expect(await share.isRight(0, 1, 2, 3)).toBe(true);
 });

@@ -59,7 +59,7 @@ function find<Name extends ClientEvent["event"]>(events: readonly ClientEvent[],
   );
 }
 
-/** All that a command printed with `--json`. */
+/** The events that a command printed with `--json`. */
 function eventsIn(out: string): ClientEvent[] {
   return jsonLines(out).map((line) => v.parse(clientEvent, line));
 }

@@ -15,7 +15,7 @@ const RECORDS = 5;
 const RECEIVERS = 6;
 const FAILED = new FaultError("store-failed");
 
-/** What was said of one share since it was stored. */
+/** The words about one share since it was stored. */
 interface Said {
   /** Of its records; another share with the same key has another. */
   readonly place: string | undefined;

@@ -55,7 +55,7 @@ test("records without a share go when it is loaded, and a share without its reco
   const shares = [
     storedShare(1, { durable }),
     storedShare(2, { durable }),
-    // Nothing of it came yet.
+    // No record of it came yet.
     storedShare(3),
   ];
   await ledger.save({ ...NOTHING, shares });

@@ -65,12 +65,12 @@ export class BookPlay {
     this.book = this.#begin();
   }
 
-  /** All that is not saved is lost. */
+  /** Unsaved changes are lost. */
   crash(): void {
     this.book = this.#begin();
   }
 
-  /** All that there is to be saved now. @returns what is said then, in short */
+  /** The changes to be saved now. @returns what is said then, in short */
   save(): string[] {
     const effects: BookEffect[] = [];
     this.now += PROGRESS_MS;

@@ -61,7 +61,7 @@ export class MemoryDisk {
   readonly files = new Map<string, Map<number, Uint8Array>>();
   /** Records that a share may have waiting. */
   most = 1000;
-  /** Nothing is written now. */
+  /** The disk writes nothing now. */
   isStuck = false;
   isFull = false;
   /** Gives this in place of each record. */

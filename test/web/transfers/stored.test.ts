@@ -16,7 +16,7 @@ import { newCode, receive } from "../../support/clients/clients.ts";
 import { PageReceiver } from "../support/page-receiver.ts";
 import { chosen, PageSend } from "../support/page-send.ts";
 
-/** Nothing answers there. */
+/** No relay answers there. */
 const NOWHERE = "ws://127.0.0.1:1/ws";
 const WEEK_S = 7 * 24 * 60 * 60;
 const BYTES = content(1, 300_000);

@@ -24,7 +24,7 @@ test("a send goes on with files that were chosen again, in whatever order they c
   const store = new MemoryStore();
   await using before = new PageSend({ ...at, files: FILES, store, receivers: 1 });
   const { share } = await before.when("code");
-  // The one that offers the share last has it.
+  // The sender that offers the share last has it.
   await before.when("offered");
   const unfinished = new UnfinishedSends(store);
   expect(await unfinished.list()).toMatchObject([{ share, name: "t", files: 3, bytes: 30 }]);
