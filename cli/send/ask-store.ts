@@ -19,6 +19,8 @@ import type { SendJob } from "../job/jobs.ts";
 
 /** How long the relay may take for its greeting, and for each answer. ms */
 const ANSWER_MS = 10_000;
+/** How long it may take for all of them: 256 questions to a far relay take half of that. ms */
+const ANSWERS_MS = 120_000;
 
 export type StoreQuestion = MessageOf<"inspect"> | MessageOf<"revoke">;
 export type StoreAnswer = MessageOf<"inspected"> | MessageOf<"revoked">;
@@ -39,10 +41,11 @@ export async function askStore(
 ): Promise<StoreAnswer[]> {
   const answers: StoreAnswer[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const last = performance.now() + ANSWERS_MS;
   let until = performance.now() + ANSWER_MS;
   const ask = (): void => {
     const next = questions[answers.length];
-    until = performance.now() + ANSWER_MS;
+    until = Math.min(last, performance.now() + ANSWER_MS);
     if (next === undefined) resolve();
     else link.control(next);
   };

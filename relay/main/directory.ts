@@ -20,6 +20,7 @@ import { type RelayLimitName } from "../limits/operator-limits.ts";
 import { LiveLimits } from "../limits/limits.ts";
 import type { FromDirectory, ShareRecord, ToDirectory } from "../share/messages.ts";
 import type { Report, ReportLevel, Reporter } from "../worker/reports.ts";
+import type { ShareClaim } from "../store/book-effects.ts";
 import type { OpenedShare, StoredState } from "../store/stored-share.ts";
 import type { ListedShare } from "../admin/manager.ts";
 import { ShareCounts } from "./share-counts.ts";
@@ -31,8 +32,6 @@ const REMOVED_SHARES = 1000;
 /** Stored shares that were unloaded; of more the epochs begin anew, as no worker knows them any more. */
 const UNLOADED_SHARES = 10_000;
 const MS = 1000;
-
-type Claim = Extract<ToDirectory, { t: "claim" }>;
 
 interface Entry extends ListedShare {
   record: ShareRecord;
@@ -160,7 +159,7 @@ export class Directory {
   // Stored shares
 
   /** Why a claim is of no use now; the book of stored shares asks before it makes room. */
-  refusalOf({ key, channel, address }: Claim, now: number): FaultError | undefined {
+  refusalOf({ key, channel, address }: ShareClaim, now: number): FaultError | undefined {
     return this.#entries.has(key) ? undefined : this.#noRoom(key, channel, address, now);
   }
 
@@ -303,7 +302,7 @@ export class Directory {
    * @param stored what the relay stores of it
    * @returns whether the sender has it now
    */
-  claim(claim: Claim, now: number, stored?: OpenedShare): boolean {
+  claim(claim: ShareClaim, now: number, stored?: OpenedShare): boolean {
     this.#now = now;
     const { worker, socket, key, channel, offer, capability, address } = claim;
     const known = this.#entries.get(key);
@@ -359,7 +358,7 @@ export class Directory {
     return true;
   }
 
-  refuse({ worker, socket, key }: Claim, { code, detail, after }: FaultError): void {
+  refuse({ worker, socket, key }: ShareClaim, { code, detail, after }: FaultError): void {
     const fault = socketFault(code);
     this.#output.toWorker(worker, { t: "refused", socket, key, fault, detail, after });
   }

@@ -6,8 +6,8 @@ import { randomBytes } from "node:crypto";
 
 import { FaultError, socketFault } from "../../protocol/mod.ts";
 import type { LiveLimits } from "../limits/limits.ts";
-import type { FromStoreBook, ToDirectory, ToStoreBook } from "../share/messages.ts";
-import type { BookEffect } from "../store/book-effects.ts";
+import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
+import type { BookEffect, ShareClaim } from "../store/book-effects.ts";
 import type { ManagedStore } from "../admin/manager.ts";
 import type { Kept } from "../store/kept-share.ts";
 import type { OpenStore } from "../store/open-store.ts";
@@ -49,8 +49,6 @@ export interface StoreKeeperOptions {
   readonly host?: KeeperHost;
 }
 
-type Claim = Extract<ToDirectory, { t: "claim" }>;
-
 export class StoreKeeper implements ManagedStore {
   readonly book: StoreBook;
   readonly #options: StoreKeeperOptions;
@@ -84,7 +82,7 @@ export class StoreKeeper implements ManagedStore {
   }
 
   /** @returns false: the directory may have it at once */
-  claim(claim: Claim): boolean {
+  claim(claim: ShareClaim): boolean {
     const { directory } = this.#options;
     const refusal = directory.refusalOf(claim, this.#host.clock());
     if (refusal !== undefined) {

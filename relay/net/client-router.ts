@@ -59,7 +59,7 @@ export interface ClientHub {
   /** The channel of a share that this capability lets read, see `Hub.readable`; both ids in hex. */
   readable(share: string, capability: Uint8Array): string | undefined;
   /** See `Hub.lookUp`. */
-  lookUp(share: string): Promise<void> | undefined;
+  lookUp(share: string): Promise<boolean> | undefined;
   /** In place of `opened` and a hello: a receiver of this channel that shows a capability. */
   enter(id: SocketId, channel: string, address: string | undefined): void;
 }

@@ -147,7 +147,7 @@ export class Hub {
   }
 
   /** Has a stored share opened here. @returns undefined: there can be none; see `LookUps` */
-  lookUp(key: string, now: number): Promise<void> | undefined {
+  lookUp(key: string, now: number): Promise<boolean> | undefined {
     return this.has(key) ? undefined : this.#lookUps.ask(key, now);
   }
 

@@ -1,13 +1,13 @@
 import type { ToStoreBook } from "./messages.ts";
 
-/** Of one worker at once: requests of HTTP beyond them find no stored share. */
-const LOOK_UPS_MOST = 1000;
+/** Of one worker at once: requests of HTTP beyond them are told to come again. */
+export const LOOK_UPS_MOST = 1000;
 /** A book that saves to a slow store answers later than that; the client may ask again. ms */
 export const LOOK_UP_MS = 10_000;
 
 interface LookUp {
   readonly deadline: number;
-  readonly over: () => void;
+  readonly over: (isAnswered: boolean) => void;
 }
 
 /** Questions to the book of stored shares whether it has a share that no receiver asked for yet. */
@@ -22,10 +22,14 @@ export class LookUps {
     this.#toStoreBook = toStoreBook;
   }
 
-  /** Resolves when the share is open here, if it is stored. @returns undefined: none can be */
-  ask(key: string, now: number): Promise<void> | undefined {
+  /**
+   * Resolves when the share is open here, if it is stored; to false when the book has not said in time.
+   * @returns undefined: none can be
+   */
+  ask(key: string, now: number): Promise<boolean> | undefined {
     const tell = this.#toStoreBook;
-    if (tell === undefined || this.#pending.size >= LOOK_UPS_MOST) return undefined;
+    if (tell === undefined) return undefined;
+    if (this.#pending.size >= LOOK_UPS_MOST) return Promise.resolve(false);
     const question = this.#questions++;
     return new Promise((over) => {
       this.#pending.set(question, { deadline: now + LOOK_UP_MS, over });
@@ -34,13 +38,17 @@ export class LookUps {
   }
 
   answered(question: number): void {
-    this.#pending.get(question)?.over();
-    this.#pending.delete(question);
+    this.#end(question, true);
   }
 
   tick(now: number): void {
     for (const [question, { deadline }] of this.#pending) {
-      if (now >= deadline) this.answered(question);
+      if (now >= deadline) this.#end(question, false);
     }
+  }
+
+  #end(question: number, isAnswered: boolean): void {
+    this.#pending.get(question)?.over(isAnswered);
+    this.#pending.delete(question);
   }
 }

@@ -2,17 +2,11 @@
  * Messages between the directory, the fan-outs and the origins of shares. They may be at
  * different workers, so all of it is plain values.
  */
-import type {
-  Message,
-  Offer,
-  ReceiverEntry,
-  ShareFault,
-  SocketFault,
-  StoreWish,
-} from "../../protocol/mod.ts";
+import type { Message, Offer, ReceiverEntry, ShareFault, SocketFault } from "../../protocol/mod.ts";
 
 import type { HandedBlock, RecordPlace } from "../log/block-log.ts";
 import type { OverShare, StoredState } from "../store/stored-share.ts";
+import type { ShareClaim } from "../store/book-effects.ts";
 import type { RecordRun } from "../store/record-store.ts";
 import type { Admission } from "./admissions.ts";
 
@@ -169,19 +163,7 @@ export type ToStoreBook =
 /** From a worker to the main thread's directory. */
 export type ToDirectory =
   /** A sender at this socket offers a share, and its proof was checked. */
-  | {
-      readonly t: "claim";
-      readonly worker: number;
-      readonly socket: number;
-      readonly channel: string;
-      readonly key: string;
-      readonly offer: Offer;
-      readonly capability?: Uint8Array | undefined;
-      /** The sender's address as limits count it; undefined: not counted. */
-      readonly address?: string | undefined;
-      /** The sender wants it stored, and may. */
-      readonly store?: StoreWish | undefined;
-    }
+  | ShareClaim
   /** A receiver came to a share, the first that its home saw. */
   | { readonly t: "joined"; readonly worker: number; readonly key: string; readonly epoch: number }
   /** A receiver took more than a look: the share keeps its place when its sender is away. */

@@ -4,8 +4,8 @@ import type { FaultError, Message, Offer, StoreWish } from "../../protocol/mod.t
 import type { LedgerChange } from "./ledger.ts";
 import type { OpenedShare, OverShare, StoredState } from "./stored-share.ts";
 
-/** A sender's claim of a share, as the directory gets it. */
-export interface StoreClaim {
+/** A sender offers a share, and its proof was checked. The book gets the claim before the directory. */
+export interface ShareClaim {
   readonly t: "claim";
   readonly worker: number;
   readonly socket: number;
@@ -13,8 +13,9 @@ export interface StoreClaim {
   readonly key: string;
   readonly offer: Offer;
   readonly capability?: Uint8Array | undefined;
-  /** As limits count it; undefined: not counted. */
+  /** The sender's address as limits count it; undefined: not counted. */
   readonly address?: string | undefined;
+  /** The sender wants it stored, and may. */
   readonly store?: StoreWish | undefined;
 }
 
@@ -27,8 +28,8 @@ export type BookEffect =
       readonly durable: number;
     }
   /** The directory may have it. Undefined: nothing of the share is stored. */
-  | { readonly t: "claim"; readonly claim: StoreClaim; readonly opened: OpenedShare | undefined }
-  | { readonly t: "refuse"; readonly claim: StoreClaim; readonly fault: FaultError }
+  | { readonly t: "claim"; readonly claim: ShareClaim; readonly opened: OpenedShare | undefined }
+  | { readonly t: "refuse"; readonly claim: ShareClaim; readonly fault: FaultError }
   | { readonly t: "open"; readonly worker: number; readonly opened: OpenedShare }
   | { readonly t: "looked-up"; readonly worker: number; readonly question: number }
   | { readonly t: "unload"; readonly key: string }

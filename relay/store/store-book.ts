@@ -23,7 +23,7 @@ import {
 import type { LiveLimits } from "../limits/limits.ts";
 
 import { Askers } from "./askers.ts";
-import type { Batch, BookEffect, StoreClaim } from "./book-effects.ts";
+import type { Batch, BookEffect, ShareClaim } from "./book-effects.ts";
 import { hasCounted, withCounted } from "./counted-receivers.ts";
 import { BEGUN_MOST } from "./facts.ts";
 import {
@@ -137,7 +137,7 @@ export class StoreBook {
   // Senders
 
   /** @returns whether the directory gets the claim with the effects; else it is none of the book's */
-  claim(claim: StoreClaim, now: number): boolean {
+  claim(claim: ShareClaim, now: number): boolean {
     const known = this.#kept.get(claim.key);
     if (known === undefined)
       return claim.store !== undefined && this.#claimNew(claim, claim.store, now);
@@ -366,7 +366,7 @@ export class StoreBook {
 
   // Shares
 
-  #claimNew(claim: StoreClaim, wish: StoreWish, now: number): true {
+  #claimNew(claim: ShareClaim, wish: StoreWish, now: number): true {
     const over = this.#tombstones.get(claim.key);
     const mayComeAgain = over?.channel !== claim.channel || over.reason === "stored-expired";
     if (mayComeAgain) return this.#newcomer(claim, wish, now);
@@ -375,7 +375,7 @@ export class StoreBook {
     return true;
   }
 
-  #newcomer(claim: StoreClaim, wish: StoreWish, now: number): true {
+  #newcomer(claim: ShareClaim, wish: StoreWish, now: number): true {
     const { hashOf, newNumber, newPlace, limits } = this.#options;
     const { key, channel, offer, capability } = claim;
     const address = claim.address === undefined ? undefined : hashOf(claim.address);
@@ -426,7 +426,7 @@ export class StoreBook {
     this.#unsaved.state(key);
   }
 
-  #pass(claim: StoreClaim, one: Kept): void {
+  #pass(claim: ShareClaim, one: Kept): void {
     one.sender = "storing";
     const make = (): BookEffect => {
       const isHere = this.#kept.get(claim.key) === one;
@@ -437,7 +437,7 @@ export class StoreBook {
     this.#unsaved.effect({ t: "claim", worker: claim.worker, make, refuse });
   }
 
-  #refuse(claim: StoreClaim, fault: FaultError): void {
+  #refuse(claim: ShareClaim, fault: FaultError): void {
     const effect = { t: "refuse", claim, fault } as const;
     this.#unsaved.effect({
       t: "refuse",
@@ -552,7 +552,7 @@ export class StoreBook {
 }
 
 /** A share is immutable: a sender that goes on with it must offer the very same. */
-function isSame(known: StoredShare, { channel, offer }: StoreClaim): boolean {
+function isSame(known: StoredShare, { channel, offer }: ShareClaim): boolean {
   return (
     known.channel === channel &&
     known.offer.recordSize === offer.recordSize &&

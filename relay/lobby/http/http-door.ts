@@ -76,7 +76,9 @@ export class HttpDoor {
       if (!isGet(method)) return notAllowed("GET, HEAD");
       const lookUp = this.#options.context.clientRouter.hub.lookUp(ciphertext.share);
       if (lookUp === undefined) return this.#ciphertext(context, ciphertext);
-      return lookUp.then(() => (this.isDraining ? busy() : this.#ciphertext(context, ciphertext)));
+      return lookUp.then((isAnswered) => {
+        return isAnswered && !this.isDraining ? this.#ciphertext(context, ciphertext) : busy();
+      });
     }
     const isUpload = method === "PUT" || method === "POST";
     if (!isUpload && !isGet(method)) return notAllowed("GET, HEAD, PUT, POST");

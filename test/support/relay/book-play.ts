@@ -1,7 +1,7 @@
 import { type FaultError, type Offer, toHex } from "../../../protocol/mod.ts";
 import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../relay/limits/operator-limits.ts";
-import type { Batch, BookEffect, StoreClaim } from "../../../relay/store/book-effects.ts";
+import type { Batch, BookEffect, ShareClaim } from "../../../relay/store/book-effects.ts";
 import { factsText, parseShare, parseTombstone } from "../../../relay/store/facts.ts";
 import { PROGRESS_MS, StoreBook } from "../../../relay/store/store-book.ts";
 import { hexOf, sixteen } from "./stored-shares.ts";
@@ -28,7 +28,7 @@ export class PaperLedger {
 
 export const CHANNEL = hexOf(0xc0);
 
-export function claimOf(number: number, more: Partial<StoreClaim> = {}): StoreClaim {
+export function claimOf(number: number, more: Partial<ShareClaim> = {}): ShareClaim {
   const offer: Offer = {
     share: sixteen(number),
     recordSize: 84,
@@ -88,7 +88,7 @@ export class BookPlay {
   }
 
   /** Stored, and whole. */
-  whole(number: number, more: Partial<StoreClaim> = {}): void {
+  whole(number: number, more: Partial<ShareClaim> = {}): void {
     this.book.claim(claimOf(number, more), this.now);
     this.durable(number, 0, 5);
     this.save();
