@@ -1,37 +1,15 @@
 /** The facts of stored shares in S3, against a server in a process of its own, and a proxy that fails and lies. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import type { LedgerChange } from "../../../relay/store/ledger.ts";
 import type { S3Place } from "../../../relay/store/s3-bucket.ts";
 import { S3Ledger } from "../../../relay/store/s3-ledger.ts";
 import type { StoredShare, Tombstone } from "../../../relay/store/stored-share.ts";
-import { startS3Proxy, type S3Proxy } from "../../support/net/s3-faults.ts";
-import { startS3, type S3Server } from "../../support/net/s3-server.ts";
+import { failingS3 } from "../../support/net/failing-s3.ts";
 import { hexOf, storedReceipt, storedShare, tombstone } from "../../support/relay/stored-shares.ts";
 import { QUICK, S3Share, upTo } from "../../support/s3-share.ts";
 
-let s3: S3Server;
-let proxy: S3Proxy;
-let tests = 0;
-
-beforeAll(async () => {
-  s3 = await startS3();
-  proxy = await startS3Proxy(s3.url);
-});
-afterAll(async () => {
-  await proxy[Symbol.asyncDispose]();
-  await s3[Symbol.asyncDispose]();
-});
-afterEach(() => {
-  proxy.fault = () => undefined;
-  proxy.change = () => undefined;
-  proxy.seen.length = 0;
-});
-
-/** A part of the bucket for this test alone. */
-function newPlace(): S3Place {
-  return s3.place(`ledger${++tests}/`, proxy.url);
-}
+const s3 = failingS3();
 
 const NOTHING: LedgerChange = { shares: [], removed: [], tombstones: [], forgotten: [] };
 
@@ -60,11 +38,11 @@ async function withRecords(bucket: S3Place, { place }: StoredShare): Promise<voi
 }
 
 function recordKeys(place: S3Place): string[] {
-  return s3.keys(`${place.prefix}records/`);
+  return s3.server.keys(`${place.prefix}records/`);
 }
 
 test("what was saved is there after a restart, and no more", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   expect(await loaded(place)).toEqual({ shares: [], tombstones: [] });
   const ledger = new S3Ledger(place, QUICK);
   const one = storedShare(1, { receipts: [storedReceipt(4)], durable: [{ first: 0, count: 2 }] });
@@ -82,33 +60,33 @@ test("what was saved is there after a restart, and no more", async () => {
 });
 
 test("keys and names of objects tell nothing of shares and channels", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const ledger = new S3Ledger(place, QUICK);
   await ledger.save({ ...NOTHING, shares: [storedShare(1)], tombstones: [tombstone(2)] });
   await ledger.close();
-  const keys = s3.keys(place.prefix).join(" ");
+  const keys = s3.server.keys(place.prefix).join(" ");
   expect(keys).toContain(storedShare(1).place);
   for (const secret of [hexOf(1), hexOf(2), hexOf(0xc0)]) expect(keys).not.toContain(secret);
 });
 
 test("more facts than one page lists are all loaded", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const ledger = new S3Ledger(place, QUICK);
   const shares = upTo(7).map((at) => storedShare(at + 1));
   await ledger.save({ ...NOTHING, shares });
   await ledger.close();
-  proxy.change = (url) => {
+  s3.proxy.change = (url) => {
     if (url.searchParams.has("max-keys")) url.searchParams.set("max-keys", "2");
   };
   expect((await loaded(place)).shares).toEqual(shares);
-  expect(proxy.seen.filter(({ query }) => query.has("continuation-token")).length).toBe(3);
+  expect(s3.proxy.seen.filter(({ query }) => query.has("continuation-token")).length).toBe(3);
 });
 
 test("a change is saved before its promise resolves, whatever fails on the way", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const ledger = new S3Ledger(place, QUICK);
   let left = 3;
-  proxy.fault = () => (left-- > 0 ? { t: "lose" } : undefined);
+  s3.proxy.fault = () => (left-- > 0 ? { t: "lose" } : undefined);
   await ledger.save({ ...NOTHING, shares: [storedShare(1)], tombstones: [tombstone(2)] });
   await ledger.close();
   expect(await loaded(place)).toEqual({ shares: [storedShare(1)], tombstones: [tombstone(2)] });
@@ -117,7 +95,7 @@ test("a change is saved before its promise resolves, whatever fails on the way",
 /** A store that takes so many changes and then is gone, as at a crash. */
 function dieAfter(writes: number): void {
   let left = writes;
-  proxy.fault = ({ method }) => {
+  s3.proxy.fault = ({ method }) => {
     if (method === "GET" || left-- > 0) return undefined;
     return { t: "refuse", status: 403, code: "AccessDenied" };
   };
@@ -125,7 +103,7 @@ function dieAfter(writes: number): void {
 
 test("a crash at any moment of a revocation leaves the share, or its tombstone", async () => {
   for (const writes of [0, 1, 2]) {
-    const place = newPlace();
+    const place = s3.newPlace();
     const ledger = new S3Ledger(place, QUICK);
     const share = storedShare(1, { seenAt: 5 });
     await withRecords(place, share);
@@ -138,20 +116,20 @@ test("a crash at any moment of a revocation leaves the share, or its tombstone",
     );
     await ledger.close();
     expect(saved).toBe(writes === 2);
-    proxy.fault = () => undefined;
+    s3.proxy.fault = () => undefined;
     const isOver = writes > 0;
     expect(await loaded(place)).toEqual({
       shares: isOver ? [] : [share],
       tombstones: isOver ? [tombstone(1, { at: 9 })] : [],
     });
     expect(recordKeys(place).length).toBe(isOver ? 0 : 2);
-    expect(s3.keys(`${place.prefix}facts/`).length).toBe(isOver ? 0 : 1);
+    expect(s3.server.keys(`${place.prefix}facts/`).length).toBe(isOver ? 0 : 1);
   }
 });
 
 test("a crash while a share takes the place of an older one leaves one of the two", async () => {
   for (const writes of [0, 1, 2, 3]) {
-    const place = newPlace();
+    const place = s3.newPlace();
     const ledger = new S3Ledger(place, QUICK);
     const old = storedShare(1, { seenAt: 5 });
     const next = storedShare(1, { seenAt: 10, place: hexOf(0x77) });
@@ -161,14 +139,14 @@ test("a crash while a share takes the place of an older one leaves one of the tw
       .save({ ...NOTHING, shares: [next], removed: [old.place], forgotten: [old.key] })
       .catch(() => undefined);
     await ledger.close();
-    proxy.fault = () => undefined;
+    s3.proxy.fault = () => undefined;
     expect(await loaded(place)).toEqual({ shares: [writes > 0 ? next : old], tombstones: [] });
-    expect(s3.keys(place.prefix).length).toBe(1);
+    expect(s3.server.keys(place.prefix).length).toBe(1);
   }
 });
 
 test("records of no share are deleted at the start", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const ledger = new S3Ledger(place, QUICK);
   await ledger.save({ ...NOTHING, shares: [storedShare(1)] });
   await ledger.close();
@@ -181,29 +159,29 @@ test("records of no share are deleted at the start", async () => {
 });
 
 test("a list that is older than the facts of a share loses no record of it", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const ledger = new S3Ledger(place, QUICK);
   await ledger.save({ ...NOTHING, shares: [storedShare(1)] });
   await ledger.close();
   await withRecords(place, storedShare(1));
-  proxy.change = (url) => {
+  s3.proxy.change = (url) => {
     if (url.searchParams.get("prefix") === `${place.prefix}facts/`) {
       url.searchParams.set("prefix", "nothing/");
     }
   };
   expect((await loaded(place)).shares).toEqual([]);
-  proxy.change = () => undefined;
+  s3.proxy.change = () => undefined;
   expect(recordKeys(place).length).toBe(2);
   expect((await loaded(place)).shares).toEqual([storedShare(1)]);
 });
 
 test("records are removed, all pages of them, and those that a list did not show", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const share = storedShare(1);
   await withRecords(place, share);
   const ledger = new S3Ledger(place, QUICK);
   let lists = 0;
-  proxy.change = (url) => {
+  s3.proxy.change = (url) => {
     if (!url.searchParams.has("max-keys")) return;
     // The first list shows one of the two alone.
     if (lists++ === 0)
@@ -216,26 +194,26 @@ test("records are removed, all pages of them, and those that a list did not show
 });
 
 test("facts with a wrong byte are asked for again, and then nothing is loaded or deleted", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const ledger = new S3Ledger(place, QUICK);
   await ledger.save({ ...NOTHING, shares: [storedShare(1)] });
   await ledger.close();
   let left = 2;
-  proxy.fault = ({ key }) => (key.includes("/facts/") && left-- > 0 ? { t: "flip" } : undefined);
+  s3.proxy.fault = ({ key }) => (key.includes("/facts/") && left-- > 0 ? { t: "flip" } : undefined);
   expect((await loaded(place)).shares).toEqual([storedShare(1)]);
   left = Infinity;
   const message = await messageOf(loaded(place));
   expect(message).toContain(`facts/${storedShare(1).place}: could not read`);
   expect(message).toContain("wrong bytes, 8 times");
-  expect(s3.keys(`${place.prefix}facts/`).length).toBe(1);
+  expect(s3.server.keys(`${place.prefix}facts/`).length).toBe(1);
 });
 
 test("a start says which bucket cannot be used, and what to check", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const cases: readonly (readonly [Partial<S3Place>, string])[] = [
     [
       { bucket: "none" },
-      `bucket none at ${proxy.url}: could not write at the object storage: it answered 404 NoSuchBucket (make the bucket`,
+      `bucket none at ${s3.proxy.url}: could not write at the object storage: it answered 404 NoSuchBucket (make the bucket`,
     ],
     [{ accessKeyId: "wrong" }, "403 InvalidAccessKeyId (check S3_ACCESS_KEY_ID)"],
     [{ endpoint: "http://127.0.0.1:1" }, "ECONNREFUSED, 8 times"],
@@ -244,7 +222,7 @@ test("a start says which bucket cannot be used, and what to check", async () => 
   for (const [part, text] of cases) {
     expect(await messageOf(loaded({ ...place, ...part }))).toContain(text);
   }
-  proxy.fault = ({ method }) => {
+  s3.proxy.fault = ({ method }) => {
     return method === "PUT" ? { t: "refuse", status: 403, code: "AccessDenied" } : undefined;
   };
   expect(await messageOf(loaded(place))).toContain("403 AccessDenied (allow s3:ListBucket");

@@ -1,10 +1,10 @@
 /** The records of a stored share in S3, against a server in a process of its own, and a proxy that fails and lies. */
-import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 
 import { FaultError } from "../../../protocol/mod.ts";
 import { TRIES, type S3Place } from "../../../relay/store/s3-bucket.ts";
-import { startS3Proxy, type S3Fault, type S3Proxy } from "../../support/net/s3-faults.ts";
-import { startS3, type S3Server } from "../../support/net/s3-server.ts";
+import { failingS3 } from "../../support/net/failing-s3.ts";
+import type { S3Fault } from "../../support/net/s3-faults.ts";
 import {
   FRAME,
   IMPATIENT,
@@ -16,27 +16,7 @@ import {
 } from "../../support/s3-share.ts";
 import { until } from "../../support/until.ts";
 
-let s3: S3Server;
-let proxy: S3Proxy;
-let tests = 0;
-
-beforeAll(async () => {
-  s3 = await startS3();
-  proxy = await startS3Proxy(s3.url);
-});
-afterAll(async () => {
-  await proxy[Symbol.asyncDispose]();
-  await s3[Symbol.asyncDispose]();
-});
-afterEach(() => {
-  proxy.fault = () => undefined;
-  proxy.seen.length = 0;
-});
-
-/** A part of the bucket for this test alone. */
-function newPlace(): S3Place {
-  return s3.place(`test${++tests}/`, proxy.url);
-}
+const s3 = failingS3();
 
 function open(place: S3Place, options: S3ShareOptions): S3Share {
   return new S3Share(place, options);
@@ -45,13 +25,13 @@ function open(place: S3Place, options: S3ShareOptions): S3Share {
 /** The fault for the first so many requests with this method of the records. */
 function failing(method: string, times: number, fault: S3Fault): void {
   let left = times;
-  proxy.fault = (request) => {
+  s3.proxy.fault = (request) => {
     return request.method === method && left-- > 0 ? fault : undefined;
   };
 }
 
 function requests(method: string): number {
-  return proxy.seen.filter((request) => request.method === method).length;
+  return s3.proxy.seen.filter((request) => request.method === method).length;
 }
 
 /** A share of two parts and a bit, all of it in the store; the relay then starts again. */
@@ -66,12 +46,12 @@ async function storedShare(
     share.records.flush();
     await share.untilDurable(records);
   }
-  proxy.seen.length = 0;
+  s3.proxy.seen.length = 0;
   return open(place, { records, durable: [{ first: 0, count: records }], times });
 }
 
 test("records in any order become whole parts, and read as they were after a restart", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const records = 2 * PER_PART + 3;
   {
     using share = open(place, { records });
@@ -80,7 +60,7 @@ test("records in any order become whole parts, and read as they were after a res
     expect(share.durable.runs).toEqual([{ first: 0, count: records }]);
   }
   expect(requests("PUT")).toBe(3);
-  expect(s3.keys(place.prefix)).toEqual(
+  expect(s3.server.keys(place.prefix)).toEqual(
     ["0", "1", "2"].map((part) => `${place.prefix}records/${"a".repeat(32)}/${part}`),
   );
   using again = open(place, { records, durable: [{ first: 0, count: records }] });
@@ -88,7 +68,7 @@ test("records in any order become whole parts, and read as they were after a res
 });
 
 test("records are read from memory before they are durable", async () => {
-  using share = open(newPlace(), { records: 10 });
+  using share = open(s3.newPlace(), { records: 10 });
   await share.write(3);
   expect([share.records.has(3), share.records.has(2), share.durable.size]).toEqual([
     true,
@@ -97,11 +77,11 @@ test("records are read from memory before they are durable", async () => {
   ]);
   expect(await share.isRight(3)).toBe(true);
   expect(await share.read(2)).toBeInstanceOf(FaultError);
-  expect(proxy.seen).toEqual([]);
+  expect(s3.proxy.seen).toEqual([]);
 });
 
 test("a flush writes a part as it is, and the rest of it follows after a restart", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const records = PER_PART;
   {
     using share = open(place, { records: undefined });
@@ -128,7 +108,7 @@ test("a flush writes a part as it is, and the rest of it follows after a restart
 });
 
 test("records that come while a part is flushed are written with the next", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   using share = open(place, { records: PER_PART });
   await share.write(0);
   share.records.flush();
@@ -141,7 +121,7 @@ test("records that come while a part is flushed are written with the next", asyn
 });
 
 test("a part that gets no more records is written as it is", async () => {
-  using share = open(newPlace(), { records: PER_PART, tuning: { idleMs: 20 } });
+  using share = open(s3.newPlace(), { records: PER_PART, tuning: { idleMs: 20 } });
   await share.write(0, 1);
   await share.untilDurable(2);
   expect(share.durable.runs).toEqual([{ first: 0, count: 2 }]);
@@ -152,7 +132,7 @@ test("a part that gets no more records is written as it is", async () => {
 });
 
 test("a record that became durable while its range was read is read too", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   {
     using share = open(place, { records: PER_PART });
     await share.write(0, 1);
@@ -162,7 +142,7 @@ test("a record that became durable while its range was read is read too", async 
   const durable = [{ first: 0, count: 2 }];
   using share = open(place, { records: PER_PART, durable, tuning: { idleMs: 20 } });
   const held = Promise.withResolvers<void>();
-  proxy.seen.length = 0;
+  s3.proxy.seen.length = 0;
   failing("GET", 1, { t: "hold", until: held.promise });
   const first = share.isRight(0);
   await until(() => requests("GET") === 1);
@@ -175,34 +155,34 @@ test("a record that became durable while its range was read is read too", async 
 });
 
 test("a share of one short record takes its own bytes alone", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   using share = open(place, { records: 1 });
   await share.write(0);
   await share.untilDurable(1);
   using again = open(place, { records: 1, durable: [{ first: 0, count: 1 }] });
   expect(await again.isRight(0)).toBe(true);
-  expect(proxy.seen.at(-1)?.range).toBe(`bytes=0-${FRAME + 11}`);
+  expect(s3.proxy.seen.at(-1)?.range).toBe(`bytes=0-${FRAME + 11}`);
 });
 
 test("a share that holds its most parts takes no record of another until one is written", async () => {
-  using share = open(newPlace(), { records: 6 * PER_PART, times: IMPATIENT });
-  proxy.fault = () => ({ t: "hang" });
+  using share = open(s3.newPlace(), { records: 6 * PER_PART, times: IMPATIENT });
+  s3.proxy.fault = () => ({ t: "hang" });
   for (const part of upTo(4))
     expect(share.records.write(part * PER_PART, share.frame(0))).toBe(true);
   expect(share.records.write(1, share.frame(1))).toBe(true);
   expect(share.records.write(4 * PER_PART, share.frame(0))).toBe(false);
   // The part that got no record for the longest makes room.
   await until(() => requests("PUT") > 0);
-  expect(proxy.seen[0]?.key).toEndWith("/1");
+  expect(s3.proxy.seen[0]?.key).toEndWith("/1");
   expect(share.rooms).toBe(0);
-  proxy.fault = () => undefined;
+  s3.proxy.fault = () => undefined;
   await until(() => share.rooms > 0);
   expect(share.records.write(4 * PER_PART, share.frame(0))).toBe(true);
   expect(share.durable.runs).toEqual([{ first: PER_PART, count: 1 }]);
 });
 
 test("a share that waits while its parts are flushed goes on", async () => {
-  using share = open(newPlace(), { records: 6 * PER_PART });
+  using share = open(s3.newPlace(), { records: 6 * PER_PART });
   await share.write(0, PER_PART, 2 * PER_PART, 3 * PER_PART);
   share.records.flush();
   await share.write(4 * PER_PART, 5 * PER_PART);
@@ -212,19 +192,19 @@ test("a share that waits while its parts are flushed goes on", async () => {
 });
 
 test("memory is free again when the store is closed", async () => {
-  using share = await storedShare(newPlace());
+  using share = await storedShare(s3.newPlace());
   await share.read(0);
   expect(share.store.memory.read).toBeGreaterThan(0);
   share.records.close();
   expect(share.store.memory).toEqual({ gathered: 0, read: 0 });
-  using other = open(newPlace(), { records: 50 });
+  using other = open(s3.newPlace(), { records: 50 });
   await other.write(0, 1);
   other.records.close();
   expect(other.store.memory).toEqual({ gathered: 0, read: 0 });
 });
 
 test("reads in order come by ranges, read ahead", async () => {
-  using share = await storedShare(newPlace());
+  using share = await storedShare(s3.newPlace());
   const records = 2 * PER_PART + 3;
   for (const index of upTo(records)) expect(await share.isRight(index)).toBe(true);
   // Four records a range, and three in the last part.
@@ -233,7 +213,7 @@ test("reads in order come by ranges, read ahead", async () => {
 });
 
 test("a read out of order reads its own range alone", async () => {
-  using share = await storedShare(newPlace());
+  using share = await storedShare(s3.newPlace());
   expect(await share.isRight(22)).toBe(true);
   expect(requests("GET")).toBe(1);
 });
@@ -248,7 +228,7 @@ const passing: readonly (readonly [string, S3Fault])[] = [
 for (const [name, fault] of passing) {
   test(`a store that ${name} is asked again, for writes and reads`, async () => {
     const times = fault.t === "hang" ? IMPATIENT : QUICK;
-    const place = newPlace();
+    const place = s3.newPlace();
     failing("PUT", 3, fault);
     {
       using share = open(place, { records: 3, times });
@@ -274,7 +254,7 @@ const lies: readonly (readonly [string, S3Fault])[] = [
 ];
 for (const [name, fault] of lies) {
   test(`an answer that ${name} is asked for again, and never given`, async () => {
-    using share = await storedShare(newPlace(), 3, fault.t === "stall" ? IMPATIENT : QUICK);
+    using share = await storedShare(s3.newPlace(), 3, fault.t === "stall" ? IMPATIENT : QUICK);
     failing("GET", 2, fault);
     expect(await share.isRight(0, 1, 2)).toBe(true);
     expect(requests("GET")).toBeGreaterThan(2);
@@ -282,37 +262,37 @@ for (const [name, fault] of lies) {
 }
 
 test("a store with a wrong byte in one record fails reads of this record alone", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   using share = await storedShare(place, 4);
   // The same wrong bit each time: in record 2, the middle of the range.
-  proxy.fault = () => ({ t: "flip" });
+  s3.proxy.fault = () => ({ t: "flip" });
   const read = await Promise.all(upTo(4).map((index) => share.read(index)));
   expect(read.map((frame) => frame instanceof FaultError)).toEqual([false, true, false, false]);
   expect(read[1]).toMatchObject({ code: "store-failed" });
   expect(requests("GET")).toBe(TRIES);
   // The cache keeps none of it: the store may be right again.
-  proxy.fault = () => undefined;
+  s3.proxy.fault = () => undefined;
   expect(await share.isRight(0, 1, 2, 3)).toBe(true);
 });
 
 test("a record of another share at its place is no record of this one", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   {
     using other = open(place, { records: 2, place: "b".repeat(32) });
     await other.write(0, 1);
     await other.untilDurable(2);
   }
   using share = await storedShare(place, 2);
-  proxy.change = (url) => {
+  s3.proxy.change = (url) => {
     url.pathname = url.pathname.replace("a".repeat(32), "b".repeat(32));
   };
   expect(await share.read(0)).toMatchObject({ code: "store-failed" });
-  proxy.change = () => undefined;
+  s3.proxy.change = () => undefined;
 });
 
 test("a store that stays broken fails the upload after so many tries, and gives its memory back", async () => {
-  using share = open(newPlace(), { records: 3 });
-  proxy.fault = () => ({ t: "refuse", status: 503, code: "SlowDown" });
+  using share = open(s3.newPlace(), { records: 3 });
+  s3.proxy.fault = () => ({ t: "refuse", status: 503, code: "SlowDown" });
   await share.write(0, 1, 2);
   await until(() => share.faults.length > 0);
   expect(requests("PUT")).toBe(TRIES);
@@ -323,8 +303,8 @@ test("a store that stays broken fails the upload after so many tries, and gives 
 });
 
 test("a store that forbids it is not asked again", async () => {
-  using share = open(newPlace(), { records: 1 });
-  proxy.fault = () => ({ t: "refuse", status: 403, code: "AccessDenied" });
+  using share = open(s3.newPlace(), { records: 1 });
+  s3.proxy.fault = () => ({ t: "refuse", status: 403, code: "AccessDenied" });
   await share.write(0);
   await until(() => share.faults.length > 0);
   expect(requests("PUT")).toBe(1);
@@ -334,7 +314,7 @@ test("a store that forbids it is not asked again", async () => {
 });
 
 test("a part is not written again without the records of it that were durable", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   {
     using share = open(place, { records: 4 });
     await share.write(0);
@@ -342,29 +322,29 @@ test("a part is not written again without the records of it that were durable", 
     await share.untilDurable(1);
   }
   using share = open(place, { records: 4, durable: [{ first: 0, count: 1 }] });
-  proxy.fault = ({ method }) => (method === "GET" ? { t: "flip" } : undefined);
-  proxy.seen.length = 0;
+  s3.proxy.fault = ({ method }) => (method === "GET" ? { t: "flip" } : undefined);
+  s3.proxy.seen.length = 0;
   await share.write(1, 2, 3);
   await until(() => share.faults.length > 0);
   expect(requests("PUT")).toBe(0);
 });
 
 test("a closed store calls nothing any more", async () => {
-  using share = await storedShare(newPlace());
-  proxy.fault = () => ({ t: "hang" });
+  using share = await storedShare(s3.newPlace());
+  s3.proxy.fault = () => ({ t: "hang" });
   let calls = 0;
   share.records.read(0, () => void calls++);
-  await until(() => proxy.seen.length > 0);
+  await until(() => s3.proxy.seen.length > 0);
   share.records.close();
-  proxy.fault = () => undefined;
+  s3.proxy.fault = () => undefined;
   // A read of another share takes as long.
-  using other = await storedShare(newPlace(), 1);
+  using other = await storedShare(s3.newPlace(), 1);
   expect(await other.isRight(0)).toBe(true);
   expect([calls, share.faults, share.rooms]).toEqual([0, [], 0]);
 });
 
 test("shares of one worker share its memory: none takes all of it, and all go on", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   const limit = 20 * (FRAME + 12);
   const tuning = { gatheredBytes: limit, rangesBytes: limit };
   using one = open(place, { records: PER_PART, tuning });
@@ -401,9 +381,9 @@ test("shares of one worker share its memory: none takes all of it, and all go on
 });
 
 test("a store that takes no writes holds up no reads", async () => {
-  const place = newPlace();
+  const place = s3.newPlace();
   using share = await storedShare(place);
-  proxy.fault = ({ method }) => (method === "PUT" ? { t: "hang" } : undefined);
+  s3.proxy.fault = ({ method }) => (method === "PUT" ? { t: "hang" } : undefined);
   const { store } = share;
   const writing = upTo(5).map((at) => {
     return open(place, { records: 60, place: `${at}`.repeat(32), store });
