@@ -176,8 +176,6 @@ export class HomeShare {
   storedState(stored: StoredState, durable: number): void {
     this.#store.storedState(stored, durable);
     this.#tellSender(this.#options.now());
-    // Its sender was lost when the last records were on their way to the disk.
-    if (this.ownerSocket === undefined && this.needsNoSender) this.serve();
   }
 
   /** All of it is stored: the share needs its sender no more. */
