@@ -15,6 +15,8 @@ import type { HandoverState, PartyNeed } from "./messages.ts";
 
 /** Workers have numbers from 0; this one stands for receivers that may come back to a new log. */
 const RETURNING = -1;
+/** How long a client of the lobby that speaks no fileshare may hold up others of a stream. */
+const HELD_UP_MS = 2000;
 
 export class PacedOrigin {
   readonly #log: RecordLog;
@@ -32,9 +34,17 @@ export class PacedOrigin {
   /** Workers that sent their watermark, or died, before this origin knew where it begins. */
   readonly #reported = new Set<number>();
   readonly #died = new Set<number>();
+  #begun = false;
+  /** Since when a record that a receiver waits for found no room. */
+  #fullSince: number | undefined;
 
   constructor(log: RecordLog) {
     this.#log = log;
+  }
+
+  /** Whether it is known which record comes first. */
+  get begun(): boolean {
+    return this.#begun;
   }
 
   /** Records before it can't be had any more. */
@@ -58,6 +68,7 @@ export class PacedOrigin {
     if (first > 0) this.#hold(RETURNING, first, now);
     this.#hope();
     this.#keep();
+    this.#begun = true;
   }
 
   /**
@@ -85,6 +96,7 @@ export class PacedOrigin {
     this.#neededUpTo = Math.max(this.#neededUpTo, needed);
     this.#hope();
     this.#keep();
+    this.#begun = true;
   }
 
   /** The sender does not have records before this one, and neither has the log. */
@@ -153,11 +165,28 @@ export class PacedOrigin {
    * The record before which receivers stand that are behind another; undefined: the last may be the
    * only one. It can't have been sent more than its window, nor ask for more than comes after that.
    */
-  get laggards(): number | undefined {
+  get #laggards(): number | undefined {
     const { least } = this.#watermarks;
     if (least === undefined) return undefined;
     const others = this.#neededUpTo > least + WINDOW_RECORDS + READ_AHEAD_RECORDS + 1;
     return others ? least + 1 : undefined;
+  }
+
+  /**
+   * Records that a receiver waits for have had no room for HELD_UP_MS because other receivers are far behind:
+   * told once each time.
+   * @returns the record before which the others stand
+   */
+  heldUp(isFull: boolean, now: number): number | undefined {
+    const before = isFull ? this.#laggards : undefined;
+    if (before === undefined) {
+      this.#fullSince = undefined;
+      return undefined;
+    }
+    this.#fullSince ??= now;
+    if (now - this.#fullSince < HELD_UP_MS) return undefined;
+    this.#fullSince = undefined;
+    return before;
   }
 
   advance(): void {

@@ -13,7 +13,7 @@ import {
   type SocketFault,
   type Message,
 } from "../../protocol/mod.ts";
-import { CREDIT_BESIDE_RECORDS } from "../../relay/share/origin.ts";
+import { CREDIT_BESIDE_RECORDS } from "../../relay/share/sender-wants.ts";
 import { CLOSE_MS, TICK_MS } from "../../relay/limits/limits.ts";
 import { SENDER_QUEUE_BYTES } from "../../relay/share/home-share.ts";
 import { READ_AHEAD_MOST_RECORDS } from "../../relay/share/read-ahead.ts";
