@@ -181,7 +181,10 @@ export function storePlace(given: string, env: Readonly<Record<string, string | 
     region: variable("REGION"),
     accessKeyId: variable("ACCESS_KEY_ID"),
     secretAccessKey: variable("SECRET_ACCESS_KEY"),
-    sessionToken: variable("SESSION_TOKEN"),
+    // A token is of one key: that of another account, which is in the environment too, would spoil it.
+    sessionToken: env["S3_ACCESS_KEY_ID"]
+      ? env["S3_SESSION_TOKEN"] || undefined
+      : variable("SESSION_TOKEN"),
   };
 }
 

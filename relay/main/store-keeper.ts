@@ -7,7 +7,7 @@ import { randomBytes } from "node:crypto";
 import { FaultError, socketFault } from "../../protocol/mod.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
-import type { BookEffect, ShareClaim } from "../store/book-effects.ts";
+import { REFUSABLE, type BookEffect, type ShareClaim } from "../store/book-effects.ts";
 import type { ManagedStore } from "../admin/manager.ts";
 import type { Kept } from "../store/kept-share.ts";
 import type { OpenStore } from "../store/open-store.ts";
@@ -17,6 +17,8 @@ import type { Directory } from "./directory.ts";
 import { RecordRemover } from "./record-remover.ts";
 
 const PLACE_BYTES = 16;
+/** Clients wait so long for the save that they depend on. Then they hear that the store failed, and ask again. ms */
+const LATE_SAVE_MS = 15_000;
 /** A bucket that does not answer holds up the end of the relay so long at most. ms */
 const CLOSE_MS = 10_000;
 
@@ -56,6 +58,9 @@ export class StoreKeeper implements ManagedStore {
   readonly #remover: RecordRemover;
   #isScheduled = false;
   #saving: PromiseLike<void> | undefined;
+  /** The start of the latest save, and its effects. ms */
+  #savingAt = 0;
+  #effects: readonly BookEffect[] = [];
   /** Since the save began. */
   readonly #lost = new Set<number>();
   #isFailing = false;
@@ -152,6 +157,11 @@ export class StoreKeeper implements ManagedStore {
   tick(): void {
     const now = this.#host.wallTime();
     this.book.tick(now);
+    if (this.#saving !== undefined && now - this.#savingAt >= LATE_SAVE_MS) {
+      const fault = new FaultError("store-failed", "a save takes long");
+      this.#effects = this.#effects.filter(({ t }) => !REFUSABLE.has(t));
+      for (const effect of this.book.saveLate(fault)) this.#do(effect);
+    }
     this.#remover.tick(now);
     this.#schedule();
   }
@@ -198,19 +208,21 @@ export class StoreKeeper implements ManagedStore {
       this.#schedule();
       return;
     }
+    this.#savingAt = this.#host.wallTime();
+    this.#effects = batch.effects;
     this.#saving = this.#options.store.ledger.save(batch.change).then(
-      () => this.#saved(batch.effects, batch.change.removed),
+      () => this.#saved(batch.change.removed),
       (error: unknown) => this.#saveFailed(error),
     );
   }
 
-  #saved(effects: readonly BookEffect[], removed: readonly string[]): void {
+  #saved(removed: readonly string[]): void {
     this.#saving = undefined;
     this.#isFailing = false;
     this.saves.done++;
     this.book.saved();
     this.#remover.remove(removed, this.#host.wallTime());
-    for (const effect of effects) this.#do(effect);
+    for (const effect of this.#effects) this.#do(effect);
     this.#schedule();
   }
 

@@ -33,9 +33,10 @@ import {
 } from "../limits/refusal-counters.ts";
 import type { ToDirectory } from "../share/messages.ts";
 import { openStore, type OpenStore } from "../store/open-store.ts";
+import type { OnAway } from "../store/s3-bucket.ts";
 import { StoreKeeper } from "./store-keeper.ts";
 import { SUPERVISION, type RelayOptions } from "./options.ts";
-import { Reports, type Report, type ReportLevel } from "../worker/reports.ts";
+import { reportAway, Reports, type Report, type ReportLevel } from "../worker/reports.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
 export class Supervisor implements ManagedRelay {
@@ -169,8 +170,9 @@ export class Supervisor implements ManagedRelay {
     using guard = new DisposableStack();
     if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
     if (httpPort !== undefined && httpPort !== 0) guard.use(guardPort(hostname, httpPort));
-    const store = options.store && (await openStore(options.store));
     let supervisor: Supervisor;
+    const away: OnAway = (...told) => reportAway(supervisor.#reports.report, ...told);
+    const store = options.store && (await openStore(options.store, away));
     try {
       supervisor = new Supervisor(options, store);
     } catch (error) {

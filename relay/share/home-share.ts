@@ -339,6 +339,8 @@ export class HomeShare {
     const waited = this.#silence.stalledFor(isAwaited ? arrived : undefined, now);
     // The first record holds the manifest: a sender gives it before any receiver agrees.
     const name = wantsFirst ? "start-timeout" : "record-timeout";
+    // A store that is away is waited for, and ends the share itself.
+    if (wantsFirst && this.#store.has(0)) return;
     // Bytes of a pipe may take their time after that.
     if (!(wantsFirst || offer.seekable) || waited < limits.now[name]) return;
     this.#silence = new StallTimer();

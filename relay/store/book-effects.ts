@@ -73,6 +73,14 @@ export interface Pending {
   readonly refuse?: (fault: FaultError) => BookEffect;
 }
 
+/** Effects of which the pending one has `refuse`. */
+export const REFUSABLE: ReadonlySet<BookEffect["t"]> = new Set([
+  "claim",
+  "refuse",
+  "answer",
+  "looked-up",
+]);
+
 export interface Batch {
   readonly change: LedgerChange;
   /** The effects need no save before them. */

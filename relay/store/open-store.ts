@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { FaultError } from "../../protocol/mod.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StorePlace } from "./record-store.ts";
+import type { OnAway } from "./s3-bucket.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 
 export interface OpenStore {
@@ -25,8 +26,8 @@ const KEY_BYTES = 32;
  * @param place of a disk, the folder of the whole store
  * @throws FaultError `bad-store`, `store-failed`
  */
-export async function openStore(place: StorePlace): Promise<OpenStore> {
-  const { ledger, records, key } = await openLedger(place);
+export async function openStore(place: StorePlace, onAway: OnAway): Promise<OpenStore> {
+  const { ledger, records, key } = await openLedger(place, onAway);
   try {
     const saved = await ledger.load();
     const hashOf = (address: string): string =>
@@ -38,7 +39,10 @@ export async function openStore(place: StorePlace): Promise<OpenStore> {
   }
 }
 
-async function openLedger(place: StorePlace): Promise<{
+async function openLedger(
+  place: StorePlace,
+  onAway: OnAway,
+): Promise<{
   readonly ledger: Ledger;
   readonly records: StorePlace;
   readonly key: string | Uint8Array;
@@ -47,7 +51,7 @@ async function openLedger(place: StorePlace): Promise<{
     const { S3Ledger } = await import("./s3-ledger.ts");
     // Not in the bucket, and the same after a restart.
     const key = place.secretAccessKey ?? randomBytes(KEY_BYTES);
-    return { ledger: new S3Ledger(place), records: place, key };
+    return { ledger: new S3Ledger(place, onAway), records: place, key };
   }
   const { SqliteLedger, prepareFolder } = await import("./sqlite-ledger.ts");
   const { folder } = place;

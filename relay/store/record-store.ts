@@ -53,6 +53,25 @@ export interface StoredShape {
  */
 export type OpenRecords = (shape: StoredShape, events: RecordStoreEvents) => RecordStore;
 
+/** How long a relay waits for S3. */
+export interface S3Times {
+  /** The first pause between two tries is half of this to all of it; each further one is twice as long. ms */
+  readonly pauseMs: number;
+  /** The longest pause. ms */
+  readonly pauseMostMs: number;
+  /** An answer without a body may take so long. ms */
+  readonly answerMs: number;
+  /** A body may take as long as at this rate: a slower store is taken for one that hangs. bytes a second */
+  readonly leastRate: number;
+  /** The operator hears of a store that is away so long after a first try. ms */
+  readonly tellMs: number;
+  /**
+   * A request that failed so long after its first try is not tried again. A server of objects starts again within minutes,
+   * and receivers that wait longer may rather hear why. ms
+   */
+  readonly giveUpMs: number;
+}
+
 /** Where a relay stores shares; plain values, for the workers. */
 export type StorePlace =
   | {
@@ -70,4 +89,6 @@ export type StorePlace =
       readonly accessKeyId: string | undefined;
       readonly secretAccessKey: string | undefined;
       readonly sessionToken: string | undefined;
+      /** Undefined: `S3_TIMES`; tests have shorter ones. */
+      readonly times?: S3Times;
     };

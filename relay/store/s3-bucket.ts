@@ -2,38 +2,27 @@
  * One bucket. Bun's S3 client signs each request and lists keys; `fetch` sends the requests, since a method of the client has
  * no time limit, cannot be ended, and shows neither the status nor the length of an answer.
  *
- * A request that failed in a way that may pass is sent again, later each time and TRIES times at most. A request that
- * the store refused for good (a wrong key, no such bucket) fails at once.
+ * While the store is away, a request is sent again, later each time, until `giveUpMs` are over: its caller waits. After
+ * WRONG_MOST wrong answers it fails, and at once if the store refused it for good (a wrong key, no such bucket).
  */
 import { FaultError } from "../../protocol/mod.ts";
 
-import type { StorePlace } from "./record-store.ts";
+import type { S3Times, StorePlace } from "./record-store.ts";
+import { failedCall, failureOf, S3Failure, unreached } from "./s3-failure.ts";
 
 export type S3Place = Extract<StorePlace, { kind: "s3" }>;
-
-export interface S3Times {
-  /** The first pause between two tries is half of this to all of it; each further one is twice as long. ms */
-  readonly pauseMs: number;
-  /** The longest pause. ms */
-  readonly pauseMostMs: number;
-  /** An answer without a body may take so long. ms */
-  readonly answerMs: number;
-  /** A body may take as long as at this rate: a slower store is taken for one that hangs. bytes a second */
-  readonly leastRate: number;
-  /** A request that failed so long after its first try is not tried again. ms */
-  readonly giveUpMs: number;
-}
 
 export const S3_TIMES: S3Times = {
   pauseMs: 300,
   pauseMostMs: 10_000,
   answerMs: 20_000,
   leastRate: 256 * 1024,
-  giveUpMs: 120_000,
+  tellMs: 10_000,
+  giveUpMs: 300_000,
 };
 
-/** Tries of one request: the pauses of `S3_TIMES` between them take 14 to 29 s, so a short `SlowDown` fails none. */
-export const TRIES = 8;
+/** Answers to one request that are wrong: at some stores an answer may be older than the object for some seconds. */
+export const WRONG_MOST = 8;
 /**
  * Requests of one kind that one thread has open at once; more wait in their order. As many fill a fast line at 30 ms an
  * answer, and a store that takes no writes holds up no reads.
@@ -43,43 +32,11 @@ const REQUESTS_AT_ONCE = 16;
 const SIGNED_FOR_S = 15 * 60;
 /** Keys of one page, the most that S3 gives. */
 const PAGE_KEYS = 1000;
-/** Of an answer that is an error, so much is read. bytes */
-const ERROR_BYTES = 16 * 1024;
+const SECOND_MS = 1000;
+type Kind = "write" | "read" | "delete" | "list";
 
-/** Codes that another try does not change, with advice for the operator. */
-const FINAL_CODES: ReadonlyMap<string, string> = new Map([
-  ["AccessDenied", "allow s3:ListBucket, s3:GetObject, s3:PutObject and s3:DeleteObject"],
-  ["AllAccessDisabled", "ask the provider of the bucket"],
-  ["AuthorizationHeaderMalformed", "check S3_REGION"],
-  ["ERR_S3_MISSING_CREDENTIALS", "set S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY"],
-  ["ERR_INVALID_URL", "check S3_ENDPOINT"],
-  ["ERR_S3_INVALID_ENDPOINT", "check S3_ENDPOINT"],
-  ["ExpiredToken", "renew S3_SESSION_TOKEN and the keys"],
-  ["InvalidAccessKeyId", "check S3_ACCESS_KEY_ID"],
-  ["InvalidBucketName", "check the name of the bucket"],
-  ["InvalidToken", "renew S3_SESSION_TOKEN and the keys"],
-  ["NoSuchBucket", "make the bucket, or check its name and S3_ENDPOINT"],
-  ["PermanentRedirect", "check S3_REGION and S3_ENDPOINT"],
-  ["RequestTimeTooSkewed", "set the clock of this machine"],
-  ["SignatureDoesNotMatch", "check S3_SECRET_ACCESS_KEY and S3_REGION"],
-]);
-/** Statuses below 500 that another try may change. */
-const PASSING_STATUSES: ReadonlySet<number> = new Set([404, 408, 409, 416, 425, 429]);
-const PASSING_CODES: ReadonlySet<string> = new Set([
-  "RequestTimeout",
-  "SlowDown",
-  "IncompleteBody",
-]);
-
-/** A failed try. */
-class S3Failure extends Error {
-  readonly isFinal: boolean;
-
-  constructor(message: string, isFinal: boolean, options?: ErrorOptions) {
-    super(message, options);
-    this.isFinal = isFinal;
-  }
-}
+/** Of one kind of requests. @param trouble undefined: the store answers again */
+export type OnAway = (kind: Kind, trouble: string | undefined) => void;
 
 export interface ByteRange {
   readonly first: number;
@@ -91,11 +48,15 @@ export class S3Bucket {
   readonly #client: Bun.S3Client;
   readonly #place: S3Place;
   readonly #times: S3Times;
+  readonly #onAway: OnAway | undefined;
+  /** Kinds of requests that were told to fail. */
+  readonly #away = new Set<Kind>();
   readonly #gates = { write: new Gate(), read: new Gate(), delete: new Gate(), list: new Gate() };
 
-  constructor(place: S3Place, times: S3Times = S3_TIMES) {
+  constructor(place: S3Place, onAway?: OnAway) {
     this.#place = place;
-    this.#times = times;
+    this.#times = place.times ?? S3_TIMES;
+    this.#onAway = onAway;
     const { bucket, endpoint, region, accessKeyId, secretAccessKey, sessionToken } = place;
     this.#client = new Bun.S3Client({
       bucket,
@@ -142,7 +103,7 @@ export class S3Bucket {
       const answer = await this.#send(key, { method: "GET", signal });
       if (answer.status === 404) {
         const failure = await failureOf(answer);
-        if (failure.isFinal) throw failure;
+        if (failure.kind === "final") throw failure;
         return undefined;
       }
       return await checked(answer, { first: 0, end: most }, check);
@@ -168,7 +129,7 @@ export class S3Bucket {
       const answer = await this.#send(key, { method: "DELETE", signal });
       if (!answer.ok) {
         const failure = await failureOf(answer);
-        if (answer.status !== 404 || failure.isFinal) throw failure;
+        if (answer.status !== 404 || failure.kind === "final") throw failure;
       }
       await answer.body?.cancel();
     });
@@ -214,22 +175,33 @@ export class S3Bucket {
   }
 
   async #tried<Result>(
-    what: "write" | "read" | "delete" | "list",
+    kind: Kind,
     bytes: number,
     stop: AbortSignal | undefined,
     attempt: (signal: AbortSignal) => Promise<Result>,
   ): Promise<Result> {
-    const giveUp = performance.now() + this.#times.giveUpMs;
+    const { tellMs, giveUpMs } = this.#times;
+    const began = performance.now();
+    let wrong = 0;
     for (let tries = 1; ; tries++) {
       try {
-        return await this.#gates[what].pass(() => this.#once(bytes, stop, attempt));
+        const result = await this.#gates[kind].pass(() => this.#once(bytes, stop, attempt));
+        if (this.#away.delete(kind)) this.#onAway?.(kind, undefined);
+        return result;
       } catch (cause) {
-        const { message, isFinal } = cause instanceof S3Failure ? cause : unreached(cause);
-        const isLast = isFinal || tries === TRIES || performance.now() > giveUp;
+        const failure = cause instanceof S3Failure ? cause : unreached(cause);
+        const { message } = failure;
+        if (failure.kind === "wrong") wrong++;
+        const ms = performance.now() - began;
+        const isLast = failure.kind === "final" || wrong === WRONG_MOST || ms >= giveUpMs;
         if (stop?.aborted === true || isLast) {
-          const times = tries === 1 ? "" : `, ${tries} times`;
-          const detail = `could not ${what} at the object storage: ${message}${times}`;
+          const times = tries === 1 ? "" : `, ${tries} times in ${Math.round(ms / SECOND_MS)} s`;
+          const detail = `could not ${kind} at the object storage: ${message}${times}`;
           throw new FaultError("store-failed", detail, { cause });
+        }
+        if (failure.kind === "away" && ms >= tellMs && !this.#away.has(kind)) {
+          this.#away.add(kind);
+          this.#onAway?.(kind, message);
         }
         await this.#pause(tries, stop);
       }
@@ -243,10 +215,10 @@ export class S3Bucket {
   ): Promise<Result> {
     stop?.throwIfAborted();
     const ending = new AbortController();
-    const end = () => ending.abort(new S3Failure("ended", true));
+    const end = () => ending.abort(new S3Failure("ended", "final"));
     stop?.addEventListener("abort", end);
-    const ms = this.#times.answerMs + (bytes / this.#times.leastRate) * 1000;
-    const late = () => ending.abort(new S3Failure(`no answer within ${ms.toFixed(0)} ms`, false));
+    const ms = this.#times.answerMs + (bytes / this.#times.leastRate) * SECOND_MS;
+    const late = () => ending.abort(new S3Failure(`no answer within ${ms.toFixed(0)} ms`, "away"));
     const timer = setTimeout(late, ms);
     try {
       return await attempt(ending.signal);
@@ -308,7 +280,7 @@ async function checked<Found>(
   const most = from + end - first;
   const bytes = await bodyOf(answer, answer.status === 206 ? most : Math.max(most, end));
   const found = check(bytes.subarray(from, most));
-  if (found === undefined) throw new S3Failure("wrong bytes", false);
+  if (found === undefined) throw new S3Failure("wrong bytes", "wrong");
   return found;
 }
 
@@ -317,48 +289,11 @@ async function bodyOf(answer: Response, most: number): Promise<Uint8Array> {
   const length = Number(answer.headers.get("content-length") ?? Number.NaN);
   if (!(length <= most)) {
     await answer.body?.cancel();
-    throw new S3Failure("an answer of a wrong length", false);
+    throw new S3Failure("an answer of a wrong length", "wrong");
   }
   const bytes = await answer.bytes();
-  if (bytes.length !== length) throw new S3Failure("an answer that was cut", false);
+  if (bytes.length !== length) throw new S3Failure("an answer that was cut", "away");
   return bytes;
-}
-
-async function failureOf(answer: Response): Promise<S3Failure> {
-  const length = Number(answer.headers.get("content-length") ?? ERROR_BYTES);
-  const text = length <= ERROR_BYTES ? await answer.text() : "";
-  if (text === "") await answer.body?.cancel();
-  const code = /<Code>(\w{1,64})<\/Code>/.exec(text)?.[1] ?? "";
-  const { status } = answer;
-  const isPassing = status >= 500 || PASSING_STATUSES.has(status) || PASSING_CODES.has(code);
-  return failureFrom(`it answered ${status}`, code, !isPassing);
-}
-
-function failureFrom(said: string, code: string, isFinal: boolean): S3Failure {
-  const advice = FINAL_CODES.get(code);
-  const words = [said, code].filter((word) => word !== "").join(" ");
-  return new S3Failure(
-    advice === undefined ? words : `${words} (${advice})`,
-    isFinal || advice !== undefined,
-  );
-}
-
-/** An error of a method of Bun's client. */
-function failedCall(cause: unknown): never {
-  const code = codeOf(cause);
-  if (FINAL_CODES.has(code)) throw failureFrom("it answered", code, true);
-  throw unreached(cause);
-}
-
-function unreached(cause: unknown): S3Failure {
-  const code = codeOf(cause);
-  if (FINAL_CODES.has(code)) return failureFrom("", code, true);
-  return new S3Failure(code === "" ? String(cause) : code, false, { cause });
-}
-
-function codeOf(cause: unknown): string {
-  if (!(cause instanceof Error) || !("code" in cause)) return "";
-  return typeof cause.code === "string" ? cause.code : "";
 }
 
 async function whenStopped(signal: AbortSignal): Promise<never> {

@@ -14,7 +14,7 @@ import { FaultError } from "../../protocol/mod.ts";
 
 import { factsText, parseShare, parseTombstone } from "./facts.ts";
 import type { Ledger, LedgerChange } from "./ledger.ts";
-import { S3Bucket, type S3Place, type S3Times } from "./s3-bucket.ts";
+import { S3Bucket, S3_TIMES, type OnAway, type S3Place } from "./s3-bucket.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 
 /** An object of facts is shorter: 1024 runs, 1000 receivers, 100 receipts and 10,000 counted ones take 250 KiB. bytes */
@@ -23,17 +23,23 @@ const FACTS_BYTES = 1024 ** 2;
 const OBJECTS_AT_ONCE = 16;
 /** A place is listed again after it was emptied, at most so often: a list may be older than the objects. */
 const EMPTYING_ROUNDS = 3;
+/** A relay that starts says so early that its bucket is away: its service manager starts it again. ms */
+const START_MS = 30_000;
 const NAME = /^[0-9a-f]{32}$/;
 const NAME_BYTES = 16;
 const SUM_DIGITS = 16;
 
 export class S3Ledger implements Ledger {
-  readonly #bucket: S3Bucket;
+  #bucket: S3Bucket;
+  readonly #usual: S3Bucket;
   readonly #prefix: string;
   readonly #stop = new AbortController();
 
-  constructor(place: S3Place, times?: S3Times) {
-    this.#bucket = new S3Bucket(place, times);
+  constructor(place: S3Place, onAway?: OnAway) {
+    const { times = S3_TIMES } = place;
+    const giveUpMs = Math.min(times.giveUpMs, START_MS);
+    this.#bucket = new S3Bucket({ ...place, times: { ...times, giveUpMs } });
+    this.#usual = new S3Bucket(place, onAway);
     this.#prefix = place.prefix;
   }
 
@@ -46,6 +52,7 @@ export class S3Ledger implements Ledger {
       ]);
       const loaded = await this.#settle(shares, tombstones);
       await this.#removeOrphans(new Set(loaded.shares.map(({ place }) => place)));
+      this.#bucket = this.#usual;
       return loaded;
     } catch (cause) {
       if (!(cause instanceof FaultError)) throw cause;

@@ -8,7 +8,7 @@ import { FaultError } from "../../protocol/mod.ts";
 
 import { RecordSet } from "./record-set.ts";
 import type { OpenRecords, RecordStore, RecordStoreEvents, StoredShape } from "./record-store.ts";
-import { S3Bucket, type S3Place, type S3Times } from "./s3-bucket.ts";
+import { S3Bucket, type OnAway, type S3Place } from "./s3-bucket.ts";
 import { PART_BYTES, PartLayout } from "./s3-part.ts";
 import { asFault, RANGE_BYTES, RANGES_BYTES, RangeMemory, RangeReader } from "./s3-ranges.ts";
 
@@ -76,8 +76,8 @@ export class S3Store {
   #isCalling = false;
   #isWatching = false;
 
-  constructor(place: S3Place, times?: S3Times, tuning = TUNING) {
-    this.bucket = new S3Bucket(place, times);
+  constructor(place: S3Place, onAway?: OnAway, tuning = TUNING) {
+    this.bucket = new S3Bucket(place, onAway);
     this.tuning = tuning;
     this.ranges = new RangeMemory(tuning.rangesBytes);
   }

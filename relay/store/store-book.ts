@@ -351,6 +351,16 @@ export class StoreBook {
     }
   }
 
+  /** A save takes long. @returns what is said at once, in place of `REFUSABLE` effects: these clients ask again */
+  saveLate(fault: FaultError): readonly BookEffect[] {
+    const effects = this.#unsaved.refuse(fault);
+    for (const effect of effects) {
+      const one = effect.t === "refuse" ? this.#kept.get(effect.claim.key) : undefined;
+      if (one !== undefined) one.sender = "away";
+    }
+    return effects;
+  }
+
   /** @returns what is said at once: senders hear of it */
   saveFailed(fault: FaultError, now: number): readonly BookEffect[] {
     this.#notBefore = now + AGAIN_MS;

@@ -135,6 +135,15 @@ export class Unsaved {
     return shares;
   }
 
+  /** A save takes long. @returns what is said at once, in place of all effects that can be refused */
+  refuse(fault: FaultError): BookEffect[] {
+    return [this.#leaving, this.#gathered].flatMap((each) => {
+      const effects = each?.effects.splice(0) ?? [];
+      each?.effects.push(...effects.filter(({ refuse }) => refuse === undefined));
+      return effects.flatMap(({ refuse }) => refuse?.(fault) ?? []);
+    });
+  }
+
   /**
    * All of it is tried again with the next save, but for what is refused.
    * @returns keys of the shares that were not saved, and what is said at once

@@ -22,6 +22,12 @@ export const REPORTS_PER_SECOND = 50;
 export const REPORT_TEXT = 200;
 const SECOND_MS = 1000;
 
+/** Of one kind of requests to the store. @param trouble undefined: it answers again */
+export function reportAway(report: Reporter, request: string, trouble: string | undefined): void {
+  if (trouble === undefined) report({ level: "info", event: "store-back", fields: { request } });
+  else report({ level: "warn", event: "store-away", fields: { request, trouble } });
+}
+
 /** The reports of one thread, limited in level, number per second and length. */
 export class Reports {
   readonly #report: Reporter;

@@ -27,7 +27,7 @@ import { BlockPool, blocksOf, noteDescriptors } from "../log/block-pool.ts";
 import type { SocketId } from "../share/outlet.ts";
 import { refusal } from "../net/refusal.ts";
 import { RefusalCounters } from "../limits/refusal-counters.ts";
-import { Reports } from "./reports.ts";
+import { reportAway, Reports } from "./reports.ts";
 import { IdleGc } from "./idle-gc.ts";
 import { recordsOpener } from "../store/records-opener.ts";
 import { Sockets } from "../net/sockets.ts";
@@ -127,7 +127,8 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     primitives: nodePrimitives,
     toDirectory: post,
     toStoreBook: given.store && post,
-    openRecords: given.store && recordsOpener(given.store),
+    openRecords:
+      given.store && recordsOpener(given.store, (...away) => reportAway(reports.report, ...away)),
     stallMs: given.stallMs,
     limits,
     relayName: nameOf(policy.access.publicOrigin),

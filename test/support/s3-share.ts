@@ -1,8 +1,8 @@
 /** A share's records in S3, and all that its store said. */
 import type { FaultError } from "../../protocol/mod.ts";
 import { RecordSet } from "../../relay/store/record-set.ts";
-import type { RecordRun, RecordStore } from "../../relay/store/record-store.ts";
-import type { S3Place, S3Times } from "../../relay/store/s3-bucket.ts";
+import type { RecordRun, RecordStore, S3Times } from "../../relay/store/record-store.ts";
+import type { OnAway, S3Place } from "../../relay/store/s3-bucket.ts";
 import { S3Store, type S3Tuning } from "../../relay/store/s3-records.ts";
 import { seededBytes } from "./disk.ts";
 import { until } from "./until.ts";
@@ -13,6 +13,7 @@ export const QUICK: S3Times = {
   pauseMostMs: 4,
   answerMs: 60_000,
   leastRate: 1024 ** 3,
+  tellMs: Infinity,
   giveUpMs: Infinity,
 };
 /** For a store that does not answer. */
@@ -39,6 +40,7 @@ export interface S3ShareOptions {
   readonly store?: S3Store;
   readonly tuning?: Partial<S3Tuning>;
   readonly place?: string;
+  readonly onAway?: OnAway;
 }
 
 export class S3Share implements Disposable {
@@ -61,7 +63,8 @@ export class S3Share implements Disposable {
     } = options;
     this.#frameBytes = frameBytes;
     this.#count = records;
-    this.store = options.store ?? new S3Store(place, times, { ...TUNING, ...tuning });
+    this.store =
+      options.store ?? new S3Store({ ...place, times }, options.onAway, { ...TUNING, ...tuning });
     this.records = this.store.open(
       { place: name, frameBytes, records, durable },
       {

@@ -3,6 +3,7 @@ import { expect, test } from "bun:test";
 
 import { relayOrCarry } from "../../../cli/carry/relay-or-carry.ts";
 import type { Call } from "../../../cli/commands/command.ts";
+import { storePlace } from "../../../cli/commands/relay-options.ts";
 import { storeOptions } from "../../../cli/commands/store-options.ts";
 import { NEED_SENDER, type SendValues } from "../../../cli/commands/transfer-commands.ts";
 import { FaultError, STORE_LIFE_MOST_S, parseCode } from "../../../protocol/mod.ts";
@@ -72,4 +73,15 @@ test("no command starts a relay for a share that is to be stored", async () => {
   expect(result.status === "rejected" && String(result.reason)).toContain(
     "--store needs a relay with a store, and no relay was found",
   );
+});
+
+test("a relay takes the session token of the account whose key it takes", () => {
+  const aws = { AWS_ACCESS_KEY_ID: "aws", AWS_SECRET_ACCESS_KEY: "a", AWS_SESSION_TOKEN: "t" };
+  expect(storePlace("s3://shares", aws)).toMatchObject({ accessKeyId: "aws", sessionToken: "t" });
+  const own = { ...aws, S3_ACCESS_KEY_ID: "own", S3_SECRET_ACCESS_KEY: "o" };
+  expect(storePlace("s3://shares", own)).toMatchObject({
+    accessKeyId: "own",
+    secretAccessKey: "o",
+    sessionToken: undefined,
+  });
 });

@@ -15,7 +15,7 @@ const NOTHING: LedgerChange = { shares: [], removed: [], tombstones: [], forgott
 
 /** What a relay finds that starts now, by key and place. */
 async function loaded(place: S3Place): Promise<{ shares: StoredShare[]; tombstones: Tombstone[] }> {
-  const ledger = new S3Ledger(place, QUICK);
+  const ledger = new S3Ledger({ times: QUICK, ...place });
   const { shares, tombstones } = await ledger.load();
   await ledger.close();
   return {
@@ -37,6 +37,19 @@ async function withRecords(bucket: S3Place, { place }: StoredShare): Promise<voi
   await share.untilDurable(20);
 }
 
+test("a change waits while the store is away, and is saved when it is back", async () => {
+  const place = s3.newPlace();
+  const ledger = new S3Ledger({ ...place, times: QUICK });
+  await ledger.load();
+  let left = 30;
+  s3.proxy.fault = () => {
+    return left-- > 0 ? { t: "refuse", status: 503, code: "SlowDown" } : undefined;
+  };
+  await ledger.save({ ...NOTHING, shares: [storedShare(1)] });
+  await ledger.close();
+  expect((await loaded(place)).shares).toEqual([storedShare(1)]);
+});
+
 function recordKeys(place: S3Place): string[] {
   return s3.server.keys(`${place.prefix}records/`);
 }
@@ -44,7 +57,7 @@ function recordKeys(place: S3Place): string[] {
 test("what was saved is there after a restart, and no more", async () => {
   const place = s3.newPlace();
   expect(await loaded(place)).toEqual({ shares: [], tombstones: [] });
-  const ledger = new S3Ledger(place, QUICK);
+  const ledger = new S3Ledger({ ...place, times: QUICK });
   const one = storedShare(1, { receipts: [storedReceipt(4)], durable: [{ first: 0, count: 2 }] });
   await ledger.save({ ...NOTHING, shares: [one, storedShare(2)], tombstones: [tombstone(3)] });
   await ledger.save({ ...NOTHING, shares: [{ ...one, downloads: 1 }], tombstones: [tombstone(4)] });
@@ -61,7 +74,7 @@ test("what was saved is there after a restart, and no more", async () => {
 
 test("keys and names of objects tell nothing of shares and channels", async () => {
   const place = s3.newPlace();
-  const ledger = new S3Ledger(place, QUICK);
+  const ledger = new S3Ledger({ ...place, times: QUICK });
   await ledger.save({ ...NOTHING, shares: [storedShare(1)], tombstones: [tombstone(2)] });
   await ledger.close();
   const keys = s3.server.keys(place.prefix).join(" ");
@@ -71,7 +84,7 @@ test("keys and names of objects tell nothing of shares and channels", async () =
 
 test("more facts than one page lists are all loaded", async () => {
   const place = s3.newPlace();
-  const ledger = new S3Ledger(place, QUICK);
+  const ledger = new S3Ledger({ ...place, times: QUICK });
   const shares = upTo(7).map((at) => storedShare(at + 1));
   await ledger.save({ ...NOTHING, shares });
   await ledger.close();
@@ -84,7 +97,7 @@ test("more facts than one page lists are all loaded", async () => {
 
 test("a change is saved before its promise resolves, whatever fails on the way", async () => {
   const place = s3.newPlace();
-  const ledger = new S3Ledger(place, QUICK);
+  const ledger = new S3Ledger({ ...place, times: QUICK });
   let left = 3;
   s3.proxy.fault = () => (left-- > 0 ? { t: "lose" } : undefined);
   await ledger.save({ ...NOTHING, shares: [storedShare(1)], tombstones: [tombstone(2)] });
@@ -104,7 +117,7 @@ function dieAfter(writes: number): void {
 test("a crash at any moment of a revocation leaves the share, or its tombstone", async () => {
   for (const writes of [0, 1, 2]) {
     const place = s3.newPlace();
-    const ledger = new S3Ledger(place, QUICK);
+    const ledger = new S3Ledger({ ...place, times: QUICK });
     const share = storedShare(1, { seenAt: 5 });
     await withRecords(place, share);
     await ledger.save({ ...NOTHING, shares: [share] });
@@ -130,7 +143,7 @@ test("a crash at any moment of a revocation leaves the share, or its tombstone",
 test("a crash while a share takes the place of an older one leaves one of the two", async () => {
   for (const writes of [0, 1, 2, 3]) {
     const place = s3.newPlace();
-    const ledger = new S3Ledger(place, QUICK);
+    const ledger = new S3Ledger({ ...place, times: QUICK });
     const old = storedShare(1, { seenAt: 5 });
     const next = storedShare(1, { seenAt: 10, place: hexOf(0x77) });
     await ledger.save({ ...NOTHING, shares: [old], tombstones: [tombstone(1, { at: 4 })] });
@@ -147,7 +160,7 @@ test("a crash while a share takes the place of an older one leaves one of the tw
 
 test("records of no share are deleted at the start", async () => {
   const place = s3.newPlace();
-  const ledger = new S3Ledger(place, QUICK);
+  const ledger = new S3Ledger({ ...place, times: QUICK });
   await ledger.save({ ...NOTHING, shares: [storedShare(1)] });
   await ledger.close();
   await withRecords(place, storedShare(1));
@@ -160,7 +173,7 @@ test("records of no share are deleted at the start", async () => {
 
 test("a list that is older than the facts of a share loses no record of it", async () => {
   const place = s3.newPlace();
-  const ledger = new S3Ledger(place, QUICK);
+  const ledger = new S3Ledger({ ...place, times: QUICK });
   await ledger.save({ ...NOTHING, shares: [storedShare(1)] });
   await ledger.close();
   await withRecords(place, storedShare(1));
@@ -179,7 +192,7 @@ test("records are removed, all pages of them, and those that a list did not show
   const place = s3.newPlace();
   const share = storedShare(1);
   await withRecords(place, share);
-  const ledger = new S3Ledger(place, QUICK);
+  const ledger = new S3Ledger({ ...place, times: QUICK });
   let lists = 0;
   s3.proxy.change = (url) => {
     if (!url.searchParams.has("max-keys")) return;
@@ -195,7 +208,7 @@ test("records are removed, all pages of them, and those that a list did not show
 
 test("facts with a wrong byte are asked for again, and then nothing is loaded or deleted", async () => {
   const place = s3.newPlace();
-  const ledger = new S3Ledger(place, QUICK);
+  const ledger = new S3Ledger({ ...place, times: QUICK });
   await ledger.save({ ...NOTHING, shares: [storedShare(1)] });
   await ledger.close();
   let left = 2;
@@ -216,7 +229,7 @@ test("a start says which bucket cannot be used, and what to check", async () => 
       `bucket none at ${s3.proxy.url}: could not write at the object storage: it answered 404 NoSuchBucket (make the bucket`,
     ],
     [{ accessKeyId: "wrong" }, "403 InvalidAccessKeyId (check S3_ACCESS_KEY_ID)"],
-    [{ endpoint: "http://127.0.0.1:1" }, "ECONNREFUSED, 8 times"],
+    [{ endpoint: "http://127.0.0.1:1", times: { ...QUICK, giveUpMs: 20 } }, "ECONNREFUSED, "],
     [{ endpoint: "not an address" }, "check S3_ENDPOINT"],
   ];
   for (const [part, text] of cases) {

@@ -4,14 +4,21 @@ import { join } from "node:path";
 
 import { startRelay } from "../../../relay/mod.ts";
 import type { S3Place } from "../../../relay/store/s3-bucket.ts";
-import type { Code } from "../../../protocol/mod.ts";
+import type { Reporter } from "../../../relay/worker/reports.ts";
+import type { Code, FaultCode } from "../../../protocol/mod.ts";
 import { newCode, receive, send } from "../../support/clients/clients.ts";
 import { fileshare } from "../../support/clients/command.ts";
 import { stateOfEachTest } from "../../support/clients/own-state.ts";
 import { RelayCommand } from "../../support/clients/relay-command.ts";
 import { seededBytes, temporaryFolder } from "../../support/disk.ts";
-import { startS3Proxy, type S3Fault, type S3Proxy } from "../../support/net/s3-faults.ts";
+import {
+  startS3Proxy,
+  type S3Fault,
+  type S3Proxy,
+  type S3Request,
+} from "../../support/net/s3-faults.ts";
 import { S3_BUCKET, startS3, type S3Server } from "../../support/net/s3-server.ts";
+import { QUICK } from "../../support/s3-share.ts";
 import { until } from "../../support/until.ts";
 
 const state = stateOfEachTest();
@@ -56,21 +63,24 @@ async function stored(relay: string, code: Code, path = FILE): Promise<void> {
   expect(await sending.outcome).toEqual({ fault: undefined, exitCode: 0 });
 }
 
-async function received(relay: string, code: Code): Promise<Uint8Array | number> {
+async function received(relay: string, code: Code): Promise<Uint8Array | number | FaultCode> {
   const out = join(state.path, crypto.randomUUID());
   await using receiving = receive({ relay, code, out });
-  const { exitCode } = await receiving.outcome;
-  return exitCode === 0 ? await Bun.file(join(out, "report.pdf")).bytes() : exitCode;
+  const { exitCode, fault } = await receiving.outcome;
+  return exitCode === 0 ? await Bun.file(join(out, "report.pdf")).bytes() : (fault ?? exitCode);
 }
 
 /** Not `toEqual`, which takes seconds of so many bytes. */
-function isContent(got: Uint8Array | number, content = CONTENT): boolean {
+function isContent(got: Uint8Array | number | FaultCode, content = CONTENT): boolean {
   return got instanceof Uint8Array && Buffer.compare(got, content) === 0;
 }
 
 /** A relay with one worker, whose address clients take. */
-async function startStore(place: S3Place): Promise<AsyncDisposable & { readonly url: string }> {
-  const relay = await startRelay({ store: place, workers: 1 });
+async function startStore(
+  place: S3Place,
+  onReport?: Reporter,
+): Promise<AsyncDisposable & { readonly url: string }> {
+  const relay = await startRelay({ store: place, workers: 1, ...(onReport && { onReport }) });
   return { url: `${relay.url}/ws`, [Symbol.asyncDispose]: () => relay.stop() };
 }
 
@@ -136,7 +146,7 @@ test("a share that is revoked leaves no record and no facts in the bucket", asyn
   expect(keys(place, "facts")).toEqual(before.facts);
   await until(() => keys(place, "records").length === before.records.length);
   expect(keys(place, "over").length).toBe(1);
-  expect(await received(relay.url, code)).toBe(1);
+  expect(await received(relay.url, code)).toBe("revoked");
 });
 
 test("a store that fails and lies now and then gives no wrong byte, and all comes", async () => {
@@ -164,11 +174,65 @@ test("a store that fails and lies now and then gives no wrong byte, and all come
   expect(requests).toBeGreaterThan(faults.length);
 });
 
+const AWAY: S3Fault = { t: "refuse", status: 503, code: "ServiceUnavailable" };
+
+function awayFor(what: (request: S3Request) => boolean, times: number): void {
+  let left = times;
+  proxy.fault = (request) => (what(request) && left-- > 0 ? AWAY : undefined);
+}
+
+test("a sender and receivers wait for a store that is away, and go on by themselves", async () => {
+  await using own = await startStore({ ...s3.place("away/", proxy.url), times: QUICK });
+  const code = newCode();
+  // Also of the facts, on which the answers to the sender depend.
+  awayFor(({ method }) => method === "PUT", 60);
+  await stored(own.url, code);
+  awayFor(({ key }) => key.includes("records"), 60);
+  const got = await Promise.all([received(own.url, code), received(own.url, code)]);
+  expect(got.map((each) => isContent(each))).toEqual([true, true]);
+  expect(proxy.seen.length).toBeGreaterThan(120);
+});
+
+test("a receiver of a store that stays away hears that the store failed, and a later one gets all", async () => {
+  const times = { ...QUICK, giveUpMs: 50 };
+  await using own = await startStore({ ...s3.place("gone/", proxy.url), times });
+  const code = newCode();
+  await stored(own.url, code);
+  awayFor(({ key }) => key.includes("records"), Infinity);
+  expect(await received(own.url, code)).toBe("store-failed");
+  proxy.fault = () => undefined;
+  expect(isContent(await received(own.url, code))).toBe(true);
+});
+
+test("keys that expire end receivers at once, and the log says what to do", async () => {
+  const events: string[] = [];
+  const own = s3.place("expired/", proxy.url);
+  await using other = await startStore(own, ({ event, fields }) => {
+    if (event === "store-failed") events.push(`${fields["fault"] ?? ""} ${fields["why"] ?? ""}`);
+  });
+  const code = newCode();
+  await stored(other.url, code);
+  const reads = () => proxy.seen.filter(({ key }) => key.includes("records")).length;
+  const before = reads();
+  for (const status of [400, 403]) {
+    proxy.fault = () => ({ t: "refuse", status, code: "ExpiredToken" });
+    expect(await received(other.url, code)).toBe("store-failed");
+  }
+  // One request for each range that is read or read ahead.
+  expect(reads() - before).toBeLessThanOrEqual(2 * 5);
+  expect(events.slice(0, 1)).toEqual([
+    "store-failed could not read at the object storage: it answered 400 ExpiredToken (start the relay again with new keys and S3_SESSION_TOKEN)",
+  ]);
+  // As after a start with new keys: nothing is lost.
+  proxy.fault = () => undefined;
+  expect(isContent(await received(other.url, code))).toBe(true);
+});
+
 test("a store that forgot a share gives its receivers a fault, and no file", async () => {
   const code = newCode();
   await stored(relay.url, code);
   proxy.fault = ({ key }) => {
     return key.includes("records") ? { t: "refuse", status: 403, code: "AccessDenied" } : undefined;
   };
-  expect(await received(relay.url, code)).toBe(1);
+  expect(await received(relay.url, code)).toBe("store-failed");
 });

@@ -6,6 +6,7 @@ import {
   EMPTY_LIFE_MS,
   UNFINISHED_LIFE_MS,
 } from "../../../relay/store/store-book.ts";
+import { REFUSABLE } from "../../../relay/store/book-effects.ts";
 import { UNLOAD_MS } from "../../../relay/store/askers.ts";
 import { TOMBSTONE_MS } from "../../../relay/store/tombstones.ts";
 import { BookPlay, CHANNEL, claimOf, describeEffect } from "../../support/relay/book-play.ts";
@@ -551,6 +552,26 @@ describe("a ledger that fails", () => {
     expect(play.inspect(3).state).toBe("unknown");
     play.book.claim(claimOf(4), play.now);
     expect(play.save()).toContain("4 for socket 4");
+  });
+
+  test("refuses clients while a save takes long, and knows them when they come again", () => {
+    const play = new BookPlay();
+    play.book.claim(claimOf(1), play.now);
+    const batch = play.book.take(play.now)!;
+    play.book.claim(claimOf(2), play.now);
+    play.book.inspect(0, 9, hexOf(1));
+    const late = new FaultError("store-failed");
+    expect(play.book.saveLate(late).map(describeEffect)).toEqual([
+      "1 refused: store-failed",
+      "2 refused: store-failed",
+      "socket 0/9 fails: store-failed",
+    ]);
+    expect(play.book.saveLate(late)).toEqual([]);
+    expect(batch.effects.every(({ t }) => REFUSABLE.has(t))).toBe(true);
+    play.ledger.save(batch);
+    play.book.saved();
+    for (const share of [1, 2]) play.book.claim(claimOf(share), play.now);
+    expect(play.save()).toEqual(["1 has 0", "1 for socket 1", "2 for socket 2"]);
   });
 
   test("still revokes and expires later", () => {
