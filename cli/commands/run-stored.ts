@@ -11,7 +11,7 @@ import type { MessageOf, StoredReceipt } from "../../protocol/wire/control.ts";
 import { usage } from "../arguments/command-line.ts";
 import { shownAddress } from "../connection/relay-address.ts";
 import { chooseRelay, chooseToken, isSameRelay } from "../connection/relay-choice.ts";
-import type { StoreEvent } from "../job/event-schema.ts";
+import type { StoreEvent } from "../job/command-events.ts";
 import { storedText } from "../job/stored-text.ts";
 import { keysOfMasterText, masterBeside } from "../job/job-keys.ts";
 import { count, moment, shown, size } from "../screen/format.ts";

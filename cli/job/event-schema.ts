@@ -1,7 +1,7 @@
 /**
- * The lines of `--json` as schemas, one object a line. The types of the events come from them,
- * `docs/reference/events.md` prints them, and a test holds real runs against them. Fields may be added; what
- * one means never changes.
+ * The lines of `--json` of a send or a receive as schemas, one object a line; `command-events.ts` has those of other
+ * commands. The types of the events come from them, `docs/reference/events.md` prints them, and a test holds real
+ * runs against them. Fields may be added; what one means never changes.
  *
  * Names in events come from peers and are not escaped; who shows them to a person must.
  */
@@ -9,79 +9,29 @@ import * as v from "valibot";
 
 import type { FileState } from "../../protocol/content/file-marks.ts";
 
-import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
+import {
+  change,
+  event,
+  fate,
+  faultCode,
+  field,
+  fileAt,
+  flagged,
+  hex,
+  names,
+  seconds,
+  sizes,
+  state,
+  stored,
+  text,
+  unsound,
+  untold,
+  WENT_WRONG,
+  whole,
+  wrong,
+  yes,
+} from "./event-fields.ts";
 import { ROUTES } from "./routes.ts";
-
-/** A field, with what it means. */
-function field<Schema extends v.GenericSchema>(schema: Schema, meaning: string) {
-  return v.pipe(schema, v.description(meaning));
-}
-
-/** An event, with when it comes. */
-function event<const Name extends string, Fields extends v.ObjectEntries>(
-  name: Name,
-  meaning: string,
-  fields: Fields,
-) {
-  const entries = { event: v.literal(name), ...fields };
-  return v.pipe(v.strictObject(entries), v.description(meaning));
-}
-
-const text = v.string();
-const yes = v.boolean();
-const whole = v.pipe(v.number(), v.integer(), v.minValue(0));
-const seconds = v.pipe(v.number(), v.minValue(0));
-const hex = v.pipe(v.string(), v.regex(/^[0-9a-f]+$/));
-const names = v.pipe(v.array(text), v.readonly());
-const faultCode = v.picklist(Object.keys(FAULTS) as FaultCode[]);
-const fileAt = v.pipe(
-  v.strictObject({ name: text, number: whole, of: whole, bytes: whole, size: whole }),
-  v.readonly(),
-);
-const state = v.picklist(["waiting", "live", "behind", "done", "lost", "left"]);
-
-const fate = v.pipe(
-  v.strictObject({
-    id: hex,
-    name: text,
-    state,
-    records: whole,
-    done: yes,
-    /** None where nobody knows the end. */
-    percent: v.optional(whole),
-  }),
-  v.readonly(),
-);
-
-const change = v.pipe(
-  v.strictObject({
-    path: text,
-    what: v.picklist(["new", "gone", "size", "time", "mode", "other file", "content"]),
-  }),
-  v.readonly(),
-);
-const unsound = v.pipe(
-  v.strictObject({ path: text, what: v.picklist(["grown", "changed", "missing"]) }),
-  v.readonly(),
-);
-const danger = v.picklist(["hidden", "autorun", "executable"]);
-const flags = v.pipe(v.array(danger), v.readonly());
-const flagged = v.pipe(v.array(v.strictObject({ name: text, flags })), v.readonly());
-const stored = v.pipe(v.strictObject({ until: text, downloads: v.optional(whole) }), v.readonly());
-const sizes = v.pipe(v.array(whole), v.readonly());
-
-const untold = field(
-  v.optional(whole),
-  "number of events of this kind left out before it, because too many came at once",
-);
-
-const WENT_WRONG =
-  "A fault. It is the last event, except in the lobby, where the session continues after a failed share.";
-const wrong = {
-  code: field(faultCode, "stable; [protocol.md](protocol.md) lists all"),
-  message: field(text, "the message for people"),
-};
-const error = event("error", WENT_WRONG, wrong);
 
 export const clientEvent = v.variant("event", [
   event(
@@ -411,106 +361,6 @@ export const clientEvent = v.variant("event", [
   }),
   event("error", WENT_WRONG, { ...wrong, untold }),
 ]);
-
-/** The lines of `fileshare relay --json`. */
-export const relayEvent = v.variant("event", [
-  event("listening", "The relay accepts clients.", {
-    url: field(text, "address for clients"),
-    port: field(whole, "port of the listener"),
-    workers: field(whole, "streaming threads"),
-    httpPort: v.optional(field(whole, "plain port that redirects to TLS")),
-  }),
-  event("token", "One token of `fileshare relay token list --json`.", {
-    id: field(text, "id of the token"),
-    name: field(v.optional(text), "owner of the token"),
-    roles: field(
-      v.array(v.picklist(["send", "receive", "store", "admin"])),
-      "uses that the token allows",
-    ),
-    created: field(v.optional(text), "time of creation, ISO 8601"),
-    expires: field(v.optional(text), "end of the token, ISO 8601; absent for never"),
-  }),
-  event("draining", "The relay shuts down gracefully. Transfers run on.", {
-    seconds: field(seconds, "longest time that transfers may run on"),
-  }),
-  error,
-]);
-
-/** The lines of `fileshare doctor --json`. */
-export const doctorEvent = v.variant("event", [
-  event("check", "The result of one check.", {
-    name: field(text, "name of the check"),
-    verdict: field(v.picklist(["fine", "warning", "failed"]), "`failed` leads to exit code 1"),
-    message: field(text, "result, for people"),
-    advice: field(text, "next step, or empty"),
-  }),
-  error,
-]);
-
-/** The lines of `fileshare list --json`: one for each send or receive that is not through. */
-export const listEvent = v.variant("event", [
-  event("unfinished", "An unfinished send or receive.", {
-    number: field(whole, "number in the list, for `resume` and `forget`"),
-    kind: field(v.picklist(["send", "receive"]), "direction"),
-    share: field(hex, "id of the share"),
-    code: field(text, "code of the share"),
-    relay: field(text, "address of the relay"),
-    name: field(text, "name of the content; untrusted in a receive"),
-    bytes: field(whole, "total size"),
-    since: field(text, "time of the start, ISO 8601"),
-    records: field(v.optional(whole), "send: number of records of the share"),
-    sent: field(v.optional(whole), "send: number of records sent at least once"),
-    running: field(v.optional(yes), "send: a running process has it"),
-    out: field(v.optional(text), "receive: destination folder"),
-  }),
-]);
-
-/** The lines of `fileshare stored --json` and of `fileshare revoke --json`. */
-export const storeEvent = v.variant("event", [
-  event(
-    "stored-share",
-    "A share that this machine stored; the relay says all but the first keys.",
-    {
-      share: field(hex, "id of the share"),
-      code: field(text, "code of the share"),
-      relay: field(text, "address of the relay"),
-      name: field(text, "name of the content"),
-      bytes: field(whole, "total size"),
-      state: field(
-        v.picklist([
-          "stored",
-          "unfinished",
-          "stored-expired",
-          "exhausted",
-          "revoked",
-          "unknown",
-          "away",
-        ]),
-        "`unknown`: the relay has it no more; `away`: the relay gives no answer; `stored-expired`, `exhausted`, `revoked`: over",
-      ),
-      until: field(text, "end of the share, ISO 8601"),
-      downloads: field(whole, "number of receivers that have everything, as the relay counts"),
-      most: field(v.optional(whole), "number of receivers that may; absent for any"),
-      receivers: field(whole, "of the latest 100 receipts: those that verify"),
-      unconfirmed: field(
-        whole,
-        "of them: downloads of clients such as curl, which cannot confirm anything",
-      ),
-      doubtful: field(whole, "of them: those that do not verify"),
-      fault: field(v.optional(faultCode), "why the relay gives no answer"),
-      message: field(v.optional(text), "the same for people"),
-    },
-  ),
-  event("revoked", "A stored share is deleted.", {
-    share: field(hex, "id of the share"),
-    name: field(text, "name of the content"),
-    relay: field(text, "address of the relay"),
-    known: field(yes, "false: the relay had it no more"),
-  }),
-  error,
-]);
-
-export type StoreEvent = Readonly<v.InferOutput<typeof storeEvent>>;
 
 /** The events of a send or a receive. */
 export type ClientEvent = Readonly<v.InferOutput<typeof clientEvent>>;

@@ -5,13 +5,8 @@ import type * as v from "valibot";
 import { aliasesOf, loadAll } from "../../cli/commands/registry.ts";
 import type { Command } from "../../cli/commands/command.ts";
 import { ENVIRONMENT } from "../../cli/arguments/environment.ts";
-import {
-  clientEvent,
-  doctorEvent,
-  listEvent,
-  relayEvent,
-  storeEvent,
-} from "../../cli/job/event-schema.ts";
+import { doctorEvent, listEvent, relayEvent, storeEvent } from "../../cli/job/command-events.ts";
+import { clientEvent } from "../../cli/job/event-schema.ts";
 import { ROUTES, ROUTE_TEXTS } from "../../cli/job/routes.ts";
 import { EXIT } from "../../protocol/wire/faults.ts";
 import { table } from "./markdown.ts";

@@ -4,7 +4,8 @@ import { appendFileSync, chmodSync, mkdirSync, statSync, symlinkSync } from "nod
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { clientEvent, doctorEvent, relayEvent, storeEvent } from "../../../cli/job/event-schema.ts";
+import { doctorEvent, relayEvent, storeEvent } from "../../../cli/job/command-events.ts";
+import { clientEvent } from "../../../cli/job/event-schema.ts";
 import { EXIT } from "../../../protocol/wire/faults.ts";
 import { makeFile } from "../../support/files.ts";
 import { temporaryFolder } from "../../support/disk.ts";

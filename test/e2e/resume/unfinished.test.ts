@@ -4,7 +4,7 @@ import { appendFileSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
-import { listEvent } from "../../../cli/job/event-schema.ts";
+import { listEvent } from "../../../cli/job/command-events.ts";
 import { registerReceive } from "../../../cli/system/state.ts";
 import { parseCode } from "../../../protocol/code/code.ts";
 import { EXIT } from "../../../protocol/wire/faults.ts";

@@ -4,12 +4,8 @@ import { appendFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } f
 import { join } from "node:path";
 import * as v from "valibot";
 
-import {
-  clientEvent,
-  storeEvent,
-  type ClientEvent,
-  type StoreEvent,
-} from "../../../cli/job/event-schema.ts";
+import { storeEvent, type StoreEvent } from "../../../cli/job/command-events.ts";
+import { clientEvent, type ClientEvent } from "../../../cli/job/event-schema.ts";
 import { receive, send, type SendOptions } from "../../../cli/mod.ts";
 import { parseCode } from "../../../protocol/code/code.ts";
 import { EXIT } from "../../../protocol/wire/faults.ts";
