@@ -26,6 +26,12 @@ export interface S3Memory {
   readonly read: number;
 }
 
+/** After the write that is under way: it takes more records, is written again, or gives its room back. */
+type AfterWrite = "gather" | "write" | "leave";
+type PartState =
+  { readonly at: "gathering" } | { readonly at: "writing"; readonly next: AfterWrite };
+const GATHERING: PartState = { at: "gathering" };
+
 interface Part {
   readonly number: number;
   readonly owner: S3Records;
@@ -38,13 +44,9 @@ interface Part {
   readonly filled: Set<number>;
   /** Of those, the ones that are not durable. */
   readonly fresh: Set<number>;
-  isBeingWritten: boolean;
+  state: PartState;
   /** When its latest record came. ms */
   touched: number;
-  /** To be written as it is. */
-  isAsked: boolean;
-  /** Its room is needed, or no record comes. */
-  isLeaving: boolean;
 }
 
 /** The constants of these names; tests have smaller ones. */
@@ -113,7 +115,7 @@ export class S3Store {
   wait(share: S3Records, isOwn: boolean): void {
     this.#waiting.add(share);
     for (const part of this.#parts) {
-      if (part.isBeingWritten || part.isLeaving || (isOwn && part.owner !== share)) continue;
+      if (part.state.at === "writing" || (isOwn && part.owner !== share)) continue;
       part.owner.leave(part);
       return;
     }
@@ -137,7 +139,7 @@ export class S3Store {
       const before = performance.now() - this.tuning.idleMs;
       for (const part of this.#parts) {
         if (part.touched > before) break;
-        if (!part.isBeingWritten) part.owner.leave(part);
+        if (part.state.at === "gathering") part.owner.leave(part);
       }
       if (this.#parts.size > 0) this.#watch();
     }, this.tuning.idleMs / 2).unref();
@@ -194,11 +196,11 @@ export class S3Records implements RecordStore {
       return false;
     }
     const part = old ?? this.#begin(number);
-    part.isLeaving = false;
+    if (part.state.at === "writing" && part.state.next === "leave") this.#write(part, "write");
     part.fresh.add(index);
     part.known++;
     this.#fill(part, index, frame);
-    if (this.#isComplete(part)) this.#write(part);
+    if (part.state.at === "gathering" && this.#isComplete(part)) this.#write(part, "gather");
     return true;
   }
 
@@ -227,7 +229,9 @@ export class S3Records implements RecordStore {
 
   flush(): void {
     for (const part of this.#parts.values()) {
-      if (part.fresh.size > 0) this.writeEarly(part);
+      if (part.fresh.size === 0) continue;
+      if (part.state.at === "gathering") this.#write(part, "gather");
+      else if (part.state.next === "gather") this.#write(part, "write");
     }
   }
 
@@ -245,20 +249,10 @@ export class S3Records implements RecordStore {
     if (!this.#isClosed && !this.#isFailed) this.#events.room();
   }
 
-  /** The part gives its room back, once it is durable. */
+  /** The part, of which nothing is on its way, gives its room back, once it is durable. */
   leave(part: Part): void {
-    if (part.fresh.size === 0) {
-      this.#drop(part);
-      return;
-    }
-    part.isLeaving = true;
-    this.writeEarly(part);
-  }
-
-  /** Before it is complete. */
-  writeEarly(part: Part): void {
-    part.isAsked = true;
-    this.#write(part);
+    if (part.fresh.size === 0) this.#drop(part);
+    else this.#write(part, "leave");
   }
 
   // Inside
@@ -283,10 +277,8 @@ export class S3Records implements RecordStore {
       known: 0,
       filled: new Set(),
       fresh: new Set(),
-      isBeingWritten: false,
+      state: GATHERING,
       touched: 0,
-      isAsked: false,
-      isLeaving: false,
     };
     part.known = this.#missing(part).length;
     this.#parts.set(number, part);
@@ -320,10 +312,11 @@ export class S3Records implements RecordStore {
     return missing;
   }
 
-  #write(part: Part): void {
-    if (part.isBeingWritten || this.#isFailed) return;
-    part.isBeingWritten = true;
-    void this.#put(part).catch((error: unknown) => this.#fail(error));
+  /** Begins a write, or changes what follows the one that is under way. */
+  #write(part: Part, next: AfterWrite): void {
+    const begins = part.state.at === "gathering";
+    part.state = { at: "writing", next };
+    if (begins) void this.#put(part).catch((error: unknown) => this.#fail(error));
   }
 
   async #put(part: Part): Promise<void> {
@@ -332,22 +325,22 @@ export class S3Records implements RecordStore {
     const { signal } = this.#stop;
     await this.#complete(part, key);
     if (this.#isClosed) return;
-    part.isAsked = false;
     const sent = [...part.fresh];
     const isLast = this.#isComplete(part);
     // A part that may still get records is sent from a copy.
     const body = isLast ? part.bytes.subarray(0, part.end) : part.bytes.slice(0, part.end);
     await bucket.put(key, body, signal);
     if (this.#isClosed) return;
-    part.isBeingWritten = false;
+    const next = part.state.at === "writing" ? part.state.next : "gather";
+    part.state = GATHERING;
     const { runs } = new RecordSet(sent.map((first) => ({ first, count: 1 })));
     for (const { first, count } of runs) this.#durable.add(first, count);
     for (const index of sent) part.fresh.delete(index);
-    const isInTheWay = part.isLeaving || this.#store.isAwaited;
+    const isInTheWay = next === "leave" || this.#store.isAwaited;
     if (part.fresh.size === 0) {
       if (isLast || isInTheWay) this.#drop(part);
-    } else if (part.isAsked || isInTheWay || this.#isComplete(part)) {
-      this.#write(part);
+    } else if (next === "write" || isInTheWay || this.#isComplete(part)) {
+      this.#write(part, "gather");
     }
     this.#events.durable(runs);
   }
