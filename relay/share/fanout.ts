@@ -1,7 +1,6 @@
 /**
- * The receivers of one share on one worker: their positions, their receipts, and the reports about
- * them to the sender. The lanes decide which receiver gets which record when. A receiver that is gone is
- * remembered until it is reported. `LocalShare` owns it; receivers' messages come from `Receivers`,
+ * One share on one worker: where its receivers are, how far each may go, and the reports about them to the sender. The
+ * lanes decide which receiver gets which record when. `LocalShare` owns it; receivers' messages come from `Receivers`,
  * records from the log or its replica.
  */
 import {
@@ -20,38 +19,26 @@ import { STALL_TIMEOUT_MS } from "../limits/operator-limits.ts";
 
 import { LiveLimits } from "../limits/limits.ts";
 import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
-import { Retention, NOT_AGREED_WINDOW } from "./retention.ts";
+import { FanoutReceipts, isOpen, type ReceiptOutput } from "./fanout-receipts.ts";
+import { FanoutReceivers, type FanoutStanding } from "./fanout-receivers.ts";
+import { Retention } from "./retention.ts";
 import { Lanes, type Traffic } from "./lanes.ts";
 import type { RecordPlace, RecordReader } from "../log/block-log.ts";
-import type { PartyNeed, Receipt } from "./messages.ts";
+import type { PartyNeed } from "./messages.ts";
 import { ReadAhead } from "./read-ahead.ts";
-import type { Outlet, SocketId, Topic } from "./outlet.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
 import { Admissions, type Admission } from "./admissions.ts";
 
 /** The home of the share, as a fan-out calls it. */
-export interface Upstream {
+export interface Upstream extends ReceiptOutput {
   need(needs: readonly PartyNeed[]): void;
-  report(entries: ReceiverEntry[]): void;
   /** The only receiver that ever came here has all records before this one. */
   acknowledged?(before: number): void;
-  /** @param wasSent whether the receiver was given all of it from where it came */
-  receipt(receipt: Receipt, wasSent: boolean): void;
   // Of a share that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
   watermark(next: number | undefined): void;
   /** A receiver came here; it may have been at another worker before. */
   came(receiver: Uint8Array, next: number): void;
-}
-
-/** Receivers by lane, and the records that the least and the most of them have. */
-export interface FanoutStanding {
-  readonly live: number;
-  readonly catchUp: number;
-  /** Receivers that have not agreed, or stopped to take. */
-  readonly paused: number;
-  /** Infinity: there is none. */
-  readonly least: number;
-  readonly most: number;
 }
 
 export class Fanout {
@@ -61,18 +48,9 @@ export class Fanout {
   readonly #limits: LiveLimits;
   readonly #readAhead: ReadAhead;
   readonly #lanes: Lanes;
-  readonly #receivers = new Map<string, Receiver>();
-  readonly #bySocket = new Map<SocketId, Receiver>();
-  /** The sockets of `#bySocket`. */
-  readonly #topic: Topic;
+  readonly #receivers: FanoutReceivers;
+  readonly #receipts: FanoutReceipts;
   readonly #changed = new Set<Receiver>();
-  /** They said that they have all, with records from before they asked again: the relay gives them the rest all the same. */
-  readonly #early = new Set<Receiver>();
-  /**
-   * Receivers that ever came here, and times that one asked again for what it was given: neither may cost the sender
-   * one upload after another.
-   */
-  #came = 0;
   readonly #admissions = new Admissions();
   /** Whether the sender must admit a receiver before it is served. */
   #admits: boolean;
@@ -97,7 +75,7 @@ export class Fanout {
     this.#admits = offer.admit === true;
     this.#log = log;
     this.#outlet = outlet;
-    this.#topic = outlet.newTopic();
+    this.#receivers = new FanoutReceivers(outlet.newTopic());
     this.#upstream = upstream;
     const { records } = offer;
     if (!isReadAgain) {
@@ -105,14 +83,16 @@ export class Fanout {
     }
     this.#readAhead = new ReadAhead(records, (needs) => upstream.need(needs));
     this.#lanes = new Lanes({ records, log, outlet, readAhead: this.#readAhead });
+    const entry = (receiver: Receiver): ReceiverEntry => this.#entry(receiver);
+    this.#receipts = new FanoutReceipts(offer.share, outlet, upstream, entry);
   }
 
   get attached(): number {
-    return this.#bySocket.size;
+    return this.#receivers.sockets.size;
   }
 
   get sockets(): Iterable<SocketId> {
-    return this.#bySocket.keys();
+    return this.#receivers.sockets.keys();
   }
 
   get lanes(): Lanes["standing"] {
@@ -125,24 +105,12 @@ export class Fanout {
   }
 
   get standing(): FanoutStanding {
-    const standing = { live: 0, catchUp: 0, paused: 0, least: Infinity, most: 0 };
-    for (const { live, window, acked } of this.#bySocket.values()) {
-      if (live) standing.live++;
-      else if (window <= NOT_AGREED_WINDOW) standing.paused++;
-      else standing.catchUp++;
-      standing.least = Math.min(standing.least, acked);
-      standing.most = Math.max(standing.most, acked);
-    }
-    return standing;
+    return this.#receivers.standing;
   }
 
   /** Adds each receiver's changes of lane since the last call, by its id in hex. */
   takeSwitches(into: Record<string, number>): void {
-    for (const [key, receiver] of this.#receivers) {
-      if (receiver.switches === 0) continue;
-      into[key] = (into[key] ?? 0) + receiver.switches;
-      receiver.switches = 0;
-    }
+    this.#receivers.takeSwitches(into);
   }
 
   /**
@@ -157,23 +125,22 @@ export class Fanout {
       this.#cancel(socket, dismissed);
       return;
     }
-    let receiver = this.#receivers.get(key);
+    let receiver = this.#receivers.of(key);
     if (receiver === undefined) {
       if (this.#receivers.size >= this.#limits.now["receivers-per-share"]) {
         this.#refuseFull(socket);
         return;
       }
       receiver = newReceiver(join.receiver, key, this.#readAhead.newParty());
-      this.#receivers.set(key, receiver);
-      this.#came++;
+      this.#receivers.add(receiver);
     }
     this.#now = now;
-    const before = this.#bySocket.get(socket);
+    const before = this.#receivers.at(socket);
     if (before !== undefined && before !== receiver) this.#detach(before);
     const attaches = receiver.socket === undefined;
     this.#lanes.withdraw(receiver);
     if (receiver.socket !== undefined && receiver.socket !== socket) {
-      this.#drop(receiver.socket);
+      this.#receivers.detach(receiver.socket);
       this.#outlet.fail(receiver.socket, "replaced");
     }
     receiver.socket = socket;
@@ -186,14 +153,13 @@ export class Fanout {
       receiver.since = from;
       this.#readAhead.drop(receiver.party);
     }
-    if (from < receiver.next) this.#came++;
+    if (from < receiver.next) this.#receivers.askedAgain();
     receiver.next = from;
     receiver.acked = from;
     this.#noteAcked(receiver);
     this.#open(receiver, join.window);
     receiver.left = undefined;
-    this.#bySocket.set(socket, receiver);
-    this.#topic.subscribe(socket);
+    this.#receivers.attach(socket, receiver);
     if (this.#retention !== undefined) {
       this.#retention.joined(receiver, attaches, now);
       if (attaches) this.#upstream.came(receiver.id, receiver.next);
@@ -205,7 +171,7 @@ export class Fanout {
   }
 
   ack(socket: SocketId, ack: MessageOf<"ack">, now: number): void {
-    const receiver = this.#bySocket.get(socket);
+    const receiver = this.#receivers.at(socket);
     if (receiver === undefined) return;
     this.#now = now;
     const before = receiver.acked;
@@ -219,23 +185,23 @@ export class Fanout {
   }
 
   drained(socket: SocketId, now: number): void {
-    const receiver = this.#bySocket.get(socket);
+    const receiver = this.#receivers.at(socket);
     if (receiver === undefined) return;
     this.#lanes.pump(receiver, now);
   }
 
   complete(socket: SocketId, complete: MessageOf<"complete">): void {
-    const receiver = this.#bySocket.get(socket);
+    const receiver = this.#receivers.at(socket);
     if (receiver === undefined) return;
     const { records, mac } = complete;
     const unconfirmed = complete.unconfirmed === true && ({ unconfirmed: true } as const);
     receiver.acked = Math.max(receiver.acked, Math.min(records, receiver.next));
     this.#noteAcked(receiver);
-    receiver.receipt = { receiver: receiver.id, records, mac, ...unconfirmed };
+    const receipt = { receiver: receiver.id, records, mac, ...unconfirmed };
+    receiver.receipt = receipt;
     this.#changed.add(receiver);
     this.#retention?.changed(receiver, this.#now);
-    if (receiver.confirmed) this.#confirmTo(receiver);
-    else this.#passOn(receiver, receiver.receipt);
+    this.#receipts.came(receiver, receipt);
   }
 
   /**
@@ -244,7 +210,7 @@ export class Fanout {
    */
   exhaust(begun: readonly string[]): void {
     const mayFinish = new Set(begun);
-    for (const receiver of this.#bySocket.values()) {
+    for (const receiver of this.#receivers.attached) {
       const { socket, receipt, key } = receiver;
       if (socket === undefined || receipt !== undefined || mayFinish.has(key)) continue;
       this.#dismiss(receiver, socket, "exhausted");
@@ -253,34 +219,32 @@ export class Fanout {
 
   /** The sender took the receipt of this receiver. */
   confirmed(id: Uint8Array): void {
-    const receiver = this.#receivers.get(toHex(id));
-    if (receiver?.receipt === undefined) return;
-    receiver.confirmed = true;
-    this.#confirmTo(receiver);
+    const receiver = this.#receivers.of(toHex(id));
+    if (receiver !== undefined) this.#receipts.confirmed(receiver);
   }
 
   /** With all workers together the share has as many receivers as it may have, without this one. */
   refuse(id: Uint8Array): void {
     const key = toHex(id);
-    const receiver = this.#receivers.get(key);
+    const receiver = this.#receivers.of(key);
     if (receiver?.socket === undefined) return;
     this.#refuseFull(receiver.socket);
     // Its sender never heard of it.
     receiver.left = "failed";
     this.#detach(receiver);
     this.#changed.delete(receiver);
-    this.#receivers.delete(key);
+    this.#receivers.forget(receiver);
   }
 
   leave(socket: SocketId, reason: LeaveReason): void {
-    const receiver = this.#bySocket.get(socket);
+    const receiver = this.#receivers.at(socket);
     if (receiver === undefined) return;
     receiver.left = reason;
     this.#detach(receiver);
   }
 
   closed(socket: SocketId): void {
-    const receiver = this.#bySocket.get(socket);
+    const receiver = this.#receivers.at(socket);
     if (receiver !== undefined) this.#detach(receiver);
   }
 
@@ -288,14 +252,14 @@ export class Fanout {
   admits(admits: boolean): void {
     if (admits === this.#admits) return;
     this.#admits = admits;
-    for (const receiver of this.#bySocket.values()) this.#reopen(receiver);
+    for (const receiver of this.#receivers.attached) this.#reopen(receiver);
   }
 
   /** Decisions of the sender about receivers, here or elsewhere. */
   decide(list: readonly Admission[]): void {
     for (const admission of list) {
       this.#admissions.add(admission);
-      const receiver = this.#receivers.get(toHex(admission.receiver));
+      const receiver = this.#receivers.of(toHex(admission.receiver));
       if (receiver?.socket === undefined) continue;
       if (admission.dismissed === undefined) this.#reopen(receiver);
       else this.#dismiss(receiver, receiver.socket, admission.dismissed);
@@ -336,7 +300,7 @@ export class Fanout {
    * has not agreed and waits finds out when it agrees.
    */
   gone(before: number): void {
-    for (const receiver of this.#bySocket.values()) {
+    for (const receiver of this.#receivers.attached) {
       const { socket, window, next } = receiver;
       const lacks = next < Math.min(before, this.offer.records) && !this.#log.has(next);
       if (socket === undefined || window === 0 || !lacks) continue;
@@ -349,7 +313,7 @@ export class Fanout {
    * clients of the lobby that came no further. They cannot resume, and come again for the next file.
    */
   heldUp(before: number): void {
-    for (const receiver of this.#bySocket.values()) {
+    for (const receiver of this.#receivers.attached) {
       const { socket, acked } = receiver;
       if (socket === undefined || socket >= 0 || acked >= before) continue;
       this.#retention?.giveUp(receiver);
@@ -363,7 +327,7 @@ export class Fanout {
   /** A receiver came to another worker: whatever line it had here is broken, seen or not. */
   cameElsewhere(id: Uint8Array, next: number): void {
     const key = toHex(id);
-    const receiver = this.#receivers.get(key);
+    const receiver = this.#receivers.of(key);
     const over = this.#retention?.cameElsewhere(key, next) === true;
     if (over && receiver !== undefined) receiver.unpaced = next;
   }
@@ -384,22 +348,17 @@ export class Fanout {
     keep: () => RecordPlace | undefined,
     now: number,
   ): boolean {
-    return this.#isAlone && this.#lanes.pass(index, frame, keep, now);
-  }
-
-  /** Whether one receiver came, and asked for nothing twice. */
-  get #isAlone(): boolean {
-    return this.#came === 1;
+    return this.#receivers.isAlone && this.#lanes.pass(index, frame, keep, now);
   }
 
   /** The only receiver that ever came, and came once. */
   get lone(): SocketId | undefined {
-    return this.#isAlone ? this.#bySocket.keys().next().value : undefined;
+    return this.#receivers.lone;
   }
 
   /** To all receivers of the share here. */
   publish(message: Message): void {
-    this.#topic.publish(message);
+    this.#receivers.publish(message);
   }
 
   available(index: number, now: number, memory?: Uint8Array): void {
@@ -409,13 +368,9 @@ export class Fanout {
   /** Reports what changed, and lets the lanes look again at everyone. */
   tick(now: number): void {
     this.#now = now;
-    this.#lanes.tick(this.#bySocket.values(), now);
+    this.#lanes.tick(this.#receivers.attached, now);
     this.#disconnectStalled();
-    for (const receiver of this.#early) {
-      if (receiver.receipt !== undefined && hasBeenGiven(receiver, receiver.receipt)) {
-        this.#passOn(receiver, receiver.receipt);
-      }
-    }
+    this.#receipts.tick();
     if (this.#changed.size === 0) return;
     const entries = [...this.#changed].map((receiver) => this.#entry(receiver));
     for (const receiver of this.#changed) this.#forgetIfOver(receiver);
@@ -428,43 +383,34 @@ export class Fanout {
     this.#log = log;
     this.#lanes.sourceChanged(log);
     this.#retention?.resend();
-    for (const receiver of this.#receivers.values()) {
+    for (const receiver of this.#receivers.remembered) {
       this.#changed.add(receiver);
-      if (receiver.receipt !== undefined && !receiver.confirmed) {
-        this.#passOn(receiver, receiver.receipt);
-      }
+      this.#receipts.resend(receiver);
     }
   }
 
   /** The share is over: no receiver is served any more. */
   destroy(): void {
     this.#lanes.destroy();
-    this.#bySocket.clear();
-    this.#topic.close();
     this.#receivers.clear();
     this.#changed.clear();
-    this.#early.clear();
+    this.#receipts.clear();
     this.#admissions.clear();
     this.#retention?.clear();
   }
 
   /** The log keeps for others what one receiver of several acknowledged: they may come late. */
   #noteAcked({ acked }: Receiver): void {
-    if (this.#isAlone) this.#upstream.acknowledged?.(acked);
+    if (this.#receivers.isAlone) this.#upstream.acknowledged?.(acked);
   }
 
   #detach(receiver: Receiver): void {
     this.#lanes.leave(receiver);
-    if (receiver.socket !== undefined) this.#drop(receiver.socket);
+    if (receiver.socket !== undefined) this.#receivers.detach(receiver.socket);
     receiver.socket = undefined;
-    this.#early.delete(receiver);
+    this.#receipts.detached(receiver);
     this.#changed.add(receiver);
     this.#retention?.changed(receiver, this.#now);
-  }
-
-  #drop(socket: SocketId): void {
-    this.#bySocket.delete(socket);
-    this.#topic.unsubscribe(socket);
   }
 
   #refuseFull(socket: SocketId): void {
@@ -475,7 +421,7 @@ export class Fanout {
   #disconnectStalled(): void {
     if (this.#retention === undefined) return;
     this.#retention.tick(this.#now);
-    for (const receiver of this.#bySocket.values()) {
+    for (const receiver of this.#receivers.attached) {
       const { socket } = receiver;
       // A frame that we hold back ourselves is not its fault.
       if (socket !== undefined && this.#outlet.holdsBack?.(socket) === true) {
@@ -487,31 +433,12 @@ export class Fanout {
     }
   }
 
-  /** A receipt may be the first that the sender hears of a receiver: it shall know whose it is. */
-  #passOn(receiver: Receiver, receipt: Receipt): void {
-    this.#upstream.report([this.#entry(receiver)]);
-    const wasSent = hasBeenGiven(receiver, receipt);
-    if (wasSent) this.#early.delete(receiver);
-    else this.#early.add(receiver);
-    this.#upstream.receipt(receipt, wasSent);
-  }
-
-  #confirmTo(receiver: Receiver): void {
-    if (receiver.socket === undefined) return;
-    this.#outlet.send(receiver.socket, { t: "completed", share: this.offer.share });
-  }
-
   #entry(receiver: Receiver): ReceiverEntry {
     return entryOf(receiver, this.#lanes.liveIndex);
   }
 
   /** The sender remembers receivers that were reported as gone, unless a receipt is still on its way. */
   #forgetIfOver(receiver: Receiver): void {
-    const open = receiver.receipt !== undefined && !receiver.confirmed;
-    if (receiver.socket === undefined && !open) this.#receivers.delete(receiver.key);
+    if (receiver.socket === undefined && !isOpen(receiver)) this.#receivers.forget(receiver);
   }
-}
-
-function hasBeenGiven({ next }: Receiver, { records }: Receipt): boolean {
-  return next >= records;
 }
