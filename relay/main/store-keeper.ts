@@ -122,11 +122,14 @@ export class StoreKeeper implements ManagedStore {
         book.durable(message.key, message.runs, message.records, now);
         break;
       case "begun":
-        if (message.isOver) book.readerGone(message.key, message.receiver, now);
-        else book.begun(message.key, message.receiver, now);
+        if (message.isOver) book.downloads.readerGone(message.key, message.receiver, now);
+        else book.downloads.begun(message.key, message.receiver, message.address, now);
+        break;
+      case "finishing":
+        book.downloads.finishing(message.key, now);
         break;
       case "download":
-        book.download(message.key, message.receipt, now);
+        book.downloads.download(message.key, message.receipt, message.wasServed, now);
         break;
       case "store-failed":
         if (!this.#options.directory.isOwner(message.key, message.epoch)) return;

@@ -177,6 +177,7 @@ export class WorkerThread {
       case "look-up":
       case "durable":
       case "begun":
+      case "finishing":
       case "download":
       case "store-failed":
       case "inspect":

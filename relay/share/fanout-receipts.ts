@@ -11,8 +11,11 @@ import type { Outlet } from "./outlet.ts";
 
 export interface ReceiptOutput {
   report(entries: ReceiverEntry[]): void;
-  /** @param wasSent whether the receiver was given all of it from where it came */
-  receipt(receipt: Receipt, wasSent: boolean): void;
+  /**
+   * @param wasSent whether the receiver was given all of it from where it came
+   * @param wasServed whether it was given a record at this worker
+   */
+  receipt(receipt: Receipt, wasSent: boolean, wasServed: boolean): void;
 }
 
 export class FanoutReceipts {
@@ -75,7 +78,8 @@ export class FanoutReceipts {
     const wasSent = hasBeenGiven(receiver, receipt);
     if (wasSent) this.#early.delete(receiver);
     else this.#early.add(receiver);
-    this.#output.receipt(receipt, wasSent);
+    const wasServed = receiver.wasServed || receiver.next > receiver.since;
+    this.#output.receipt(receipt, wasSent, wasServed);
   }
 
   #confirm({ socket }: Receiver): void {

@@ -11,6 +11,10 @@ export interface Receiver extends KeptFor {
   name: Uint8Array;
   receipt: Receipt | undefined;
   confirmed: boolean;
+  /** It was given a record before it came to where it is now. */
+  wasServed: boolean;
+  /** See `Upstream.begun`. */
+  hasBegun: boolean;
 }
 
 export function newReceiver(id: Uint8Array, key: string, party: Party): Receiver {
@@ -30,9 +34,25 @@ export function newReceiver(id: Uint8Array, key: string, party: Party): Receiver
     left: undefined,
     receipt: undefined,
     confirmed: false,
+    wasServed: false,
+    hasBegun: false,
     progressAt: 0,
     unpaced: -1,
   };
+}
+
+/** A reader by HTTP has no name, and never agrees: see `Ciphertext`. */
+export function isReader({ name, window }: Receiver): boolean {
+  return name.length === 0 && window > 0 && window <= NOT_AGREED_WINDOW;
+}
+
+/** Whether a receiver agreed or reads by HTTP, and acknowledged a record that it was given. */
+export function hasBegun(receiver: Receiver): boolean {
+  const { window, acked, since, wasServed } = receiver;
+  return (
+    (acked > since || (wasServed && acked > 0)) &&
+    (window > NOT_AGREED_WINDOW || isReader(receiver))
+  );
 }
 
 /** The report to the sender. @param liveIndex the record that the live lane waits for */

@@ -18,7 +18,7 @@ import {
 import { STALL_TIMEOUT_MS } from "../limits/operator-limits.ts";
 
 import { LiveLimits } from "../limits/limits.ts";
-import { entryOf, newReceiver, type Receiver } from "./fanout-receiver.ts";
+import { entryOf, hasBegun, isReader, newReceiver, type Receiver } from "./fanout-receiver.ts";
 import { FanoutReceipts, isOpen, type ReceiptOutput } from "./fanout-receipts.ts";
 import { FanoutReceivers, type FanoutStanding } from "./fanout-receivers.ts";
 import { Retention } from "./retention.ts";
@@ -34,6 +34,12 @@ export interface Upstream extends ReceiptOutput {
   need(needs: readonly PartyNeed[]): void;
   /** The only receiver that ever came here has all records before this one. */
   acknowledged?(before: number): void;
+  /**
+   * A receiver acknowledged its first record.
+   * @param receiver in hex
+   * @param isOver it is a reader by HTTP and gone
+   */
+  begun?(receiver: string, address: string | undefined, isOver: boolean): void;
   // Of a share that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
   watermark(next: number | undefined): void;
@@ -150,6 +156,7 @@ export class Fanout {
     // A receiver that lost something on the way goes on where it is, and has nothing to prove anew.
     const goesOn = !attaches && from >= receiver.acked && from <= receiver.next;
     if (!goesOn) {
+      receiver.wasServed ||= receiver.next > receiver.since;
       receiver.since = from;
       this.#readAhead.drop(receiver.party);
     }
@@ -179,6 +186,7 @@ export class Fanout {
     receiver.acked = Math.max(before, Math.min(ack.next, receiver.next));
     if (receiver.acked > before) this.#noteAcked(receiver);
     this.#open(receiver, ack.window);
+    this.#noteBegun(receiver);
     this.#changed.add(receiver);
     this.#retention?.acked(receiver, before, now);
     this.#lanes.pump(receiver, now);
@@ -197,11 +205,25 @@ export class Fanout {
     const unconfirmed = complete.unconfirmed === true && ({ unconfirmed: true } as const);
     receiver.acked = Math.max(receiver.acked, Math.min(records, receiver.next));
     this.#noteAcked(receiver);
+    this.#noteBegun(receiver);
     const receipt = { receiver: receiver.id, records, mac, ...unconfirmed };
     receiver.receipt = receipt;
     this.#changed.add(receiver);
     this.#retention?.changed(receiver, this.#now);
     this.#receipts.came(receiver, receipt);
+  }
+
+  /** Tells of all that had begun: they are counted from now on. */
+  tellBegun(): void {
+    for (const receiver of this.#receivers.attached) {
+      receiver.hasBegun = false;
+      this.#noteBegun(receiver);
+    }
+  }
+
+  /** Whether one of these receivers is here. @param keys their ids in hex */
+  isAnyHere(keys: readonly string[]): boolean {
+    return keys.some((key) => this.#receivers.of(key)?.socket !== undefined);
   }
 
   /**
@@ -404,7 +426,17 @@ export class Fanout {
     if (this.#receivers.isAlone) this.#upstream.acknowledged?.(acked);
   }
 
+  #noteBegun(receiver: Receiver): void {
+    if (receiver.hasBegun || !hasBegun(receiver)) return;
+    receiver.hasBegun = true;
+    this.#upstream.begun?.(receiver.key, receiver.party.group, false);
+  }
+
   #detach(receiver: Receiver): void {
+    if (receiver.hasBegun && receiver.receipt === undefined && isReader(receiver)) {
+      this.#upstream.begun?.(receiver.key, receiver.party.group, true);
+      receiver.hasBegun = false;
+    }
     this.#lanes.leave(receiver);
     if (receiver.socket !== undefined) this.#receivers.detach(receiver.socket);
     receiver.socket = undefined;

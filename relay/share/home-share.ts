@@ -253,14 +253,13 @@ export class HomeShare {
         if (!this.#joined) this.#options.joined();
         this.#joined = true;
         if (message.entries.some(hasAccepted)) this.#accept();
-        this.#store.noteBegun(message.entries);
         this.origin?.report(message.entries, from);
         if (message.entries.some(hasAgreed)) this.origin?.goOnAhead();
         return;
       case "receipt":
         this.#serve(from);
         this.#accept();
-        if (message.wasSent) this.#store.noteReceipt(message.receipt);
+        if (message.wasSent) this.#store.noteReceipt(message.receipt, message.wasServed);
         this.origin?.receipt(message.receipt);
         return;
       case "watermark":

@@ -4,17 +4,13 @@
  */
 import {
   FaultError,
-  RECEIVERS_PER_SHARE,
   decodeFrame,
-  toHex,
   type Message,
   type Offer,
-  type ReceiverEntry,
 } from "../../protocol/mod.ts";
 import type { OpenRecords, RecordRun } from "../store/record-store.ts";
 import type { StoredState } from "../store/stored-share.ts";
 
-import { hasAccepted } from "./fanout-receiver.ts";
 import type { Receipt, ToStoreBook } from "./messages.ts";
 import { Origin } from "./origin.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -28,8 +24,7 @@ const SECOND_MS = 1000;
 export type FromHome =
   | Pick<Extract<ToStoreBook, { t: "durable" }>, "t" | "runs" | "records">
   | Pick<Extract<ToStoreBook, { t: "store-failed" }>, "t" | "fault" | "detail">
-  | Pick<Extract<ToStoreBook, { t: "begun" }>, "t" | "receiver" | "isOver">
-  | Pick<Extract<ToStoreBook, { t: "download" }>, "t" | "receipt">;
+  | Pick<Extract<ToStoreBook, { t: "download" }>, "t" | "receipt" | "wasServed">;
 
 export interface HomeStoreOptions {
   readonly offer: Offer;
@@ -61,10 +56,6 @@ export class HomeStore {
   #durable = 0;
   #told = 0;
   #toldAt = -Infinity;
-  /** Receivers that the book knows to have begun, in hex. */
-  readonly #begun = new Set<string>();
-  /** The readers by HTTP among them. */
-  readonly #readers = new Set<string>();
 
   constructor(options: HomeStoreOptions, home: StoreHome) {
     this.#options = options;
@@ -195,37 +186,14 @@ export class HomeStore {
   }
 
   /** A receiver to which all was sent says that it has all. */
-  noteReceipt(receipt: Receipt): void {
+  noteReceipt(receipt: Receipt, wasServed: boolean): void {
     if (this.#stored === undefined) return;
     const records = this.#stored.records ?? this.#desk?.end ?? this.#options.offer.records;
-    if (receipt.records === records) this.#options.toStoreBook({ t: "download", receipt });
-  }
-
-  /** Where downloads are counted, the book hears of receivers that begin. */
-  noteBegun(entries: readonly ReceiverEntry[]): void {
-    if (this.#stored?.downloadsLeft === undefined) return;
-    for (const entry of entries) {
-      const receiver = toHex(entry.id);
-      const isReading = isReader(entry);
-      if (!isReading && this.#readers.delete(receiver)) {
-        this.#options.toStoreBook({ t: "begun", receiver, isOver: true });
-        continue;
-      }
-      if (!(isReading || hasAccepted(entry)) || this.#begun.has(receiver)) continue;
-      // The book knows a receiver that it is told twice.
-      if (this.#begun.size >= RECEIVERS_PER_SHARE) this.#begun.clear();
-      this.#begun.add(receiver);
-      if (isReading && this.#readers.size < RECEIVERS_PER_SHARE) this.#readers.add(receiver);
-      this.#options.toStoreBook({ t: "begun", receiver, isOver: false });
-    }
+    if (receipt.records !== records) return;
+    this.#options.toStoreBook({ t: "download", receipt, wasServed });
   }
 }
 
 function allOf({ isWhole, records }: StoredState, offer: Offer): RecordRun[] {
   return isWhole ? [{ first: 0, count: records ?? offer.records }] : [];
-}
-
-/** A reader by HTTP has no name, and never agrees: see `Ciphertext`. */
-function isReader({ name, state, next }: ReceiverEntry): boolean {
-  return name.length === 0 && state === "waiting" && next > 0;
 }

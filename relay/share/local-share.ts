@@ -25,6 +25,14 @@ import type { Outlet, SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
 import { ReplicaLog } from "../log/replica.ts";
 
+/** The book hears so often that receivers finish a share with no download left. ms */
+const FINISHING_EVERY_MS = 60_000;
+
+/** To the book of stored shares, from a worker with receivers. */
+type FromFanout =
+  | Pick<Extract<ToStoreBook, { t: "begun" }>, "t" | "receiver" | "address" | "isOver">
+  | Pick<Extract<ToStoreBook, { t: "finishing" }>, "t">;
+
 export interface ShareOptions {
   readonly worker: number;
   readonly pool: BlockPool;
@@ -50,6 +58,7 @@ export class LocalShare {
   #homeWorker: number | undefined;
   readonly #replica: ReplicaLog;
   #wasAttached = false;
+  #finishingAt = -Infinity;
 
   constructor(record: ShareRecord, options: ShareOptions, limits: LiveLimits, now: () => number) {
     const { offer, owner } = record;
@@ -63,7 +72,12 @@ export class LocalShare {
       need: (needs) => this.#toHome({ t: "need", needs }),
       report: (entries) => this.#toHome({ t: "report", entries }),
       acknowledged: (before) => this.home.acknowledged(before),
-      receipt: (receipt, wasSent) => this.#toHome({ t: "receipt", receipt, wasSent }),
+      receipt: (receipt, wasSent, wasServed) =>
+        this.#toHome({ t: "receipt", receipt, wasSent, wasServed }),
+      begun: (receiver, address, isOver) => {
+        if (this.record.stored?.downloadsLeft === undefined) return;
+        this.#sendBook({ t: "begun", receiver, address, isOver });
+      },
       watermark: (next) => this.#toHome({ t: "watermark", next }),
       came: (receiver, next) => this.#toHome({ t: "came", receiver, next }),
     };
@@ -102,7 +116,9 @@ export class LocalShare {
     previousHome?: number,
     durable?: readonly RecordRun[],
   ): void {
+    const wasLimited = this.record.stored?.downloadsLeft !== undefined;
     this.record = record;
+    this.#noteLimit(wasLimited);
     this.fanout.admits(record.offer.admit === true);
     const { owner, stored } = record;
     if (owner === undefined) return;
@@ -123,7 +139,9 @@ export class LocalShare {
 
   /** The book says more of the store. @param durable how many records survive a crash */
   storedState(stored: StoredState, durable: number): void {
+    const wasLimited = this.record.stored?.downloadsLeft !== undefined;
     this.record = { ...this.record, stored };
+    this.#noteLimit(wasLimited);
     if (this.#isHome) this.home.storedState(stored, durable);
     if (stored.downloadsLeft === 0) this.fanout.exhaust(stored.begun);
   }
@@ -211,6 +229,18 @@ export class LocalShare {
     this.fanout.tick(now);
     if (this.#isHome) this.home.tick(now);
     else this.#sendDetached();
+    this.#tellFinishing(now);
+  }
+
+  #noteLimit(wasLimited: boolean): void {
+    if (!wasLimited && this.record.stored?.downloadsLeft !== undefined) this.fanout.tellBegun();
+  }
+
+  #tellFinishing(now: number): void {
+    const { stored } = this.record;
+    if (stored?.downloadsLeft !== 0 || now - this.#finishingAt < FINISHING_EVERY_MS) return;
+    this.#finishingAt = now;
+    if (this.fanout.isAnyHere(stored.begun)) this.#sendBook({ t: "finishing" });
   }
 
   sendPresence(senderHere: boolean): void {
@@ -250,12 +280,12 @@ export class LocalShare {
     toDirectory({ worker, key, epoch, ...what });
   }
 
-  #sendBook(message: FromHome): void {
+  #sendBook(message: FromHome | FromFanout): void {
     const { worker, toStoreBook } = this.#options;
     const { key, epoch } = this.record;
-    if (message.t === "begun" || message.t === "download")
-      toStoreBook?.({ worker, key, ...message });
-    else toStoreBook?.({ worker, key, epoch, ...message });
+    if (message.t === "durable" || message.t === "store-failed")
+      toStoreBook?.({ worker, key, epoch, ...message });
+    else toStoreBook?.({ worker, key, ...message });
   }
 
   #toPeer(to: number, message: PeerMessage): void {

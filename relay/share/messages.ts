@@ -71,8 +71,13 @@ export interface ShareRecord {
 export type PeerMessage =
   | { readonly t: "need"; readonly needs: readonly PartyNeed[] }
   | { readonly t: "report"; readonly entries: ReceiverEntry[] }
-  /** `wasSent`: this relay gave the receiver all of it from where it came. */
-  | { readonly t: "receipt"; readonly receipt: Receipt; readonly wasSent: boolean }
+  /** `wasSent`: this relay gave the receiver all of it from where it came. `wasServed`: and that was a record or more. */
+  | {
+      readonly t: "receipt";
+      readonly receipt: Receipt;
+      readonly wasSent: boolean;
+      readonly wasServed: boolean;
+    }
   | { readonly t: "detached" }
   /** The share has as many receivers as it may have, without this one. */
   | { readonly t: "full"; readonly receiver: Uint8Array }
@@ -127,21 +132,27 @@ export type ToStoreBook =
       /** How many the share has, once that is known. */
       readonly records: number | undefined;
     }
-  /** A receiver of a share with few downloads has acknowledged its first record. */
+  /** A receiver of a share with few downloads has acknowledged a record that it was given. */
   | {
       readonly t: "begun";
       readonly worker: number;
       readonly key: string;
       readonly receiver: string;
+      /** As limits count it. */
+      readonly address: string | undefined;
       /** It is a reader by HTTP and gone: such a one comes again under another id. */
       readonly isOver: boolean;
     }
+  /** No download is left, and receivers that had begun are at this worker. */
+  | { readonly t: "finishing"; readonly worker: number; readonly key: string }
   /** A receiver says that it has all; answered by `counted` once that is durable. */
   | {
       readonly t: "download";
       readonly worker: number;
       readonly key: string;
       readonly receipt: Receipt;
+      /** See `PeerMessage`. */
+      readonly wasServed: boolean;
     }
   /** The store of this share failed at its home. */
   | {

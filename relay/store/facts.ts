@@ -3,11 +3,9 @@ import * as v from "valibot";
 
 import { RECEIPTS_PER_MESSAGE, fromHex, toHex } from "../../protocol/mod.ts";
 import { isCounted } from "./counted-receivers.ts";
+import { BEGUN_MOST } from "./begun-receivers.ts";
 import { RUNS_MOST } from "./record-set.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
-
-/** Receivers of one share that had begun; more of them may not finish once it is exhausted. */
-export const BEGUN_MOST = 1000;
 
 const hex = (bytes: number) => v.pipe(v.string(), v.regex(/^[0-9a-f]*$/), v.length(2 * bytes));
 const bytes = (length: number) =>
@@ -44,6 +42,7 @@ const share = v.strictObject({
   }),
   capability: v.optional(bytes(16)),
   address: v.optional(v.string()),
+  startedAt: v.optional(whole),
   seenAt: whole,
   until: whole,
   downloadsMost: v.optional(whole),
@@ -62,6 +61,8 @@ const tombstone = v.strictObject({
   key: hex(16),
   channel: hex(16),
   reason: v.picklist(["stored-expired", "exhausted", "revoked"]),
+  address: v.optional(v.string()),
+  isSilent: v.optional(v.boolean()),
   at: whole,
   records: whole,
   downloadsMost: v.optional(whole),
@@ -78,13 +79,15 @@ export function factsText(facts: StoredShare | Tombstone): string {
 /** @returns undefined: it is no such text */
 export function parseShare(text: string): StoredShare | undefined {
   const parsed = v.safeParse(share, fromJson(text));
-  return parsed.success ? { ...ABSENT, ...parsed.output } : undefined;
+  if (!parsed.success) return undefined;
+  const { startedAt = parsed.output.seenAt } = parsed.output;
+  return { ...ABSENT, ...parsed.output, startedAt };
 }
 
 /** @returns undefined: it is no such text */
 export function parseTombstone(text: string): Tombstone | undefined {
   const parsed = v.safeParse(tombstone, fromJson(text));
-  return parsed.success ? { downloadsMost: undefined, ...parsed.output } : undefined;
+  return parsed.success ? { ...ABSENT_OF_OVER, ...parsed.output } : undefined;
 }
 
 /** Keys that JSON leaves out. */
@@ -94,6 +97,7 @@ const ABSENT = {
   downloadsMost: undefined,
   records: undefined,
 };
+const ABSENT_OF_OVER = { downloadsMost: undefined, address: undefined, isSilent: false };
 
 function fromJson(text: string): unknown {
   try {

@@ -10,13 +10,10 @@
  */
 import {
   FaultError,
-  RECEIPTS_PER_MESSAGE,
   SENDER_GRACE_MS,
   fromHex,
-  toHex,
   type Message,
   type Offer,
-  type StoreEnd,
   type StoreWish,
   type StoredReceipt,
 } from "../../protocol/mod.ts";
@@ -24,26 +21,24 @@ import type { LiveLimits } from "../limits/limits.ts";
 
 import { Askers } from "./askers.ts";
 import type { Batch, BookEffect, ShareClaim } from "./book-effects.ts";
-import { hasCounted, withCounted } from "./counted-receivers.ts";
-import { BEGUN_MOST } from "./facts.ts";
+import { Downloads } from "./downloads.ts";
 import {
   frameBytesOf,
   inspected,
-  isExhausted,
   isWhole,
+  keepsPace,
   kept,
   openedOf,
-  overOf,
-  receiptAt,
+  PACE_MS,
   recordsOf,
-  stateOf,
+  UNFINISHED_AGE_MS,
   type Kept,
 } from "./kept-share.ts";
 import type { RecordRun } from "./record-store.ts";
-import { StoreLimits, type StoreCounts } from "./store-limits.ts";
+import { ShareShelf, type StoredEnd } from "./share-shelf.ts";
+import type { StoreCounts } from "./store-limits.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
-import { Tombstones } from "./tombstones.ts";
-import { Unsaved } from "./unsaved.ts";
+import type { Unsaved } from "./unsaved.ts";
 
 /** Between two saves of nothing but progress: senders hear of it once a second. ms */
 export const PROGRESS_MS = 250;
@@ -51,8 +46,6 @@ export const PROGRESS_MS = 250;
 export const UNFINISHED_LIFE_MS = 24 * 60 * 60 * 1000;
 /** One of which nothing is stored holds room for others that long without its sender, as the directory waits. ms */
 export const EMPTY_LIFE_MS = SENDER_GRACE_MS;
-/** A share without downloads left waits so long for receivers that had begun, while none is there. ms */
-export const BEGUN_ABSENT_MS = 10 * 60 * 1000;
 /** Between two looks at the life of all shares. ms */
 const LOOK_MS = 1000;
 /** Between a save that failed and the next try. ms */
@@ -73,9 +66,6 @@ export interface StoreBookOptions {
   };
 }
 
-/** Why a share is stored no more; `unfinished`: its sender did not go on with it. */
-export type StoredEnd = StoreEnd | "unfinished" | "removed";
-
 export interface BookCounts extends StoreCounts {
   // Since the relay began:
   readonly downloads: number;
@@ -87,50 +77,44 @@ export interface BookCounts extends StoreCounts {
 /** All times in ms since 1970. */
 export class StoreBook {
   readonly #options: StoreBookOptions;
-  readonly #kept = new Map<string, Kept>();
-  readonly #byChannel = new Map<string, Set<string>>();
-  readonly #tombstones = new Tombstones();
-  readonly #askers = new Askers();
-  readonly #room: StoreLimits;
+  readonly #shelf: ShareShelf;
   readonly #unsaved: Unsaved;
+  readonly #downloads: Downloads;
+  readonly #askers = new Askers();
   /** After a save that failed. */
   #notBefore: number | undefined;
   #lookedAt = 0;
   // Since the relay began:
-  #downloads = 0;
   #written = 0;
-  readonly #overs: Record<StoredEnd, number> = {
-    "stored-expired": 0,
-    exhausted: 0,
-    revoked: 0,
-    unfinished: 0,
-    removed: 0,
-  };
 
   constructor(options: StoreBookOptions, now: number) {
     this.#options = options;
-    this.#room = new StoreLimits(options.limits, this.#kept);
-    this.#unsaved = new Unsaved(this.#kept, this.#tombstones);
+    this.#shelf = new ShareShelf(options.limits, (channel) => {
+      for (const worker of this.#askers.of(channel)) this.#tellOver(worker, channel);
+    });
+    this.#unsaved = this.#shelf.unsaved;
+    this.#downloads = new Downloads(this.#shelf, now);
     for (const share of options.saved.shares) {
-      this.#add(kept(share, options.newNumber(), true, now));
+      this.#shelf.add(kept(share, options.newNumber(), true, now));
     }
     for (const each of options.saved.tombstones.toSorted((one, other) => one.at - other.at)) {
-      this.#tombstones.add(each);
+      this.#shelf.tombstones.add(each);
     }
   }
 
   get counts(): BookCounts {
-    const [downloads, written, over] = [this.#downloads, this.#written, { ...this.#overs }];
-    return { ...this.#room.counts, downloads, written, over };
+    const { counts, overs } = this.#shelf;
+    const downloads = this.#downloads.counted;
+    return { ...counts, downloads, written: this.#written, over: { ...overs } };
   }
 
   get shares(): Iterable<Kept> {
-    return this.#kept.values();
+    return this.#shelf.all;
   }
 
   /** Channels of shares that need their sender no more, latest first. */
   channels(most: number): string[] {
-    const whole = [...this.#kept.values()].filter(isWhole).toReversed();
+    const whole = [...this.#shelf.all].filter(isWhole).toReversed();
     return [...new Set(whole.map(({ share }) => share.channel))].slice(0, most);
   }
 
@@ -138,7 +122,7 @@ export class StoreBook {
 
   /** @returns whether the directory gets the claim with the effects; else it is none of the book's */
   claim(claim: ShareClaim, now: number): boolean {
-    const known = this.#kept.get(claim.key);
+    const known = this.#shelf.get(claim.key);
     if (known === undefined)
       return claim.store !== undefined && this.#claimNew(claim, claim.store, now);
     if (!isSame(known.share, claim)) {
@@ -150,23 +134,27 @@ export class StoreBook {
       known.sender = "live";
       return false;
     }
-    if (claim.store !== undefined) this.#renew(known, claim.store, now);
+    if (claim.store !== undefined) {
+      const fault = this.#roomAgain(known, now);
+      if (fault !== undefined) {
+        this.#refuse(claim, fault);
+        return true;
+      }
+      this.#renew(known, claim.store, now);
+    }
     this.#pass(claim, known);
-    this.#settle(known, now);
+    this.#downloads.settle(known, now);
     return true;
   }
 
-  /** A share begins in this channel: those that are over tell nothing any more. */
+  /** A share begins in this channel: those that are over tell their senders alone. */
   opened(channel: string): void {
-    for (const key of this.#tombstones.keysIn(channel)) {
-      this.#tombstones.delete(key);
-      this.#unsaved.tombstone(key);
-    }
+    for (const key of this.#shelf.tombstones.silence(channel)) this.#unsaved.tombstone(key);
   }
 
   /** Its sender ended it, or was cut off. */
   senderLeft(key: string, now: number): void {
-    const one = this.#kept.get(key);
+    const one = this.#shelf.get(key);
     if (one === undefined) return;
     one.sender = "away";
     one.share = { ...one.share, seenAt: now };
@@ -175,12 +163,12 @@ export class StoreBook {
 
   /** The directory had no room for a share that is new here. */
   refused(key: string): void {
-    const one = this.#kept.get(key);
-    if (one?.durable.size === 0) this.#drop(one);
+    const one = this.#shelf.get(key);
+    if (one?.durable.size === 0) this.#shelf.drop(one);
   }
 
   durable(key: string, runs: readonly RecordRun[], records: number | undefined, now: number): void {
-    const one = this.#kept.get(key);
+    const one = this.#shelf.get(key);
     if (one === undefined || isWhole(one)) return;
     const { offer } = one.share;
     const before = one.durable.size;
@@ -190,16 +178,18 @@ export class StoreBook {
     }
     one.share = { ...one.share, seenAt: now, records: one.share.records ?? records };
     this.#written += (one.durable.size - before) * frameBytesOf(one.share);
-    this.#room.grew(one);
+    this.#shelf.room.grew(one);
     this.#unsaved.state(key);
-    const outgrown = this.#room.outgrown(one);
+    const outgrown = this.#shelf.room.outgrown(one);
     if (outgrown !== undefined) {
       this.#unsaved.say({ t: "sender-failed", key, fault: outgrown });
-      this.#drop(one);
+      // What is there of one that had its room before stays for its sender.
+      if (one.isReserved) this.#shelf.drop(one);
+      else this.#unsaved.share(key);
     } else if (isWhole(one)) {
       this.#unsaved.share(key);
-      this.#report("share-stored", one, { records: one.durable.size });
-      this.#settle(one, now);
+      this.#shelf.report("share-stored", one, { records: one.durable.size });
+      this.#downloads.settle(one, now);
     } else if (offer.seekable) {
       this.#unsaved.progress(key, now);
     } else {
@@ -210,34 +200,32 @@ export class StoreBook {
 
   /** Its home could not write it. */
   failed(key: string, fault: FaultError): void {
-    const one = this.#kept.get(key);
+    const one = this.#shelf.get(key);
     if (one === undefined) return;
-    this.#report("store-failed", one, { fault: fault.code, why: fault.detail ?? "" });
+    this.#shelf.report("store-failed", one, { fault: fault.code, why: fault.detail ?? "" });
     if (!isWhole(one)) this.#unsaved.say({ t: "sender-failed", key, fault });
   }
 
   inspect(worker: number, socket: number, key: string): void {
     this.#answer(worker, socket, () => {
       const share = fromHex(key) ?? new Uint8Array(16);
-      return inspected(share, this.#kept.get(key), this.#tombstones.get(key));
+      return inspected(share, this.#shelf.get(key), this.#shelf.tombstones.get(key));
     });
   }
 
   revoke(worker: number, socket: number, key: string, now: number): void {
-    const one = this.#kept.get(key);
-    const known = one !== undefined || this.#tombstones.get(key) !== undefined;
+    const one = this.#shelf.get(key);
+    const known = one !== undefined || this.#shelf.tombstones.get(key) !== undefined;
     const share = fromHex(key) ?? new Uint8Array(16);
     this.#answer(worker, socket, () => ({ t: "revoked", share, known }));
-    if (one !== undefined) this.#over(one, "revoked", now);
+    if (one !== undefined) this.#shelf.over(one, "revoked", now);
   }
 
   /** An operator ends it. @returns its key; undefined: no stored share has that number */
   remove(number: number): string | undefined {
-    for (const one of this.#kept.values()) {
+    for (const one of this.#shelf.all) {
       if (one.number !== number) continue;
-      this.#unsaved.say({ t: "end", key: one.share.key, fault: new FaultError("removed") });
-      this.#overs.removed++;
-      this.#drop(one);
+      this.#shelf.removed(one);
       return one.share.key;
     }
     return undefined;
@@ -247,20 +235,20 @@ export class StoreBook {
 
   asked(worker: number, channel: string, now: number): void {
     // A receiver may come between the end of a life and the next look.
-    for (const one of this.#in(channel)) this.#look(one, now);
+    for (const one of this.#shelf.in(channel)) this.#look(one, now);
     this.#askers.add(worker, channel, now);
-    for (const one of this.#in(channel)) this.#load(worker, one);
+    for (const one of this.#shelf.in(channel)) this.#load(worker, one);
     this.#tellOver(worker, channel);
   }
 
   unasked(worker: number, channel: string, now: number): void {
     this.#askers.remove(worker, channel, now);
     // Receivers come to any number of channels in which there is nothing.
-    if (!this.#byChannel.has(channel)) this.#askers.forget(channel);
+    if (!this.#shelf.has(channel)) this.#askers.forget(channel);
   }
 
   lookUp(worker: number, question: number, key: string, now: number): void {
-    const one = this.#kept.get(key);
+    const one = this.#shelf.get(key);
     if (one !== undefined && isWhole(one)) {
       this.#askers.touch(one.share.channel, now);
       this.#load(worker, one);
@@ -277,52 +265,11 @@ export class StoreBook {
   workerLost(worker: number, now: number): void {
     this.#askers.workerLost(worker, now);
     this.#unsaved.workerLost(worker);
+    this.#downloads.crashed(now);
   }
 
-  begun(key: string, receiver: string, now: number): void {
-    const one = this.#kept.get(key);
-    if (one?.share.downloadsMost === undefined || isExhausted(one)) return;
-    const { begun } = one.share;
-    if (begun.length >= BEGUN_MOST || begun.includes(receiver)) return;
-    one.share = { ...one.share, begun: [...begun, receiver] };
-    this.#unsaved.progress(key, now);
-  }
-
-  /** A reader by HTTP, which had begun: nobody waits for it to come back. */
-  readerGone(key: string, receiver: string, now: number): void {
-    const one = this.#kept.get(key);
-    if (one?.share.begun.includes(receiver) !== true) return;
-    const begun = one.share.begun.filter((each) => each !== receiver);
-    one.share = { ...one.share, begun };
-    this.#unsaved.progress(key, now);
-    this.#settle(one, now);
-  }
-
-  download(key: string, receipt: Omit<StoredReceipt, "at">, now: number): void {
-    const one = this.#kept.get(key);
-    if (one === undefined) return;
-    const id = toHex(receipt.receiver);
-    const { receipts, counted, downloads } = one.share;
-    const begun = one.share.begun.filter((receiver) => receiver !== id);
-    const hadBegun = begun.length < one.share.begun.length;
-    if (hasCounted(counted, id)) {
-      // It took the share once more.
-      if (hadBegun) one.share = { ...one.share, begun };
-      if (hadBegun) this.#unsaved.share(key);
-    } else {
-      this.#downloads++;
-      one.share = {
-        ...one.share,
-        downloads: downloads + 1,
-        receipts: [...receipts, receiptAt(receipt, now)].slice(-RECEIPTS_PER_MESSAGE),
-        counted: withCounted(counted, id),
-        begun,
-      };
-      this.#unsaved.share(key);
-      if (one.share.downloadsMost !== undefined) this.#unsaved.state(key);
-    }
-    this.#unsaved.counted({ t: "counted", key, receiver: new Uint8Array(receipt.receiver) });
-    this.#settle(one, now);
+  get downloads(): Pick<Downloads, "begun" | "readerGone" | "finishing" | "download"> {
+    return this.#downloads;
   }
 
   // Time and the ledger
@@ -330,11 +277,11 @@ export class StoreBook {
   tick(now: number): void {
     if (now - this.#lookedAt < LOOK_MS && now >= this.#lookedAt) return;
     this.#lookedAt = now;
-    for (const one of this.#kept.values()) this.#look(one, now);
+    for (const one of this.#shelf.all) this.#look(one, now);
     for (const channel of this.#askers.leave(now)) {
-      for (const { share } of this.#in(channel)) this.#unsaved.say({ t: "unload", key: share.key });
+      for (const { share } of this.#shelf.in(channel)) this.#unsaved.say({ t: "unload", key: share.key });
     }
-    for (const key of this.#tombstones.expire(now)) this.#unsaved.tombstone(key);
+    for (const key of this.#shelf.tombstones.expire(now)) this.#unsaved.tombstone(key);
   }
 
   /** The changes to save now, and their effects; undefined: none. The next one comes after `saved` or `saveFailed`. */
@@ -346,7 +293,7 @@ export class StoreBook {
   saved(): void {
     this.#notBefore = undefined;
     for (const key of this.#unsaved.saved()) {
-      const one = this.#kept.get(key);
+      const one = this.#shelf.get(key);
       if (one !== undefined) one.isSaved = true;
     }
   }
@@ -355,7 +302,7 @@ export class StoreBook {
   saveLate(fault: FaultError): readonly BookEffect[] {
     const effects = this.#unsaved.refuse(fault);
     for (const effect of effects) {
-      const one = effect.t === "refuse" ? this.#kept.get(effect.claim.key) : undefined;
+      const one = effect.t === "refuse" ? this.#shelf.get(effect.claim.key) : undefined;
       if (one !== undefined) one.sender = "away";
     }
     return effects;
@@ -366,10 +313,10 @@ export class StoreBook {
     this.#notBefore = now + AGAIN_MS;
     const { keys, effects } = this.#unsaved.failed(fault);
     for (const key of keys) {
-      const one = this.#kept.get(key);
+      const one = this.#shelf.get(key);
       if (one === undefined || isWhole(one)) continue;
       if (one.isSaved) effects.push({ t: "sender-failed", key, fault });
-      else this.#drop(one);
+      else this.#shelf.drop(one);
     }
     return effects;
   }
@@ -377,7 +324,7 @@ export class StoreBook {
   // Shares
 
   #claimNew(claim: ShareClaim, wish: StoreWish, now: number): true {
-    const over = this.#tombstones.get(claim.key);
+    const over = this.#shelf.tombstones.get(claim.key);
     const mayComeAgain = over?.channel !== claim.channel || over.reason === "stored-expired";
     if (mayComeAgain) return this.#newcomer(claim, wish, now);
     // A sender that missed the end would store it for as many receivers again.
@@ -401,6 +348,7 @@ export class StoreBook {
       offer,
       capability,
       address,
+      startedAt: now,
       seenAt: now,
       until: now + lifeOf(wish, limits),
       downloadsMost: wish.downloads,
@@ -412,8 +360,9 @@ export class StoreBook {
       records: undefined,
     };
     const one = kept(share, newNumber(), false, now);
-    this.#add(one);
+    this.#shelf.add(one);
     this.opened(channel);
+    if (this.#shelf.tombstones.delete(key)) this.#unsaved.tombstone(key);
     this.#unsaved.share(key);
     this.#pass(claim, one);
     return true;
@@ -422,9 +371,16 @@ export class StoreBook {
   #noRoom(channel: string, offer: Offer, address: string | undefined): FaultError | undefined {
     if (this.#notBefore !== undefined) return new FaultError("store-failed");
     const { limits } = this.#options;
-    const others = this.#byChannel.get(channel)?.size ?? 0;
+    const others = this.#shelf.in(channel).length;
     if (others >= limits.now["shares-per-channel"]) return limits.over("shares-per-channel");
-    return this.#room.over(offer, address);
+    return this.#shelf.room.over(offer, address);
+  }
+
+  /** An upload that gave up its room must find some anew. */
+  #roomAgain(one: Kept, now: number): FaultError | undefined {
+    if (isWhole(one) || one.isReserved) return undefined;
+    one.pace = { at: now, durable: one.durable.size };
+    return this.#shelf.room.reserve(one);
   }
 
   /** Its sender may change what it wished, in either direction. */
@@ -439,7 +395,7 @@ export class StoreBook {
   #pass(claim: ShareClaim, one: Kept): void {
     one.sender = "storing";
     const make = (): BookEffect => {
-      const isHere = this.#kept.get(claim.key) === one;
+      const isHere = this.#shelf.get(claim.key) === one;
       if (isHere) return { t: "claim", claim, opened: openedOf(one) };
       return { t: "refuse", claim, fault: new FaultError("store-failed") };
     };
@@ -470,7 +426,7 @@ export class StoreBook {
   #load(worker: number, one: Kept): void {
     const { key } = one.share;
     const make = (): BookEffect | undefined => {
-      const now = this.#kept.get(key);
+      const now = this.#shelf.get(key);
       if (now === undefined || !isWhole(now)) return undefined;
       return { t: "open", worker, opened: openedOf(now) };
     };
@@ -478,86 +434,30 @@ export class StoreBook {
   }
 
   #tellOver(worker: number, channel: string): void {
-    if (this.#in(channel).some(isWhole)) return;
-    const list = this.#tombstones.overIn(channel);
+    if (this.#shelf.in(channel).some(isWhole)) return;
+    const list = this.#shelf.tombstones.overIn(channel);
     const effect = { t: "over", worker, channel, list } as const;
     if (list.length > 0) this.#unsaved.effect({ t: "over", worker, make: () => effect });
   }
 
   #look(one: Kept, now: number): void {
-    const { share } = one;
-    if (this.askerIn(share.channel) !== undefined) one.askedAt = now;
-    if (!isWhole(one)) {
-      const isEmpty = one.durable.size === 0 && one.sender !== "storing";
-      const life = isEmpty ? EMPTY_LIFE_MS : UNFINISHED_LIFE_MS;
-      if (now < share.until && now - share.seenAt < life) return;
-      if (one.sender !== "live") {
-        this.#unsaved.say({ t: "end", key: share.key, fault: new FaultError("expired") });
-      }
-      this.#overs.unfinished++;
-      this.#report("stored-share-over", one, { how: "unfinished", downloads: share.downloads });
-      this.#drop(one);
-    } else if (now >= share.until) {
-      this.#over(one, "stored-expired", now);
-    } else if (isExhausted(one) && now - one.askedAt >= BEGUN_ABSENT_MS) {
-      this.#over(one, "exhausted", now);
+    if (!isWhole(one)) this.#lookAtUnfinished(one, now);
+    else if (now >= one.share.until) this.#shelf.over(one, "stored-expired", now);
+    else if (this.#downloads.isOver(one, now)) this.#shelf.over(one, "exhausted", now);
+  }
+
+  #lookAtUnfinished(one: Kept, now: number): void {
+    const { until, seenAt, startedAt } = one.share;
+    const isEmpty = one.durable.size === 0 && one.sender !== "storing";
+    const life = isEmpty ? EMPTY_LIFE_MS : UNFINISHED_LIFE_MS;
+    const isOver = now >= until || now - seenAt >= life || now - startedAt >= UNFINISHED_AGE_MS;
+    if (isOver) {
+      this.#shelf.unfinished(one);
+    } else if (now - one.pace.at >= PACE_MS) {
+      if (keepsPace(one)) this.#shelf.room.reserve(one);
+      else this.#shelf.room.release(one);
+      one.pace = { at: now, durable: one.durable.size };
     }
-  }
-
-  /** A share that was received as often as it may goes with the last receiver that had begun. */
-  #settle(one: Kept, now: number): void {
-    if (isWhole(one) && isExhausted(one) && one.share.begun.length === 0) {
-      this.#over(one, "exhausted", now);
-    }
-  }
-
-  #over(one: Kept, reason: StoreEnd, now: number): void {
-    const { key, channel } = one.share;
-    this.#overs[reason]++;
-    this.#report("stored-share-over", one, { how: reason, downloads: one.share.downloads });
-    if (reason === "exhausted") this.#tellState(one);
-    this.#unsaved.say({ t: "end", key, fault: new FaultError(reason) });
-    this.#drop(one);
-    this.#unsaved.tombstone(key);
-    for (const gone of this.#tombstones.add(overOf(one, reason, now)))
-      this.#unsaved.tombstone(gone);
-    for (const worker of this.#askers.of(channel)) this.#tellOver(worker, channel);
-  }
-
-  /** Before its end: a sender that is still there hears that all of it was stored. */
-  #tellState(one: Kept): void {
-    const { key } = one.share;
-    this.#unsaved.say({ t: "state", key, state: stateOf(one), durable: one.durable.size });
-  }
-
-  #add(one: Kept): void {
-    const { key, channel } = one.share;
-    this.#kept.set(key, one);
-    const others = this.#byChannel.get(channel) ?? new Set();
-    this.#byChannel.set(channel, others.add(key));
-    this.#room.add(one);
-  }
-
-  #drop(one: Kept): void {
-    const { key, channel, place } = one.share;
-    this.#kept.delete(key);
-    const others = this.#byChannel.get(channel);
-    others?.delete(key);
-    if (others?.size === 0) this.#byChannel.delete(channel);
-    this.#room.remove(one);
-    this.#unsaved.removed(place);
-  }
-
-  #in(channel: string): Kept[] {
-    return [...(this.#byChannel.get(channel) ?? [])].flatMap((key) => this.#kept.get(key) ?? []);
-  }
-
-  #report(
-    event: string,
-    { number }: Kept,
-    fields: Readonly<Record<string, string | number>>,
-  ): void {
-    this.#unsaved.say({ t: "report", event, number, fields });
   }
 }
 

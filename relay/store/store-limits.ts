@@ -45,30 +45,53 @@ export class StoreLimits {
     if (isTooLarge(offer, now["stored-share-bytes"])) {
       return this.#limits.over("stored-share-bytes");
     }
-    if (this.#bytes + bytes > now["store-bytes"]) return this.#limits.over("store-bytes");
+    const full = this.#noRoomFor(bytes, address);
+    if (full !== undefined) return full;
     if (this.#shares.size >= now["stored-shares"]) return this.#limits.over("stored-shares");
     if (address === undefined) return undefined;
-    const own = this.#perAddress.get(address) ?? { shares: 0, bytes: 0 };
-    if (own.shares >= now["stored-shares-per-address"]) {
-      return this.#limits.over("stored-shares-per-address");
-    }
-    if (own.bytes + bytes <= now["store-bytes-per-address"]) return undefined;
+    const shares = this.#perAddress.get(address)?.shares ?? 0;
+    if (shares < now["stored-shares-per-address"]) return undefined;
+    return this.#limits.over("stored-shares-per-address");
+  }
+
+  /** Has room for all of a share from now on. @returns why there is none */
+  reserve(one: Kept): FaultError | undefined {
+    if (one.isReserved) return undefined;
+    const before = reservedBytes(one);
+    one.isReserved = true;
+    const fault = this.#noRoomFor(reservedBytes(one) - before, one.share.address);
+    if (fault !== undefined) one.isReserved = false;
+    this.grew(one);
+    return fault;
+  }
+
+  /** The share has room for its durable records alone. */
+  release(one: Kept): void {
+    one.isReserved = false;
+    this.grew(one);
+  }
+
+  #noRoomFor(bytes: number, address: string | undefined): FaultError | undefined {
+    const { now } = this.#limits;
+    if (this.#bytes + bytes > now["store-bytes"]) return this.#limits.over("store-bytes");
+    const own = address === undefined ? undefined : this.#perAddress.get(address);
+    if (address === undefined || (own?.bytes ?? 0) + bytes <= now["store-bytes-per-address"])
+      return undefined;
     return this.#limits.over("store-bytes-per-address");
   }
 
-  /** Of a share that grew, and whose size its sender did not say. */
+  /** Of a share that grew, and for which there is no room yet. */
   outgrown(one: Kept): FaultError | undefined {
     const { offer, address } = one.share;
-    if (!isOpen(offer)) return undefined;
+    if (!isOpen(offer)) {
+      return one.isReserved || isWhole(one) ? undefined : this.#noRoomFor(0, address);
+    }
     const { now } = this.#limits;
     // The first record has the manifest.
     if ((one.durable.size - 1) * dataPerRecord(offer.recordSize) > now["stored-share-bytes"]) {
       return this.#limits.over("stored-share-bytes");
     }
-    if (this.#bytes > now["store-bytes"]) return this.#limits.over("store-bytes");
-    const own = address === undefined ? undefined : this.#perAddress.get(address);
-    if (own === undefined || own.bytes <= now["store-bytes-per-address"]) return undefined;
-    return this.#limits.over("store-bytes-per-address");
+    return this.#noRoomFor(0, address);
   }
 
   add(one: Kept): void {

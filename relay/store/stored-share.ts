@@ -14,6 +14,8 @@ export interface StoredShare {
   readonly capability: Uint8Array | undefined;
   /** A keyed hash of the address that offered it, for limits; undefined: not counted. */
   readonly address: string | undefined;
+  /** When its sender offered it first. ms since 1970 */
+  readonly startedAt: number;
   /** When its sender offered it, gave a record or left last. ms since 1970 */
   readonly seenAt: number;
   /** ms since 1970 */
@@ -38,6 +40,10 @@ export interface Tombstone {
   readonly key: string;
   readonly channel: string;
   readonly reason: StoreEnd;
+  /** See `StoredShare.address`. */
+  readonly address: string | undefined;
+  /** Another share began in its channel: receivers hear of this one no more, its sender does. */
+  readonly isSilent: boolean;
   /** ms since 1970 */
   readonly at: number;
   /** So many were durable: receipts say how many a receiver got. */

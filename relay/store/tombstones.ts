@@ -1,37 +1,38 @@
+/**
+ * The shares that are over. Receivers hear from them why there is nothing in a channel, senders how often their share was
+ * received; and a sender that missed the end does not store a share anew. `StoreBook` owns them, the ledger keeps them.
+ */
 import { OVER_PER_MESSAGE, fromHex } from "../../protocol/mod.ts";
 
 import type { OverShare, Tombstone } from "./stored-share.ts";
 
 /** A receiver that comes later is told that there is no such share. ms */
 export const TOMBSTONE_MS = 30 * 24 * 60 * 60 * 1000;
-/** As many as stored shares by default; of more the oldest go, some kB each. items */
+/** As many as stored shares by default; of more the oldest of the address with the most go, some kB each. items */
 export const TOMBSTONES_MOST = 10_000;
 
-/** The shares that are over, by share and by channel; oldest first. */
+/** By share, channel and address of its sender; oldest first. */
 export class Tombstones {
   readonly #byKey = new Map<string, Tombstone>();
   readonly #byChannel = new Map<string, Set<string>>();
-
-  get all(): Iterable<Tombstone> {
-    return this.#byKey.values();
-  }
+  readonly #byAddress = new Map<string | undefined, Set<string>>();
 
   get(key: string): Tombstone | undefined {
     return this.#byKey.get(key);
   }
 
-  /** @returns keys of those that went for it */
-  add(tombstone: Tombstone): string[] {
-    this.delete(tombstone.key);
-    this.#byKey.set(tombstone.key, tombstone);
-    const others = this.#byChannel.get(tombstone.channel) ?? new Set();
-    this.#byChannel.set(tombstone.channel, others.add(tombstone.key));
-    const gone: string[] = [];
-    for (const key of this.#byKey.keys()) {
-      if (this.#byKey.size <= TOMBSTONES_MOST) break;
-      this.delete(key);
-      gone.push(key);
-    }
+  /** @returns the key of the one that went for it */
+  add(tombstone: Tombstone): string | undefined {
+    const { key, channel, address } = tombstone;
+    this.delete(key);
+    this.#byKey.set(key, tombstone);
+    addTo(this.#byChannel, channel, key);
+    addTo(this.#byAddress, address, key);
+    if (this.#byKey.size <= TOMBSTONES_MOST) return undefined;
+    let most = this.#byAddress.get(address) ?? new Set([key]);
+    for (const keys of this.#byAddress.values()) if (keys.size > most.size) most = keys;
+    const [gone = key] = most;
+    this.delete(gone);
     return gone;
   }
 
@@ -39,9 +40,8 @@ export class Tombstones {
     const tombstone = this.#byKey.get(key);
     if (tombstone === undefined) return false;
     this.#byKey.delete(key);
-    const others = this.#byChannel.get(tombstone.channel);
-    others?.delete(key);
-    if (others?.size === 0) this.#byChannel.delete(tombstone.channel);
+    removeFrom(this.#byChannel, tombstone.channel, key);
+    removeFrom(this.#byAddress, tombstone.address, key);
     return true;
   }
 
@@ -56,17 +56,35 @@ export class Tombstones {
     return gone;
   }
 
-  keysIn(channel: string): string[] {
-    return [...(this.#byChannel.get(channel) ?? [])];
+  /** Receivers of this channel hear of none of them any more. @returns keys of those that changed */
+  silence(channel: string): string[] {
+    const changed: string[] = [];
+    for (const key of this.#byChannel.get(channel) ?? []) {
+      const tombstone = this.#byKey.get(key);
+      if (tombstone === undefined || tombstone.isSilent) continue;
+      this.#byKey.set(key, { ...tombstone, isSilent: true });
+      changed.push(key);
+    }
+    return changed;
   }
 
   /** Latest first, as receivers are told. */
   overIn(channel: string): OverShare[] {
-    const latest = this.keysIn(channel).toReversed().slice(0, OVER_PER_MESSAGE);
-    return latest.flatMap((key) => {
+    const told = [...(this.#byChannel.get(channel) ?? [])].toReversed().flatMap((key) => {
       const share = fromHex(key);
-      const reason = this.#byKey.get(key)?.reason;
-      return share === undefined || reason === undefined ? [] : [{ share, reason }];
+      const { reason, isSilent } = this.#byKey.get(key) ?? { isSilent: true };
+      return share === undefined || reason === undefined || isSilent ? [] : [{ share, reason }];
     });
+    return told.slice(0, OVER_PER_MESSAGE);
   }
+}
+
+function addTo<K>(sets: Map<K, Set<string>>, by: K, key: string): void {
+  sets.set(by, (sets.get(by) ?? new Set<string>()).add(key));
+}
+
+function removeFrom<K>(sets: Map<K, Set<string>>, by: K, key: string): void {
+  const keys = sets.get(by);
+  keys?.delete(key);
+  if (keys?.size === 0) sets.delete(by);
 }

@@ -61,6 +61,7 @@ const FOR_BOOK: ReadonlySet<string> = new Set<ToStoreBook["t"]>([
   "look-up",
   "durable",
   "begun",
+  "finishing",
   "download",
   "store-failed",
   "inspect",

@@ -47,7 +47,7 @@ class History {
   #step(): void {
     const play = this.#play;
     const number = this.#random.whole(1, SHARES);
-    // A new share in a channel has those forgotten that are over.
+    // A new share in a channel silences those that are over.
     const channel = hexOf(0xc0 + number);
     const receiver = this.#random.whole(20, 20 + RECEIVERS);
     switch (this.#random.whole(0, 9)) {

@@ -98,13 +98,13 @@ export class BookPlay {
     this.book.durable(hexOf(number), [{ first, count }], records, this.now);
   }
 
-  download(number: number, receiver: number): void {
+  download(number: number, receiver: number, wasServed = true): void {
     const receipt = { receiver: sixteen(receiver), records: 5, mac: sixteen(receiver) };
-    this.book.download(hexOf(number), receipt, this.now);
+    this.book.downloads.download(hexOf(number), receipt, wasServed, this.now);
   }
 
-  begun(number: number, receiver: number): void {
-    this.book.begun(hexOf(number), hexOf(receiver), this.now);
+  begun(number: number, receiver: number, address?: string): void {
+    this.book.downloads.begun(hexOf(number), hexOf(receiver), address, this.now);
   }
 
   later(ms: number): string[] {
