@@ -24,6 +24,7 @@ import { SessionDriver } from "../../protocol/session/driver.ts";
 import { Client } from "./client.ts";
 import { checkWhole, type Copies, type Copy } from "./copies.ts";
 import type { Network, Ways } from "./network.ts";
+import type { Random } from "./random.ts";
 import type { SimShare } from "./share.ts";
 import type { Wire } from "./wire.ts";
 import { Violation, type World } from "./world.ts";
@@ -80,10 +81,15 @@ export interface ReceiverHome {
   readonly openedAt: Map<string, number>;
   /** When each share was whole here. ms */
   readonly wholeAt: Map<string, number>;
+  /** A share that is stored was confirmed here. */
+  readonly confirmed: () => void;
 }
 
 /** Long enough for a receipt to outlast all that the faults do. ms */
 export const CONFIRM_MS = 600_000;
+
+/** Chance that a receiver says the receipt of a stored share twice, as after a line that broke. */
+const SAID_TWICE = 0.4;
 
 /** Less than the relay's grace, by as much as both sides may differ about when it began. ms */
 const LEFT_BEHIND_MS = LOST_GRACE_MS - 1000;
@@ -99,6 +105,7 @@ export class SimReceiver extends Client {
   readonly #home: ReceiverHome;
   readonly #session: ReceiverSession;
   readonly #driver: SessionDriver<ReceiverEvent, ReceiverEffect>;
+  readonly #repeats: Random;
   #share: SimShare | undefined;
   #copy: Copy | undefined;
   #ciphertext: Uint8Array | undefined;
@@ -117,6 +124,7 @@ export class SimReceiver extends Client {
     const part = `${home.name}, ${home.starts++}`;
     super(home.name, world, network, home.ways, { part, connections });
     this.#home = home;
+    this.#repeats = world.fork(`receipts of ${part}`);
     const random = (): number => this.random.next();
     const { signer } = home;
     const { lobby } = home.habits;
@@ -267,6 +275,14 @@ export class SimReceiver extends Client {
     if (message.t === "join") this.#allow(message.from + message.window);
     else if (message.t === "ack") this.#allow(message.next + message.window);
     super.control(message);
+    if (message.t === "complete" && this.#saysTwice()) super.control(message);
+  }
+
+  #saysTwice(): boolean {
+    const { store } = this.world;
+    if (store === undefined || !this.#repeats.chance(SAID_TWICE)) return false;
+    this.world.count("receipt said twice");
+    return true;
   }
 
   #noteJoin(): void {
@@ -399,9 +415,14 @@ export class SimReceiver extends Client {
     this.world.trace(() => `${this.name}: over, ${fault ?? "whole"}, confirmed ${confirmed}`);
     if (fault === undefined) checkWhole(copy, share);
     if (fault === "too-late") this.#checkTooLate(share);
-    if (confirmed) this.world.store?.confirmed(share.key, copy.receiver);
-    if (fault !== undefined) this.world.store?.ended(share.key, copy.receiver, fault);
+    const { store } = this.world;
+    if (confirmed) store?.confirmed(share.key, copy.receiver);
+    // It had all of it, and came back to say so again.
+    const isBack = store !== undefined && this.#home.ends.get(share.key)?.confirmed === true;
+    if (isBack) return;
+    if (fault !== undefined) store?.ended(share.key, copy.receiver, fault);
     this.#home.ends.set(share.key, { fault, confirmed, at: this.now });
+    if (confirmed && store !== undefined) this.#home.confirmed();
   }
 
   /** A receiver that takes records is not left behind, unless the relay lost its records. */

@@ -39,6 +39,9 @@ const SETTLE_MS = 1000;
 const LAST_WORD_MS = 5000;
 /** A share whose sender's last word was lost is closed by the relay after its grace. */
 const CLOSING_MS = 660_000;
+/** Chance that a receiver with a stored share takes it once more, and within which time. */
+const COMES_BACK = 0.3;
+const COMES_BACK_MS = 20_000;
 
 /** Plays one scenario to its end and checks on the way all that must hold. */
 export class Simulation {
@@ -112,7 +115,8 @@ export class Simulation {
         takenAt: new Map<string, number>(),
       };
       const { connections } = scenario;
-      const home = { name, ways, habits, signer, connections, shares, strange, ...kept };
+      const confirmed = (): void => this.#comeBack(index);
+      const home = { name, ways, habits, signer, connections, shares, strange, confirmed, ...kept };
       return { plan, home, process: undefined };
     });
     for (const party of this.#parties) this.#plan(party);
@@ -249,6 +253,19 @@ export class Simulation {
   #start(party: Party): void {
     if (this.#over) return;
     party.process = new SimReceiver(party.home, this.#world, this.#network);
+  }
+
+  /** By chance the person takes a stored share once more, which is all there. */
+  #comeBack(index: number): void {
+    const party = this.#parties[index];
+    const random = this.#world.fork(`return of receiver ${index}`);
+    if (party === undefined || !random.chance(COMES_BACK)) return;
+    this.#clock.after(random.scale(10, COMES_BACK_MS), () => {
+      if (this.#over || party.process?.frozen === true) return;
+      this.#world.count("receiver back after its download");
+      party.process?.kill();
+      this.#start(party);
+    });
   }
 
   #apply(fault: Fault): void {
