@@ -2,12 +2,7 @@
  * The store of a share at its home: opens and closes the desk, and says to the sender and to the book of stored shares
  * what happens there. `HomeShare` owns it, also where nothing is stored.
  */
-import {
-  FaultError,
-  decodeFrame,
-  type Message,
-  type Offer,
-} from "../../protocol/mod.ts";
+import { FaultError, decodeFrame, type Message, type Offer } from "../../protocol/mod.ts";
 import type { OpenRecords, RecordRun } from "../store/record-store.ts";
 import type { StoredState } from "../store/stored-share.ts";
 

@@ -111,11 +111,7 @@ export class ShareShelf {
     this.unsaved.say({ t: "state", key, state: stateOf(one), durable: one.durable.size });
   }
 
-  report(
-    event: string,
-    { number }: Kept,
-    fields: Readonly<Record<string, string | number>>,
-  ): void {
+  report(event: string, { number }: Kept, fields: Readonly<Record<string, string | number>>): void {
     this.unsaved.say({ t: "report", event, number, fields });
   }
 }

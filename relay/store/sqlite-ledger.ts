@@ -10,6 +10,7 @@
  */
 import { Database, SQLiteError } from "bun:sqlite";
 import {
+  constants,
   chmodSync,
   closeSync,
   existsSync,
@@ -20,7 +21,7 @@ import {
   rmSync,
   truncateSync,
 } from "node:fs";
-import { rm } from "node:fs/promises";
+import { open as openFile, rm, type FileHandle } from "node:fs/promises";
 import { join } from "node:path";
 
 import { FaultError } from "../../protocol/mod.ts";
@@ -28,6 +29,11 @@ import { factsText, parseShare, parseTombstone } from "./facts.ts";
 import type { Ledger, LedgerChange } from "./ledger.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 
+/**
+ * Files of removed records that are kept open until they are removed once more; of more, the space comes back with the
+ * worker or the relay. items
+ */
+const HELD_MOST = 256;
 /** Of the tables; a relay knows one. */
 const SCHEMA = 1;
 /** So that other programs and relays tell the file: "fshr". */
@@ -46,6 +52,8 @@ export class SqliteLedger implements Ledger {
   readonly #records: string;
   readonly #index: Database;
   readonly #save: (change: LedgerChange) => void;
+  /** By place. */
+  readonly #held = new Map<string, FileHandle>();
 
   /**
    * @param folder exists, and is this user's alone
@@ -117,14 +125,32 @@ export class SqliteLedger implements Ledger {
     rmSync(path, { force: true });
   }
 
+  /**
+   * A worker that crashed has the file open until the relay ends, and its space would stay taken. So the second call
+   * empties the file of the first. Workers that are well closed it by then; else they get no wrong byte, but a fault.
+   */
   removeRecords(place: string): Promise<void> {
     // Not on this thread: a file of GiB in many pieces takes its time.
-    return attempt(() => rm(join(this.#records, place), { force: true }));
+    return attempt(async () => {
+      const path = join(this.#records, place);
+      const before = this.#held.get(place);
+      this.#held.delete(place);
+      if (before !== undefined) {
+        await empty(before);
+      } else if (this.#held.size < HELD_MOST) {
+        const file = await openToEmpty(path);
+        if (file !== undefined) this.#held.set(place, file);
+      }
+      await rm(path, { force: true });
+    });
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#index.close(true);
-    return Promise.resolve();
+    const files = [...this.#held.values()];
+    this.#held.clear();
+    // Their shares are over, and a failure leaves no more than before.
+    await Promise.allSettled(files.map(empty));
   }
 
   #rows(query: string): { readonly place: string; readonly facts: string }[] {
@@ -202,6 +228,20 @@ function open(path: string): Database {
     throw error;
   }
   return index;
+}
+
+/** @returns undefined: there is no such file */
+async function openToEmpty(path: string): Promise<FileHandle | undefined> {
+  const { O_RDWR, O_NOFOLLOW = 0 } = constants;
+  return await openFile(path, O_RDWR | O_NOFOLLOW).catch(() => undefined);
+}
+
+async function empty(file: FileHandle): Promise<void> {
+  try {
+    await file.truncate();
+  } finally {
+    await file.close();
+  }
 }
 
 /** As a transaction; `Database.transaction` keeps statements that nothing ends. */

@@ -279,7 +279,8 @@ export class StoreBook {
     this.#lookedAt = now;
     for (const one of this.#shelf.all) this.#look(one, now);
     for (const channel of this.#askers.leave(now)) {
-      for (const { share } of this.#shelf.in(channel)) this.#unsaved.say({ t: "unload", key: share.key });
+      for (const { share } of this.#shelf.in(channel))
+        this.#unsaved.say({ t: "unload", key: share.key });
     }
     for (const key of this.#shelf.tombstones.expire(now)) this.#unsaved.tombstone(key);
   }

@@ -2,11 +2,13 @@
 import { describe, expect, test } from "bun:test";
 
 import { CREDIT_RECORDS, RECORD_INDEX } from "../../../protocol/mod.ts";
+import { BEGUN_MOST } from "../../../relay/store/begun-receivers.ts";
+import { BEGUN_ABSENT_MS, CRASH_MS } from "../../../relay/store/downloads.ts";
 import { PlayShare, RelayPlay, range } from "../../support/relay/relay-play.ts";
 
 const RECORDS = 60;
 const ALL = range(0, RECORDS);
-const STORE = { life: 1000 };
+const STORE = { life: 100_000 };
 const SENDER = 1;
 const RECEIVER = 2;
 const LATE = 3;
@@ -355,7 +357,7 @@ describe("a store that fails", () => {
 });
 
 describe("a share with few downloads", () => {
-  const ONE = { life: 1000, downloads: 1 };
+  const ONE = { life: 100_000, downloads: 1 };
 
   async function few(): Promise<RelayPlay> {
     const play = newPlay();
@@ -412,6 +414,87 @@ describe("a share with few downloads", () => {
     await play.close(1, OTHER_READER).settled();
     await play.tick(TICK_MS).settled();
     expect(play.disk.files.size).toBe(0);
+  });
+
+  test("goes when those that had begun stay away, although others stay in its channel", async () => {
+    const play = await few();
+    await play.join(0, RECEIVER, share).join(1, LATE, share).settled();
+    await play.ack(1, LATE, share, 4).settled();
+    await take(play, 0, RECEIVER);
+    await play.complete(0, RECEIVER, share).settled();
+    const tick = async (from: number, to: number): Promise<void> => {
+      for (let at = from; at < to; at += 60_000) await play.tick(60_000).settled();
+    };
+    await tick(0, 2 * BEGUN_ABSENT_MS);
+    expect(play.disk.files.size).toBe(1);
+    await play.close(1, LATE).join(1, THIRD, share).settled();
+    expect(play.told(1, THIRD)).toEqual(["cancel exhausted"]);
+    await tick(0, BEGUN_ABSENT_MS / 2);
+    expect(play.disk.files.size).toBe(1);
+    await tick(0, BEGUN_ABSENT_MS);
+    expect(play.disk.files.size).toBe(0);
+  });
+
+  test("lets each address have its part of the places of those that had begun", async () => {
+    const play = await few();
+    for (let socket = 100; socket < 100 + BEGUN_MOST; socket++) {
+      play.hubs[0]?.opened(socket, play.now, "hostile");
+      play.hello(0, socket, "receiver", share.channel);
+      play.join(0, socket, share, { from: RECORDS - 1 }).ack(0, socket, share, RECORDS);
+    }
+    await play.join(1, LATE, share).settled();
+    await play.ack(1, LATE, share, 4).settled();
+    await play.join(0, RECEIVER, share).settled();
+    await take(play, 0, RECEIVER);
+    await play.complete(0, RECEIVER, share).settled();
+    await play.close(1, LATE).settled();
+    await play.join(0, LATE, share, { from: 4 }).settled();
+    expect(await take(play, 0, LATE)).toEqual(range(4, RECORDS));
+  });
+
+  test("answers a receipt of a receiver that it gave no record, and counts it not", async () => {
+    const play = await few();
+    await play.tick(CRASH_MS).settled();
+    await play.join(0, RECEIVER, share, { from: RECORDS }).settled();
+    await play.complete(0, RECEIVER, share).settled();
+    expect(play.told(0, RECEIVER)).toEqual(["completed"]);
+    await play.join(1, LATE, share).settled();
+    expect(await take(play, 1, LATE)).toEqual(ALL);
+    await play.complete(1, LATE, share).settled();
+    expect(play.told(1, LATE)).toEqual(["completed", "cancel exhausted"]);
+  });
+
+  test("counts a receiver whose line broke after its last record, and that says so at another worker", async () => {
+    const play = await few();
+    await play.tick(CRASH_MS).settled();
+    await play.join(0, RECEIVER, share).settled();
+    await take(play, 0, RECEIVER);
+    await play.close(0, RECEIVER).tick(TICK_MS).settled();
+    await play.join(1, RECEIVER, share, { from: RECORDS }).settled();
+    await play.complete(1, RECEIVER, share).settled();
+    expect(play.told(1, RECEIVER)).toEqual(["completed", "cancel exhausted"]);
+  });
+
+  test("counts a receiver that has most of the share from elsewhere", async () => {
+    const play = await few();
+    await play.tick(CRASH_MS).settled();
+    await play.join(0, RECEIVER, share, { from: RECORDS - 1 }).settled();
+    await play.complete(0, RECEIVER, share).settled();
+    expect(play.told(0, RECEIVER)).toEqual(["completed", "cancel exhausted"]);
+  });
+
+  test("knows receivers that had begun before its downloads were limited", async () => {
+    const play = newPlay();
+    await play.send(0, SENDER, share, 0, STORE).settled();
+    play.run(0, SENDER, share);
+    await play.settled();
+    await play.join(0, RECEIVER, share).join(1, LATE, share).settled();
+    await play.ack(1, LATE, share, 4).settled();
+    await play.send(0, SENDER, share, 0, ONE).settled();
+    await take(play, 0, RECEIVER);
+    await play.complete(0, RECEIVER, share).settled();
+    expect(play.told(1, LATE)).not.toContain("cancel exhausted");
+    expect(await take(play, 1, LATE)).toEqual(ALL);
   });
 
   test("counts no receipt of a receiver that was not given all", async () => {

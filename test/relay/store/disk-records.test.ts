@@ -3,6 +3,7 @@ import { readdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 
+import { FaultError } from "../../../protocol/mod.ts";
 import { diskOpener, WAITING_BYTES } from "../../../relay/store/disk-records.ts";
 import { RecordBuffers } from "../../../relay/store/record-buffers.ts";
 import { RecordSet } from "../../../relay/store/record-set.ts";
@@ -106,6 +107,19 @@ test("records that a disk lost are faults", async () => {
   expect(await records.read(1)).toEqual(frameOf(1));
   expect(await records.read(2)).toMatchObject({ code: "store-failed" });
   expect(await records.read(RECORDS - 1)).toMatchObject({ code: "store-failed" });
+});
+
+test("a store that is emptied while it is read gives faults, and no other bytes", async () => {
+  const folder = newFolder();
+  const records = await filled(folder);
+  expect(await records.read(3)).toEqual(frameOf(3));
+  const reads = Array.from({ length: RECORDS }, (_, index) => records.read(index));
+  truncateSync(join(folder, place));
+  for (const [index, given] of (await Promise.all(reads)).entries()) {
+    if (given instanceof FaultError) expect(given.code).toBe("store-failed");
+    else expect(given).toEqual(frameOf(index));
+  }
+  expect(await records.read(3)).toMatchObject({ code: "store-failed" });
 });
 
 test("a file that is gone, or a link in its place, is a fault of the share", async () => {

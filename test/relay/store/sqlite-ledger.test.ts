@@ -1,5 +1,13 @@
 import { afterEach, expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 
 import { SqliteLedger, prepareFolder } from "../../../relay/store/sqlite-ledger.ts";
@@ -74,6 +82,35 @@ test("records without a share go when it is loaded, and a share without its reco
   await again.removeRecords(shares[0]!.place);
   expect(existsSync(join(records, shares[0]!.place))).toBe(false);
   await again.close();
+});
+
+test("the space of removed records is free at the second call, although somebody still has their file open", async () => {
+  const folder = newFolder();
+  const ledger = ledgerIn(folder);
+  opened.defer(() => ledger.close());
+  const path = join(folder, "records", hexOf(1));
+  writeFileSync(path, new Uint8Array(1_000_000).fill(1));
+  // As a worker that crashed leaves it.
+  const left = openSync(path, "r");
+  opened.defer(() => closeSync(left));
+  await ledger.removeRecords(hexOf(1));
+  expect(existsSync(path)).toBe(false);
+  expect(fstatSync(left)).toMatchObject({ size: 1_000_000, nlink: 0 });
+  await ledger.removeRecords(hexOf(1));
+  expect(fstatSync(left)).toMatchObject({ size: 0, blocks: 0 });
+  await ledger.removeRecords(hexOf(1));
+});
+
+test("removed records that wait for the second call are empty when the ledger ends", async () => {
+  const folder = newFolder();
+  const ledger = ledgerIn(folder);
+  const path = join(folder, "records", hexOf(1));
+  writeFileSync(path, "records");
+  const left = openSync(path, "r");
+  opened.defer(() => closeSync(left));
+  await ledger.removeRecords(hexOf(1));
+  await ledger.close();
+  expect(fstatSync(left).size).toBe(0);
 });
 
 test("a child that is killed at any moment loses no save that it told of", async () => {

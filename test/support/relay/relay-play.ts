@@ -123,6 +123,7 @@ export class RelayPlay {
   /** Where shares are stored. */
   readonly disk: MemoryDisk;
   #keeper: StoreKeeper | undefined;
+  #places = 0;
 
   constructor({ workers = 2, blocks = 8, hasStore = false } = {}) {
     this.buffers = createPool(blocks, workers, FRAME);
@@ -173,6 +174,12 @@ export class RelayPlay {
       },
       workers: () => this.hubs.keys(),
       report: () => undefined,
+      host: {
+        wallTime: () => this.now,
+        clock: () => this.now,
+        soon: (run) => void setImmediate(run),
+        newPlace: () => (++this.#places).toString(16).padStart(32, "0"),
+      },
     });
     return this.#keeper;
   }
@@ -221,6 +228,7 @@ export class RelayPlay {
     this.now += after;
     this.#directory.tick(this.now);
     for (const hub of this.hubs) hub?.tick(this.now);
+    this.#keeper?.tick();
     return this.settle();
   }
 
