@@ -232,8 +232,8 @@ function open(path: string): Database {
 
 /** @returns undefined: there is no such file */
 async function openToEmpty(path: string): Promise<FileHandle | undefined> {
-  const { O_RDWR, O_NOFOLLOW = 0 } = constants;
-  return await openFile(path, O_RDWR | O_NOFOLLOW).catch(() => undefined);
+  const flags = constants.O_RDWR | (constants.O_NOFOLLOW ?? 0);
+  return await openFile(path, flags).catch(() => undefined);
 }
 
 async function empty(file: FileHandle): Promise<void> {

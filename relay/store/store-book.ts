@@ -15,7 +15,6 @@ import {
   type Message,
   type Offer,
   type StoreWish,
-  type StoredReceipt,
 } from "../../protocol/mod.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 

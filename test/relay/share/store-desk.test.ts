@@ -440,7 +440,12 @@ describe("a share with few downloads", () => {
     for (let socket = 100; socket < 100 + BEGUN_MOST; socket++) {
       play.hubs[0]?.opened(socket, play.now, "hostile");
       play.hello(0, socket, "receiver", share.channel);
-      play.join(0, socket, share, { from: RECORDS - 1 }).ack(0, socket, share, RECORDS);
+      const message = { t: "join", share: share.offer.share, name: new Uint8Array(1) } as const;
+      const receiver = new Uint8Array(16).fill(9);
+      new DataView(receiver.buffer).setUint32(0, socket);
+      play.say(0, socket, { ...message, receiver, from: RECORDS - 1, window: 16 });
+      await play.settled();
+      play.ack(0, socket, share, RECORDS).close(0, socket);
     }
     await play.join(1, LATE, share).settled();
     await play.ack(1, LATE, share, 4).settled();
@@ -479,6 +484,15 @@ describe("a share with few downloads", () => {
     const play = await few();
     await play.tick(CRASH_MS).settled();
     await play.join(0, RECEIVER, share, { from: RECORDS - 1 }).settled();
+    await play.complete(0, RECEIVER, share).settled();
+    expect(play.told(0, RECEIVER)).toEqual(["completed", "cancel exhausted"]);
+  });
+
+  test("counts a receiver that asks for one record at a time, as one that has not agreed", async () => {
+    const play = await few();
+    await play.tick(CRASH_MS).settled();
+    const name = new Uint8Array(1);
+    await play.join(0, RECEIVER, share, { from: RECORDS - 1, window: 1, name }).settled();
     await play.complete(0, RECEIVER, share).settled();
     expect(play.told(0, RECEIVER)).toEqual(["completed", "cancel exhausted"]);
   });

@@ -19,7 +19,7 @@ function large(number: number) {
   return claimOf(number, { offer, store, address: "a" });
 }
 
-describe("an upload that comes more slowly than it may last", () => {
+describe("P21 an upload that comes more slowly than it may last", () => {
   const reserved = (play: BookPlay): number => play.book.counts.reserved;
 
   test("has room for its durable records alone after an hour, and keeps them", () => {
@@ -133,7 +133,7 @@ describe("an upload that comes more slowly than it may last", () => {
   });
 });
 
-describe("places of receivers that had begun", () => {
+describe("P20 places of receivers that had begun", () => {
   const begin = (begun: BegunReceivers, from: number, count: number, address: string): boolean[] =>
     Array.from({ length: count }, (_, at) => begun.add(id(from + at), address));
 
@@ -177,7 +177,7 @@ describe("places of receivers that had begun", () => {
   });
 });
 
-describe("a receipt", () => {
+describe("P20 a receipt", () => {
   function limited(): BookPlay {
     const play = new BookPlay();
     play.whole(1, { store: { life: 1e6, downloads: 2 } });
@@ -242,7 +242,7 @@ describe("a receipt", () => {
   });
 });
 
-describe("a share without downloads left", () => {
+describe("P20 a share without downloads left", () => {
   function exhausted(): BookPlay {
     const play = new BookPlay();
     play.whole(1, { store: { life: 1e6, downloads: 1 } });
@@ -281,7 +281,7 @@ describe("a share without downloads left", () => {
   });
 });
 
-describe("tombstones", () => {
+describe("P21 tombstones", () => {
   test("of an address that ends shares without end push out its own alone", () => {
     const all = new Tombstones();
     const at = (number: number, address: string) =>

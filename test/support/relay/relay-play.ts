@@ -250,13 +250,12 @@ export class RelayPlay {
     worker: number,
     socket: number,
     share: PlayShare,
-    { receiver = socket, from = 0, window = 16 } = {},
+    { receiver = socket, from = 0, window = 16, name = new Uint8Array(0) } = {},
   ): this {
     this.#connect(worker, socket, "receiver", share.channel);
     const id = new Uint8Array(16).fill(receiver);
     // Unlike any of a smaller number.
     if (receiver > 255) id.set([~receiver, receiver >> 8], 14);
-    const name = new Uint8Array(0);
     const { share: key } = share.offer;
     this.say(worker, socket, { t: "join", share: key, receiver: id, name, from, window });
     return this.settle();
