@@ -33,7 +33,6 @@ import {
   type SenderEffect,
   type SenderEvent,
   type SenderOutcome,
-  type StoredSeen,
   type StartWhen,
   type SyncRecordCipher,
 } from "../../protocol/mod.ts";
@@ -41,7 +40,7 @@ import { SessionDriver } from "../../protocol/session/driver.ts";
 import type { Introduction, LinkAction } from "../../protocol/session/link.ts";
 import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.ts";
 
-import { EventPace, PROGRESS_EVERY_MS } from "../job/event-pace.ts";
+import { EventPace } from "../job/event-pace.ts";
 import type { ClientEvent, Unsound } from "../job/event-schema.ts";
 import { unsoundEvent } from "../job/unsound-event.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
@@ -52,8 +51,7 @@ import { RateLimit } from "../connection/link-flow.ts";
 import { Move } from "./move.ts";
 import type { Moving, Past, OpenShare } from "./open-share.ts";
 import type { Source } from "./source.ts";
-import { rememberStored } from "./stored-sends.ts";
-import { storedText } from "../job/stored-text.ts";
+import { StoreNews } from "./store-news.ts";
 import { UploadProgress } from "./upload-progress.ts";
 
 /** Unsent bytes in a sender's memory; above them it reads no record from disk. */
@@ -109,16 +107,7 @@ export class Sending {
   readonly #past: Past | undefined;
   readonly #move: Move;
   readonly #progress: UploadProgress;
-  /** Bytes of the content; 0 where nobody knows. */
-  readonly #size: number;
-  readonly #proof: Uint8Array;
-  /** An earlier run stored it. */
-  readonly #wasStored: boolean;
-  /** An earlier run began to store it, and the relay has not said yet how far that came. */
-  #goesOn: boolean;
-  #storingAt = -Infinity;
-  /** Not told yet. */
-  #storedNews: StoredSeen | undefined;
+  readonly #storeNews: StoreNews;
   readonly #link: SessionLink;
   readonly #code: Code;
   /** The event of an open line. It waits until the relay took the share, so that another run can go on with it. */
@@ -156,13 +145,23 @@ export class Sending {
     this.#cipher = cipher;
     this.#frameRoom = new Uint8Array(FRAME_HEADER_BYTES + encoded.manifest.recordSize);
     this.#limit = new RateLimit(job.limit);
-    this.#size = encoded.manifest.bytes;
-    this.#proof = proof;
-    this.#wasStored = (kept?.entry.stored ?? 0) > 0;
     const sent = kept?.end ?? 0;
-    this.#goesOn = job.store !== undefined && sent > 0;
-    this.#progress = new UploadProgress(source, encoded.manifest, this.#goesOn ? 0 : sent, emit);
+    const goesOn = job.store !== undefined && sent > 0;
+    this.#progress = new UploadProgress(source, encoded.manifest, goesOn ? 0 : sent, emit);
     const { recordSize, records, bytes, files, open, kind } = encoded.manifest;
+    this.#storeNews = new StoreNews({
+      job,
+      code,
+      share,
+      proof,
+      source,
+      size: bytes,
+      progress: this.#progress,
+      resumeStore: this.#resumeStore,
+      wasStored: (kept?.entry.stored ?? 0) > 0,
+      goesOn,
+      emit,
+    });
     const headRecords = Math.ceil(encoded.head.length / dataPerRecord(recordSize));
     const offer = { share, recordSize, records, bytes, seekable: source.seekable };
     const capability = capabilityOf(keys, primitives, share);
@@ -279,10 +278,10 @@ export class Sending {
         return;
       }
       case "storing":
-        this.#storing(effect.records);
+        this.#storeNews.storing(effect.records);
         return;
       case "stored":
-        this.#storedNews = effect.stored;
+        this.#storeNews.stored(effect.stored);
         // The one word at the end; to a sender that stays a relay may say more of them than are worth a file.
         if (!this.#job.stay) this.#tellStored();
         return;
@@ -292,50 +291,10 @@ export class Sending {
     }
   }
 
-  #storing(records: number): void {
-    this.#goOnFrom(records);
-    const now = performance.now();
-    if (now - this.#storingAt < PROGRESS_EVERY_MS) return;
-    this.#storingAt = now;
-    const bytes = this.#source.bytesBefore(records);
-    this.#emit({ event: "storing", bytes, size: this.#size });
-  }
-
-  /** The first record that the relay wants, or its first word, tells how far an earlier run came. */
-  #goOnFrom(records: number): void {
-    if (!this.#goesOn) return;
-    this.#goesOn = false;
-    this.#progress.begunAt(records);
-    this.#emit({ event: "resumed", bytes: this.#source.bytesBefore(records), size: this.#size });
-  }
-
-  /** Noted before it is told: only this machine can delete it. */
   #tellStored(): void {
-    const stored = this.#storedNews;
-    if (stored === undefined) return;
-    this.#storedNews = undefined;
+    if (!this.#storeNews.isUntold) return;
     this.#verifiedAt ??= performance.now();
-    this.#goOnFrom(this.#source.records ?? 0);
-    const told = storedText(stored);
-    const until = Date.parse(told.until);
-    this.#resumeStore.stored(until);
-    const { relay, route } = this.#job;
-    const { name } = this.#source;
-    const ids = { share: toHex(this.#share), proof: toHex(this.#proof), code: this.#code };
-    const { downloads } = this.#job.store ?? {};
-    const { records = 0 } = this.#source;
-    const entry = {
-      ...ids,
-      relay,
-      route,
-      name,
-      bytes: this.#source.bytesBefore(records),
-      until,
-      downloads,
-    };
-    if (!rememberStored(entry)) this.#emit({ event: "unkept", share: ids.share });
-    const again = this.#wasStored && ({ again: true } as const);
-    this.#emit({ event: "stored", ...told, ...again });
+    this.#storeNews.tell();
   }
 
   /** The relay took the share. */
@@ -411,7 +370,7 @@ export class Sending {
       }
       // Events of the session can't arise here: sending a record has no effects.
       this.#session.handle({ type: "sent", index }, performance.now());
-      this.#goOnFrom(index);
+      this.#storeNews.goOnFrom(index);
       this.#progress.sent(index);
     }
     this.#uploading = true;
