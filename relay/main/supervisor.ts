@@ -33,7 +33,7 @@ import {
 } from "../limits/refusal-counters.ts";
 import type { ToDirectory } from "../share/messages.ts";
 import { openStore, type OpenStore } from "../store/open-store.ts";
-import type { OnAway } from "../store/s3-bucket.ts";
+import type { S3Events } from "../store/s3-ledger.ts";
 import { StoreKeeper } from "./store-keeper.ts";
 import { SUPERVISION, type RelayOptions } from "./options.ts";
 import { reportAway, Reports, type Report, type ReportLevel } from "../worker/reports.ts";
@@ -171,8 +171,12 @@ export class Supervisor implements ManagedRelay {
     if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
     if (httpPort !== undefined && httpPort !== 0) guard.use(guardPort(hostname, httpPort));
     let supervisor: Supervisor;
-    const away: OnAway = (...told) => reportAway(supervisor.#reports.report, ...told);
-    const store = options.store && (await openStore(options.store, away));
+    const events: S3Events = {
+      away: (...told) => reportAway(supervisor.#reports.report, ...told),
+      held: (by) => options.onReport?.({ level: "warn", event: "store-held", fields: { by } }),
+      lost: (by) => supervisor.#fail(`${by} took the store over`),
+    };
+    const store = options.store && (await openStore(options.store, events));
     try {
       supervisor = new Supervisor(options, store);
     } catch (error) {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { FaultError } from "../../protocol/mod.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StorePlace } from "./record-store.ts";
-import type { OnAway } from "./s3-bucket.ts";
+import type { S3Events } from "./s3-ledger.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 
 export interface OpenStore {
@@ -26,8 +26,8 @@ const KEY_BYTES = 32;
  * @param place of a disk, the folder of the whole store
  * @throws FaultError `bad-store`, `store-failed`
  */
-export async function openStore(place: StorePlace, onAway: OnAway): Promise<OpenStore> {
-  const { ledger, records, key } = await openLedger(place, onAway);
+export async function openStore(place: StorePlace, events: S3Events): Promise<OpenStore> {
+  const { ledger, records, key } = await openLedger(place, events);
   try {
     const saved = await ledger.load();
     const hashOf = (address: string): string =>
@@ -41,7 +41,7 @@ export async function openStore(place: StorePlace, onAway: OnAway): Promise<Open
 
 async function openLedger(
   place: StorePlace,
-  onAway: OnAway,
+  events: S3Events,
 ): Promise<{
   readonly ledger: Ledger;
   readonly records: StorePlace;
@@ -51,7 +51,7 @@ async function openLedger(
     const { S3Ledger } = await import("./s3-ledger.ts");
     // Not in the bucket, and the same after a restart.
     const key = place.secretAccessKey ?? randomBytes(KEY_BYTES);
-    return { ledger: new S3Ledger(place, onAway), records: place, key };
+    return { ledger: new S3Ledger(place, events), records: place, key };
   }
   const { SqliteLedger, prepareFolder } = await import("./sqlite-ledger.ts");
   const { folder } = place;

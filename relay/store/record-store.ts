@@ -70,6 +70,8 @@ export interface S3Times {
    * and receivers that wait longer may rather hear why. ms
    */
   readonly giveUpMs: number;
+  /** See `S3Lease`: so long a relay waits after another one on some other machine that was killed. ms */
+  readonly leaseMs: number;
 }
 
 /** Where a relay stores shares; plain values, for the workers. */

@@ -19,6 +19,7 @@ export const S3_TIMES: S3Times = {
   leastRate: 256 * 1024,
   tellMs: 10_000,
   giveUpMs: 300_000,
+  leaseMs: 30_000,
 };
 
 /** Answers to one request that are wrong: at some stores an answer may be older than the object for some seconds. */

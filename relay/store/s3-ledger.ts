@@ -4,6 +4,7 @@
  *   <prefix>facts/<place>      a share                   } a sum (xxHash64, in hex), a space, and JSON, see `facts.ts`
  *   <prefix>over/<hash>        a share that is over      }
  *   <prefix>records/<place>/   its records, see `S3Records`
+ *   <prefix>lease              the relay that uses it, see `S3Lease`
  *
  * S3 writes one object at once, but never two. So each share is right by itself, and `save` writes in an order
  * that `load` understands after a crash at any moment: what is over, then what is there, and then it deletes.
@@ -15,6 +16,7 @@ import { FaultError } from "../../protocol/mod.ts";
 import { factsText, parseShare, parseTombstone } from "./facts.ts";
 import type { Ledger, LedgerChange } from "./ledger.ts";
 import { S3Bucket, S3_TIMES, type OnAway, type S3Place } from "./s3-bucket.ts";
+import { S3Lease, type LeaseEvents } from "./s3-lease.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 
 /** An object of facts is shorter: 1024 runs, 1000 receivers, 100 receipts and 10,000 counted ones take 250 KiB. bytes */
@@ -29,23 +31,31 @@ const NAME = /^[0-9a-f]{32}$/;
 const NAME_BYTES = 16;
 const SUM_DIGITS = 16;
 
+export interface S3Events extends LeaseEvents {
+  readonly away: OnAway;
+}
+
 export class S3Ledger implements Ledger {
   #bucket: S3Bucket;
   readonly #usual: S3Bucket;
   readonly #prefix: string;
   readonly #stop = new AbortController();
 
-  constructor(place: S3Place, onAway?: OnAway) {
+  readonly #lease: S3Lease;
+
+  constructor(place: S3Place, events?: S3Events) {
     const { times = S3_TIMES } = place;
     const giveUpMs = Math.min(times.giveUpMs, START_MS);
     this.#bucket = new S3Bucket({ ...place, times: { ...times, giveUpMs } });
-    this.#usual = new S3Bucket(place, onAway);
+    this.#usual = new S3Bucket(place, events?.away);
+    this.#lease = new S3Lease(place.prefix, times.leaseMs, events);
     this.#prefix = place.prefix;
   }
 
   async load(): Promise<{ readonly shares: StoredShare[]; readonly tombstones: Tombstone[] }> {
     try {
       await this.#tryOut();
+      await this.#lease.take(this.#bucket, this.#usual, this.#signal);
       const [tombstones, shares] = await Promise.all([
         this.#readAll("over/", parseTombstone, (tombstone) => overName(tombstone.key)),
         this.#readAll("facts/", parseShare, (share) => share.place),
@@ -82,9 +92,9 @@ export class S3Ledger implements Ledger {
     }
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#stop.abort();
-    return Promise.resolve();
+    await this.#lease.release(this.#bucket);
   }
 
   /** A policy that allows no writing shows at the start, not at the first share. */

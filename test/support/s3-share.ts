@@ -15,6 +15,7 @@ export const QUICK: S3Times = {
   leastRate: 1024 ** 3,
   tellMs: Infinity,
   giveUpMs: Infinity,
+  leaseMs: 30_000,
 };
 /** For a store that does not answer. */
 export const IMPATIENT: S3Times = { ...QUICK, answerMs: 300 };
