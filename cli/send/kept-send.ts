@@ -16,7 +16,7 @@
  * before the record leaves, and a record with another tag than the one before never leaves. The
  * tag is a hash of the whole record under a key that nobody else has, and costs nothing more.
  */
-import { closeSync, constants, fstatSync, fsyncSync, futimesSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, futimesSync, readSync } from "node:fs";
 import * as v from "valibot";
 
 import type { Code } from "../../protocol/code/code.ts";
@@ -38,6 +38,7 @@ import {
   openState,
   readEntry,
   stateFolder,
+  syncEntry,
   writeEntry,
   writeNew,
   type Again,
@@ -187,7 +188,7 @@ export class KeptSend {
       return undefined;
     }
     writeEntry(own, RUN, { boot, stored: false });
-    sync(own, RUN);
+    syncEntry(own, RUN);
     own.sync();
     return new KeptSend(entry, sends, own, true);
   }
@@ -313,10 +314,10 @@ export class KeptSend {
     closeSync(this.#tags);
     const own = this.#own;
     try {
-      for (const name of [HEAD, STAMPS, TAGS, DONE, ENTRY]) sync(own, name);
+      for (const name of [HEAD, STAMPS, TAGS, DONE, ENTRY]) syncEntry(own, name);
       own.sync();
       writeEntry(own, RUN, { boot: bootId() ?? null, stored: true });
-      sync(own, RUN);
+      syncEntry(own, RUN);
       own.sync();
       this.#sends.move(ownedName(this.entry.share), this.#sends, this.entry.share);
     } catch (error) {
@@ -362,15 +363,6 @@ function readBounded(folder: HeldFolder, name: string, most: number): Uint8Array
     const { size } = fstatSync(fd);
     if (size > most) throw new FaultError("internal", `${name} is too long`);
     return readFully(fd, 0, size);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-function sync(folder: HeldFolder, name: string): void {
-  const fd = folder.open(name, constants.O_RDONLY);
-  try {
-    fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

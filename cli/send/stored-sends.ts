@@ -2,13 +2,11 @@
  * The memory of a client about shares that it stored at relays: one small file for each, for this user alone, as it has
  * the code and the proof. `stored` lists them, and `revoke` deletes one by its proof.
  */
-import { closeSync, constants, fsyncSync } from "node:fs";
 import * as v from "valibot";
 
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { STORE_DOWNLOADS_MOST } from "../../protocol/wire/limits.ts";
 import { ROUTES } from "../job/routes.ts";
-import type { HeldFolder } from "../system/held-folder.ts";
 import {
   codeEntry,
   dropOldest,
@@ -16,6 +14,7 @@ import {
   openState,
   readEntry,
   stateFolder,
+  syncEntry,
   writeEntry,
   type Dated,
 } from "../system/state.ts";
@@ -51,7 +50,8 @@ export function rememberStored(entry: StoredSend): boolean {
     using folder = stateFolder("stored");
     const name = nameOf(entry.share);
     writeEntry(folder, name, entry);
-    sync(folder, name);
+    syncEntry(folder, name);
+    folder.sync();
     dropOldest(folder, STORED_KEPT);
     return true;
   } catch (error) {
@@ -79,16 +79,6 @@ export function forgetStored(share: string): void {
     using folder = openState("stored");
     folder?.clear(nameOf(share));
   });
-}
-
-function sync(folder: HeldFolder, name: string): void {
-  const fd = folder.open(name, constants.O_RDONLY);
-  try {
-    fsyncSync(fd);
-  } finally {
-    closeSync(fd);
-  }
-  folder.sync();
 }
 
 function nameOf(share: string): string {

@@ -4,7 +4,7 @@
  * as they hold codes. Each is written beside its place and renamed into it, so it is there whole or
  * not at all. Nothing here is needed to receive: without it only the lists are shorter.
  */
-import { closeSync, constants, fstatSync, lstatSync, mkdirSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsyncSync, lstatSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import * as v from "valibot";
 
@@ -185,6 +185,16 @@ export function writeEntry(folder: HeldFolder, name: string, value: object): voi
   } catch (error) {
     folder.clear(beside);
     throw error;
+  }
+}
+
+/** Makes the bytes of a file last through a power cut; its name lasts when `folder.sync` has returned. */
+export function syncEntry(folder: HeldFolder, name: string): void {
+  const fd = folder.open(name, constants.O_RDONLY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 
