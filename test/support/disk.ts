@@ -1,5 +1,5 @@
 /** Shared parts of the tests of the disk side: directories, and shares with plain records. */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, sep } from "node:path";
 import { FaultError } from "../../protocol/wire/faults.ts";
@@ -16,6 +16,13 @@ export const DATA_BYTES = RECORD_SIZE - 17;
 export function temporaryFolder(): Disposable & { readonly path: string } {
   const path = mkdtempSync(join(tmpdir(), "fileshare-test-"));
   return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/** A folder for the store of a relay, for this user alone; it goes with the stack. */
+export function storeFolder(stack: AsyncDisposableStack): string {
+  const folder = join(stack.use(temporaryFolder()).path, "store");
+  mkdirSync(folder, { mode: 0o700 });
+  return folder;
 }
 
 /** Bytes that anyone can make again from the seed, and that differ from record to record. */

@@ -13,7 +13,7 @@ import { join } from "node:path";
 import { SqliteLedger, prepareFolder } from "../../../relay/store/sqlite-ledger.ts";
 import { mountNamespace } from "../../needs.ts";
 import { Random } from "../../simulation/random.ts";
-import { temporaryFolder } from "../../support/disk.ts";
+import { storeFolder, temporaryFolder } from "../../support/disk.ts";
 import { faultOfAsync } from "../../support/faults.ts";
 import { hexOf, storedReceipt, storedShare, tombstone } from "../../support/relay/stored-shares.ts";
 
@@ -29,12 +29,6 @@ afterEach(async () => {
   await all.disposeAsync();
 });
 
-function newFolder(): string {
-  const folder = join(opened.use(temporaryFolder()).path, "store");
-  mkdirSync(folder, { mode: 0o700 });
-  return folder;
-}
-
 function ledgerIn(folder: string): SqliteLedger {
   return new SqliteLedger(folder, prepareFolder(folder));
 }
@@ -42,7 +36,7 @@ function ledgerIn(folder: string): SqliteLedger {
 const NOTHING = { shares: [], removed: [], tombstones: [], forgotten: [] };
 
 test("what was saved is there again", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const ledger = ledgerIn(folder);
   const shares = [
     storedShare(1, { receipts: [storedReceipt(4)], begun: [hexOf(5)] }),
@@ -57,7 +51,7 @@ test("what was saved is there again", async () => {
 });
 
 test("records without a share go when it is loaded, and a share without its records", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const ledger = ledgerIn(folder);
   const durable = [{ first: 0, count: 5 }];
   const shares = [
@@ -85,7 +79,7 @@ test("records without a share go when it is loaded, and a share without its reco
 });
 
 test("the space of removed records is free at the second call, although somebody still has their file open", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const ledger = ledgerIn(folder);
   opened.defer(() => ledger.close());
   const path = join(folder, "records", hexOf(1));
@@ -102,7 +96,7 @@ test("the space of removed records is free at the second call, although somebody
 });
 
 test("removed records that wait for the second call are empty when the ledger ends", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const ledger = ledgerIn(folder);
   const path = join(folder, "records", hexOf(1));
   writeFileSync(path, "records");
@@ -114,7 +108,7 @@ test("removed records that wait for the second call are empty when the ledger en
 });
 
 test("a child that is killed at any moment loses no save that it told of", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const random = new Random("ledger");
   let next = 0;
   for (let kill = 0; kill < KILLS; kill++) {
@@ -155,7 +149,7 @@ function statesAfter(latest: number): string[] {
 }
 
 test("facts that this relay cannot read are no reason to go on without them", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const ledger = ledgerIn(folder);
   await ledger.save({ ...NOTHING, shares: [{ ...storedShare(1), counted: "no hex" }] });
   await ledger.close();

@@ -1,6 +1,6 @@
 /** A whole relay that stores shares on disk, and raw clients. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { Database } from "bun:sqlite";
 import { join } from "node:path";
 
@@ -13,7 +13,7 @@ import {
   type Relay,
   type RelayOptions,
 } from "../../../relay/mod.ts";
-import { temporaryFolder } from "../../support/disk.ts";
+import { storeFolder } from "../../support/disk.ts";
 import { faultOfAsync } from "../../support/faults.ts";
 import { act, adminOf, overviewOf, overviewWhen } from "../../support/relay/admin-requests.ts";
 import { parseExposition } from "../../support/relay/exposition.ts";
@@ -40,12 +40,6 @@ afterEach(async () => {
   await all.disposeAsync();
 });
 
-function newFolder(): string {
-  const folder = join(opened.use(temporaryFolder()).path, "store");
-  mkdirSync(folder, { mode: 0o700 });
-  return folder;
-}
-
 async function relayOf(folder: string, more: Partial<RelayOptions> = {}): Promise<Relay> {
   return opened.use(await startRelay({ store: { kind: "disk", folder }, ...more }));
 }
@@ -65,7 +59,7 @@ function expectAll({ frames }: RawClient, share: RawShare): void {
 }
 
 test("a stored share is there without its sender, and after a restart", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const [channel, share] = [randomId(), rawShare(RECORDS)];
   let relay = await relayOf(folder);
   await store(socketOf(relay), channel, share);
@@ -82,7 +76,7 @@ test("a stored share is there without its sender, and after a restart", async ()
 });
 
 test("names and modes on disk tell nothing of shares and channels", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const [channel, share] = [randomId(), rawShare(3)];
   const relay = await relayOf(folder);
   await store(socketOf(relay), channel, share);
@@ -121,7 +115,7 @@ describe("the right to store", () => {
   };
 
   test("is that of all senders at an open relay, and of none in the lobby", async () => {
-    const relay = await relayOf(newFolder());
+    const relay = await relayOf(storeFolder(opened));
     expect(await mayStore(relay)).toBe(true);
     expect(await mayStore(relay, undefined, lobbyKeys())).toBe(false);
   });
@@ -134,14 +128,14 @@ describe("the right to store", () => {
   test("needs a token with the role, where sending needs a token", async () => {
     const tokens = [token(["send"]), token(["send", "store"])];
     const policy = policyWith({ mode: "senders", tokens: tokens.map(({ known }) => known) });
-    const relay = await relayOf(newFolder(), { policy });
+    const relay = await relayOf(storeFolder(opened), { policy });
     expect(await mayStore(relay, tokens[0]?.text)).toBe(false);
     expect(await mayStore(relay, tokens[1]?.text)).toBe(true);
   });
 });
 
 test("a sender that comes back goes on from what is durable, also after a restart", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const [channel, share] = [randomId(), rawShare(RECORDS)];
   let relay = await relayOf(folder);
   {
@@ -166,7 +160,7 @@ test("a sender that comes back goes on from what is durable, also after a restar
 });
 
 test("a revoked share is gone for its receivers, on disk, and after a restart", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const [channel, share] = [randomId(), rawShare(RECORDS)];
   let relay = await relayOf(folder);
   const { share: id } = share.offer;
@@ -188,7 +182,7 @@ test("a revoked share is gone for its receivers, on disk, and after a restart", 
 });
 
 test("nobody else can revoke, change or look into it", async () => {
-  const relay = await relayOf(newFolder());
+  const relay = await relayOf(storeFolder(opened));
   const [channel, share] = [randomId(), rawShare(3)];
   await store(socketOf(relay), channel, share);
   for (const t of ["inspect", "revoke"] as const) {
@@ -207,7 +201,7 @@ test("nobody else can revoke, change or look into it", async () => {
 });
 
 test("a share with one download is over for the second receiver, and its room is free", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const relay = await relayOf(folder);
   const [channel, share] = [randomId(), rawShare(RECORDS)];
   await store(socketOf(relay), channel, share, { life: 1000, downloads: 1 });
@@ -223,7 +217,7 @@ test("a share with one download is over for the second receiver, and its room is
 });
 
 test("a share whose life is over ends while it is received, and its room is free", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const relay = await relayOf(folder, withLimits({ "store-life": 3000 }));
   const [channel, share] = [randomId(), rawShare(RECORDS)];
   await using receiver = await RawClient.greeted(socketOf(relay), "receiver", channel);
@@ -235,7 +229,7 @@ test("a share whose life is over ends while it is received, and its room is free
 });
 
 test("a share that is too large for the store is refused, with the limit", async () => {
-  const relay = await relayOf(newFolder(), withLimits({ "store-bytes": 10_000 }));
+  const relay = await relayOf(storeFolder(opened), withLimits({ "store-bytes": 10_000 }));
   await using sender = await storing(socketOf(relay), randomId(), rawShare(RECORDS));
   await expectFault(sender, "store-full");
   expect(relay.refusals["store-bytes"]).toBe(1);
@@ -243,7 +237,7 @@ test("a share that is too large for the store is refused, with the limit", async
 
 test("a worker that dies hands a stored share to another with receivers", async () => {
   const admin = { hostname: "127.0.0.1", port: 0 };
-  const relay = await relayOf(newFolder(), { workers: 2, admin });
+  const relay = await relayOf(storeFolder(opened), { workers: 2, admin });
   const [channel, share] = [randomId(), rawShare(RECORDS)];
   await store(socketOf(relay), channel, share);
   const receivers = await Promise.all(
@@ -274,7 +268,7 @@ test("a worker that dies hands a stored share to another with receivers", async 
 });
 
 test("operators see what is stored, and remove it", async () => {
-  const folder = newFolder();
+  const folder = storeFolder(opened);
   const relay = await relayOf(folder, { admin: { hostname: "127.0.0.1", port: 0 } });
   const admin = adminOf(relay);
   const [channel, share] = [randomId(), rawShare(RECORDS)];
@@ -311,7 +305,7 @@ test("operators see what is stored, and remove it", async () => {
 });
 
 test("a relay that drains lets a receiver of a stored share finish", async () => {
-  const relay = await relayOf(newFolder());
+  const relay = await relayOf(storeFolder(opened));
   const [channel, share] = [randomId(), rawShare(RECORDS)];
   await store(socketOf(relay), channel, share);
   await using receiver = await RawClient.greeted(socketOf(relay), "receiver", channel);
@@ -338,7 +332,7 @@ describe("a folder", () => {
     (await faultOfAsync(() => relayOf(folder), "bad-store")).detail;
 
   test("has one relay at a time", async () => {
-    const folder = newFolder();
+    const folder = storeFolder(opened);
     const relay = await relayOf(folder);
     expect(await refusalOf(folder)).toContain("another relay uses");
     await relay.stop();
@@ -346,14 +340,14 @@ describe("a folder", () => {
   });
 
   test("that others may look into is refused", async () => {
-    const folder = newFolder();
+    const folder = storeFolder(opened);
     chmodSync(folder, 0o750);
     writeFileSync(join(folder, "of-somebody"), "");
     expect(await refusalOf(folder)).toContain("chmod 700");
   });
 
   test("with a damaged index, that of another program or of a later relay is refused", async () => {
-    const folder = newFolder();
+    const folder = storeFolder(opened);
     const index = join(folder, "index.sqlite");
     writeFileSync(index, "x".repeat(10_000));
     expect(await refusalOf(folder)).toContain("is damaged");
@@ -369,7 +363,7 @@ describe("a folder", () => {
   });
 
   test("is made where there is none", async () => {
-    const folder = join(newFolder(), "a", "b");
+    const folder = join(storeFolder(opened), "a", "b");
     await relayOf(folder);
     expect(statSync(folder).mode & 0o777).toBe(0o700);
   });
