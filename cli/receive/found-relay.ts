@@ -2,6 +2,8 @@
  * The relay of a receive, and when the search that found it looks at others. A relay has proved itself once a record
  * came from it that the code opens: until then it may be a liar.
  */
+import type { FaultCode } from "../../protocol/mod.ts";
+
 import type { Place, RelaySearch } from "../discovery/relay-search.ts";
 
 /**
@@ -91,4 +93,17 @@ export class FoundRelay {
   close(): void {
     this.#search?.close();
   }
+}
+
+/** Faults that only a relay, or a liar in its place, can cause. */
+const OF_RELAY: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  "bad-message",
+  "not-a-relay",
+  "not-proved",
+  "version-mismatch",
+  "wrong-relay",
+]);
+
+export function isOfRelay(fault: FaultCode | undefined): boolean {
+  return fault !== undefined && OF_RELAY.has(fault);
 }

@@ -38,7 +38,7 @@ import { unsoundEvent } from "../job/unsound-event.ts";
 import { Progress } from "../job/progress.ts";
 import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
 import { ChecksumFile } from "./checksum-file.ts";
-import { FoundRelay } from "./found-relay.ts";
+import { FoundRelay, isOfRelay } from "./found-relay.ts";
 import { Incoming } from "./incoming.ts";
 import type { Answer, OnExists, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
@@ -528,17 +528,4 @@ export class Receiving {
     const about = this.#link.about(code) ?? detail;
     return { event: "error", code, message: faultMessage(code, about) };
   }
-}
-
-/** Faults that only a relay, or a liar in its place, can cause. */
-const OF_RELAY: ReadonlySet<FaultCode> = new Set<FaultCode>([
-  "bad-message",
-  "not-a-relay",
-  "not-proved",
-  "version-mismatch",
-  "wrong-relay",
-]);
-
-function isOfRelay(fault: FaultCode | undefined): boolean {
-  return fault !== undefined && OF_RELAY.has(fault);
 }
