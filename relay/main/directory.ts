@@ -213,6 +213,11 @@ export class Directory {
     if (entry !== undefined && isStored(entry) && !entry.senderHere) this.#unload(entry);
   }
 
+  /** The worker that has, or had last, the sender of an open share. */
+  homeOf(key: string): number | undefined {
+    return this.#entries.get(key)?.home;
+  }
+
   isOwner(key: string, epoch: number): boolean {
     return this.#entries.get(key)?.record.epoch === epoch;
   }

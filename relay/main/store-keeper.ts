@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 
 import { FaultError, socketFault } from "../../protocol/mod.ts";
-import type { LiveLimits } from "../limits/limits.ts";
+import { SETTLE_MS, type LiveLimits } from "../limits/limits.ts";
 import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
 import { REFUSABLE, type BookEffect, type ShareClaim } from "../store/book-effects.ts";
 import type { ManagedStore } from "../admin/manager.ts";
@@ -21,6 +21,16 @@ const PLACE_BYTES = 16;
 const LATE_SAVE_MS = 15_000;
 /** A bucket that does not answer holds up the end of the relay so long at most. ms */
 const CLOSE_MS = 10_000;
+/** Of one share, while its home settles: a sender has one line at a time, and tries again. items */
+const HELD_CLAIMS = 8;
+
+/** Claims of a share whose records are about to be durable at another worker. */
+interface Held {
+  readonly home: number;
+  /** By `KeeperHost.clock`. ms */
+  readonly until: number;
+  readonly claims: ShareClaim[];
+}
 
 /** Time and chance, which the simulation has of its own. */
 export interface KeeperHost {
@@ -63,6 +73,8 @@ export class StoreKeeper implements ManagedStore {
   #effects: readonly BookEffect[] = [];
   /** Since the save began. */
   readonly #lost = new Set<number>();
+  /** By key: shares that are stored in part, so the limits of the store bound them. */
+  readonly #held = new Map<string, Held>();
   #isFailing = false;
   #isClosed = false;
   readonly saves = { done: 0, failed: 0 };
@@ -94,10 +106,40 @@ export class StoreKeeper implements ManagedStore {
       directory.refuse(claim, refusal);
       return true;
     }
+    return this.#holds(claim) || this.#claim(claim);
+  }
+
+  #claim(claim: ShareClaim): boolean {
     const isMine = this.book.claim(claim, this.#host.wallTime());
     if (!isMine) this.book.opened(claim.channel);
     this.#schedule();
     return isMine;
+  }
+
+  /** A sender that came to another worker gives nothing twice: the home before says first what is durable. */
+  #holds(claim: ShareClaim): boolean {
+    const { key, worker, store } = claim;
+    const { directory, toWorker } = this.#options;
+    const held = this.#held.get(key);
+    if (held !== undefined) {
+      if (held.claims.length < HELD_CLAIMS) held.claims.push(claim);
+      else directory.refuse(claim, new FaultError("going-away"));
+      return true;
+    }
+    const home = directory.homeOf(key);
+    if (store === undefined || home === undefined || home === worker) return false;
+    if (!this.book.isUnfinished(key)) return false;
+    this.#held.set(key, { home, until: this.#host.clock() + SETTLE_MS, claims: [claim] });
+    toWorker(home, { t: "settle", key });
+    return true;
+  }
+
+  #release(key: string): void {
+    const { claims = [] } = this.#held.get(key) ?? {};
+    this.#held.delete(key);
+    for (const claim of claims) {
+      if (!this.#claim(claim)) this.#options.directory.claim(claim, this.#host.clock());
+    }
   }
 
   senderLeft(key: string): void {
@@ -141,6 +183,9 @@ export class StoreKeeper implements ManagedStore {
       case "revoke":
         book.revoke(message.worker, message.socket, message.key, now);
         break;
+      case "settled":
+        if (this.#held.get(message.key)?.home === message.worker) this.#release(message.key);
+        break;
     }
     this.#schedule();
   }
@@ -148,6 +193,10 @@ export class StoreKeeper implements ManagedStore {
   workerLost(worker: number): void {
     this.#lost.add(worker);
     this.book.workerLost(worker, this.#host.wallTime());
+    for (const [key, { home, claims }] of this.#held) {
+      claims.splice(0, claims.length, ...claims.filter((claim) => claim.worker !== worker));
+      if (home === worker) this.#release(key);
+    }
   }
 
   /** @returns its key; undefined: no stored share has that number */
@@ -166,6 +215,7 @@ export class StoreKeeper implements ManagedStore {
       for (const effect of this.book.saveLate(fault)) this.#do(effect);
     }
     this.#remover.tick(now);
+    for (const [key, { until }] of this.#held) if (this.#host.clock() >= until) this.#release(key);
     this.#schedule();
   }
 

@@ -9,7 +9,7 @@
  * `terminate` ends a thread even in an endless loop, but not within a call that blocks it. The
  * worker pool owns one for each place.
  */
-import { CLOSE_MS, TICK_MS } from "../limits/limits.ts";
+import { CLOSE_MS, SETTLE_MS, TICK_MS } from "../limits/limits.ts";
 
 import type { FromWorker, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
 import type { ToDirectory, ToStoreBook } from "../share/messages.ts";
@@ -51,6 +51,8 @@ export class WorkerThread {
   readonly #thread: Worker;
   readonly #events: WorkerEvents;
   readonly #pingMs: number;
+  /** Its last messages leave, and stored shares become durable. */
+  readonly #closeMs: number;
   readonly #gone = Promise.withResolvers<void>();
   #at: "starting" | "ready" | "ending" | "ended" = "starting";
   #wasReady = false;
@@ -62,6 +64,7 @@ export class WorkerThread {
   /** @param pingMs period in which `ping` will be called */
   constructor(script: string, pingMs: number, start: WorkerStart, events: WorkerEvents) {
     this.#pingMs = pingMs;
+    this.#closeMs = CLOSE_MS + TICK_MS + (start.store === undefined ? 0 : SETTLE_MS);
     this.#events = events;
     this.#thread = new Worker(script);
     this.#thread.addEventListener("message", ({ data }: MessageEvent<FromWorker>) => {
@@ -129,11 +132,11 @@ export class WorkerThread {
     const timers: NodeJS.Timeout[] = [];
     if (this.#at === "ready") {
       this.post({ t: "close" });
-      timers.push(setTimeout(() => this.terminate(), CLOSE_MS + TICK_MS));
+      timers.push(setTimeout(() => this.terminate(), this.#closeMs));
     } else {
       this.terminate();
     }
-    const stuck = CLOSE_MS + TICK_MS + WORKER_ENDING_PINGS * this.#pingMs;
+    const stuck = this.#closeMs + WORKER_ENDING_PINGS * this.#pingMs;
     timers.push(setTimeout(() => this.#gone.resolve(), stuck));
     await this.#gone.promise;
     for (const timer of timers) clearTimeout(timer);
@@ -182,6 +185,7 @@ export class WorkerThread {
       case "store-failed":
       case "inspect":
       case "revoke":
+      case "settled":
         if (this.#at === "ready") this.#events.storeBook(message);
         return;
       default:

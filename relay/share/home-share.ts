@@ -6,7 +6,7 @@
  */
 import { CREDIT_RECORDS, type FaultError, type Frame, type Message } from "../../protocol/mod.ts";
 
-import type { LiveLimits } from "../limits/limits.ts";
+import { SETTLE_MS, type LiveLimits } from "../limits/limits.ts";
 import { StallTimer } from "../limits/stall-timer.ts";
 import type { Fanout } from "./fanout.ts";
 import { Handover, type Awaited } from "./handover.ts";
@@ -175,12 +175,24 @@ export class HomeShare {
   /** The book says more of the store. @param durable how many records survive a crash */
   storedState(stored: StoredState, durable: number): void {
     this.#store.storedState(stored, durable);
+    // Its sender left before that was known.
+    if (this.needsNoSender && this.ownerSocket === undefined) this.serve();
     this.#tellSender(this.#options.now());
   }
 
   /** All of it is stored: the share needs its sender no more. */
   get needsNoSender(): boolean {
     return this.#store.isWhole;
+  }
+
+  /** The sender leaves or the relay ends: see `HomeStore.settle`. */
+  settle(now: number, done?: () => void): boolean {
+    return this.#store.settle(now, done);
+  }
+
+  /** Likewise, and what is on its way from the sender comes before. */
+  settlesAll(now: number): boolean {
+    return this.settle(now) && (!this.#store.isSettling || this.origin?.pending.outstanding === 0);
   }
 
   /** The sender, which is not needed, is gone. */
@@ -309,6 +321,7 @@ export class HomeShare {
   }
 
   tick(now: number): void {
+    this.#store.tick(now);
     if (this.origin === undefined || this.#log === undefined) return;
     const { outlet } = this.#options;
     const socket = this.ownerSocket;
@@ -365,11 +378,14 @@ export class HomeShare {
   /** Whether no receiver took anything of this share for DRAIN_QUIET_MS; known only at home. */
   isQuiet(now: number): boolean {
     if (this.origin === undefined || this.origin.busy) {
+      if (this.#quietSince !== undefined) this.#store.goOn();
       this.#quietSince = undefined;
       return false;
     }
     this.#quietSince ??= now;
-    return now - this.#quietSince >= DRAIN_QUIET_MS;
+    const quietMs = now - this.#quietSince;
+    const isSettled = this.settlesAll(now) || quietMs >= SETTLE_MS;
+    return isSettled && quietMs >= DRAIN_QUIET_MS;
   }
 
   destroy(): void {

@@ -3,6 +3,7 @@
  * what happens there. `HomeShare` owns it, also where nothing is stored.
  */
 import { FaultError, decodeFrame, type Message, type Offer } from "../../protocol/mod.ts";
+import { SETTLE_MS } from "../limits/limits.ts";
 import type { OpenRecords, RecordRun } from "../store/record-store.ts";
 import type { StoredState } from "../store/stored-share.ts";
 
@@ -14,6 +15,8 @@ import { StoreDesk } from "./store-desk.ts";
 /** A sender hears how much is durable at most so often. ms */
 const STORING_MS = 1000;
 const SECOND_MS = 1000;
+/** Of one share at once: its sender leaves once, and comes at another worker. items */
+const SETTLED_CALLS = 8;
 
 /** To the book of stored shares. */
 export type FromHome =
@@ -51,6 +54,9 @@ export class HomeStore {
   #durable = 0;
   #told = 0;
   #toldAt = -Infinity;
+  /** When the sender may be asked again, however far the store is; undefined: it may. */
+  #settlesUntil: number | undefined;
+  readonly #whenSettled: (() => void)[] = [];
 
   constructor(options: HomeStoreOptions, home: StoreHome) {
     this.#options = options;
@@ -65,6 +71,10 @@ export class HomeStore {
   /** Whether there is a desk: it takes and gives records. */
   get isOpen(): boolean {
     return this.#desk !== undefined;
+  }
+
+  get isSettling(): boolean {
+    return this.#desk?.isSettling === true;
   }
 
   /** Whether it gives every record. */
@@ -84,6 +94,42 @@ export class HomeStore {
   /** At another socket, where it heard nothing yet. */
   senderCame(): void {
     this.#told = 0;
+    this.goOn();
+  }
+
+  /**
+   * Makes durable what came, for SETTLE_MS at most; meanwhile the sender is asked for nothing.
+   * @param done called once, maybe at once
+   * @returns whether all of it is durable
+   */
+  settle(now: number, done?: () => void): boolean {
+    if (this.#desk !== undefined && !this.isWhole) {
+      this.#settlesUntil ??= now + SETTLE_MS;
+      this.#desk.settle();
+      if (!this.#desk.isSettled) {
+        if (done !== undefined && this.#whenSettled.length < SETTLED_CALLS) {
+          this.#whenSettled.push(done);
+        }
+        return false;
+      }
+    }
+    done?.();
+    return true;
+  }
+
+  tick(now: number): void {
+    if (this.#settlesUntil !== undefined && now >= this.#settlesUntil) this.goOn();
+  }
+
+  /** The sender may be asked again. */
+  goOn(): void {
+    this.#settlesUntil = undefined;
+    this.#settled();
+    this.#desk?.goOn();
+  }
+
+  #settled(): void {
+    for (const done of this.#whenSettled.splice(0)) done();
   }
 
   /**
@@ -109,7 +155,10 @@ export class HomeStore {
     this.#desk = new StoreDesk(offer, stored, frameBytes, durable, openRecords, {
       frame: (frame) => this.#gave(frame),
       more: () => this.#home.origin()?.askMore(),
-      durable: (runs, records) => toStoreBook({ t: "durable", runs, records }),
+      durable: (runs, records) => {
+        toStoreBook({ t: "durable", runs, records });
+        if (this.#desk?.isSettled === true) this.#settled();
+      },
       failed: (fault) => this.#failed(fault),
     });
     this.#home.makeOrigin().storeIn(this.#desk);
@@ -120,6 +169,7 @@ export class HomeStore {
     this.#stored = stored;
     this.#durable = durable;
     this.#desk?.saved(stored);
+    if (stored.isWhole) this.goOn();
     if (stored.isWhole && this.#desk?.hasAll === false) this.#openAnew(stored);
   }
 
@@ -134,6 +184,7 @@ export class HomeStore {
     this.#home.origin()?.storeIn(undefined);
     this.#desk?.close();
     this.#desk = undefined;
+    this.#settled();
   }
 
   /** What the sender at this socket does not know yet. */

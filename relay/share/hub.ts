@@ -88,7 +88,10 @@ export class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     this.#limits = options.limits ?? new LiveLimits();
-    this.#senders = new Senders({ ...options, limits: this.#limits }, this.#shares);
+    this.#senders = new Senders(
+      { ...options, limits: this.#limits, now: () => this.#now },
+      this.#shares,
+    );
     this.#receivers = new Receivers(options, this.#shares);
     this.#lookUps = new LookUps(options.worker, options.toStoreBook);
   }
@@ -239,6 +242,15 @@ export class Hub {
     this.#now = now;
     this.#draining = true;
     this.#drainMore();
+  }
+
+  /**
+   * The relay is at its end: senders of stored shares are asked for no more.
+   * @returns whether all that they gave is durable
+   */
+  settle(now: number): boolean {
+    this.#now = now;
+    return [...this.#shares.all].map(({ home }) => home.settlesAll(now)).every(Boolean);
   }
 
   #drainMore(): void {
@@ -409,7 +421,19 @@ export class Hub {
       case "looked-up":
         this.#lookUps.answered(message.question);
         return;
+      case "settle":
+        this.#settle(message.key);
+        return;
     }
+  }
+
+  /** Its sender is at another worker: what it gave here is durable before that one asks it. */
+  #settle(key: string): void {
+    const { worker, toStoreBook } = this.#options;
+    const done = (): void => toStoreBook?.({ t: "settled", worker, key });
+    const home = this.#shares.get(key)?.home;
+    if (home === undefined) done();
+    else home.settle(this.#now, done);
   }
 
   #storedState({ key, stored, durable }: Extract<FromStoreBook, { t: "stored-state" }>): void {

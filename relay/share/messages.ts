@@ -169,7 +169,9 @@ export type ToStoreBook =
       readonly worker: number;
       readonly socket: number;
       readonly key: string;
-    };
+    }
+  /** The answer to `settle`; what is durable by then was said before. */
+  | { readonly t: "settled"; readonly worker: number; readonly key: string };
 
 /** From a worker to the main thread's directory. */
 export type ToDirectory =
@@ -249,6 +251,8 @@ export type FromStoreBook =
    */
   | { readonly t: "counted"; readonly key: string; readonly receiver: Uint8Array }
   | { readonly t: "looked-up"; readonly question: number }
+  /** To the home of a share that is not whole: its sender came at another worker. Answered by `settled`. */
+  | { readonly t: "settle"; readonly key: string }
   /** Stored shares of this channel that are over, for receivers that came before the answer. */
   | { readonly t: "over"; readonly channel: string; readonly list: readonly OverShare[] }
   /** The share of this sender can't be stored now; it may come back. */

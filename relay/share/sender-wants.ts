@@ -245,6 +245,7 @@ export class SenderWants {
   /** Asks the sender for what it may be asked for now. */
   ask(): void {
     if (!this.#senderHere || this.#paced?.begun === false) return;
+    if (this.#store?.isSettling === true) return;
     let run: RecordRun | undefined;
     this.#isFull = false;
     // Half of the log is for what has come: a record must not go at once for the next one's place.

@@ -39,6 +39,7 @@ export interface SendersOptions {
   readonly toStoreBook?: ((message: ToStoreBook) => void) | undefined;
   readonly primitives: SyncPrimitives;
   readonly limits: LiveLimits;
+  readonly now: () => number;
 }
 
 export class Senders {
@@ -213,7 +214,9 @@ export class Senders {
   #ended(socket: SocketId, client: SenderClient, fault: ShareFault | undefined): void {
     const share = this.#ownedBy(socket, client);
     if (share !== undefined) {
-      if (!this.#leaves(share, client)) this.#close(share, fault);
+      if (this.#leaves(share, client)) return;
+      const { record } = share;
+      share.home.settle(this.#options.now(), () => this.#close({ record }, fault));
     } else if (client.share !== undefined) this.#endedEarly.set(socket, fault);
   }
 
@@ -232,13 +235,14 @@ export class Senders {
     if (this.#leaves(share, undefined)) return;
     share.home.senderLost();
     const { key, epoch } = share.record;
-    const { worker, toDirectory } = this.#options;
-    toDirectory({ t: "orphan", worker, key, epoch });
+    const { worker, toDirectory, now } = this.#options;
+    // A sender that comes again finds all that it gave, at whatever worker.
+    share.home.settle(now(), () => toDirectory({ t: "orphan", worker, key, epoch }));
   }
 
   /** @param detail the relay's reason, which the sender does not know yet */
   #close(
-    { record: { key, epoch } }: LocalShare,
+    { record: { key, epoch } }: Pick<LocalShare, "record">,
     fault: ShareFault | undefined,
     detail?: string,
   ): void {

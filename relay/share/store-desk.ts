@@ -33,6 +33,8 @@ const HURRY_RECORDS = CREDIT_RECORDS / 2;
 export interface OriginStore {
   /** Records are asked of the sender in their order, for the store alone; receivers get what has come. */
   readonly isOrdered: boolean;
+  /** The sender is asked for nothing: what came is made durable. */
+  readonly isSettling: boolean;
   /** The number of records, once it is known; Infinity before. */
   readonly end: number;
   has(index: number): boolean;
@@ -74,6 +76,9 @@ export class StoreDesk implements OriginStore {
   #isFull = false;
   /** It refused no record from here on. */
   #refusedTo = 0;
+  /** Records that the store took and a crash would lose: as many as a store takes before it makes some durable. */
+  readonly #unsettled = new Set<number>();
+  #isSettling = false;
 
   constructor(
     offer: Offer,
@@ -112,6 +117,15 @@ export class StoreDesk implements OriginStore {
     return this.#durable.size;
   }
 
+  get isSettling(): boolean {
+    return this.#isSettling;
+  }
+
+  /** Whether all that the store took is durable. */
+  get isSettled(): boolean {
+    return this.#unsettled.size === 0;
+  }
+
   has(index: number): boolean {
     return this.#store.has(index);
   }
@@ -130,8 +144,22 @@ export class StoreDesk implements OriginStore {
       this.#isFull = true;
       this.#refusedTo = Math.max(this.#refusedTo, index + 1);
     }
+    const isHere = taken && this.#store.has(index);
+    if (isHere) this.#unsettled.add(index);
     this.#hurry();
-    return taken && this.#store.has(index);
+    return isHere;
+  }
+
+  /** Makes durable what came, and has the sender asked for no more until `goOn`. */
+  settle(): void {
+    this.#isSettling = true;
+    this.#hurry();
+  }
+
+  goOn(): void {
+    if (!this.#isSettling) return;
+    this.#isSettling = false;
+    this.#output.more();
   }
 
   next(isOnItsWay: (index: number) => boolean): number | undefined {
@@ -198,7 +226,10 @@ export class StoreDesk implements OriginStore {
   }
 
   #noteDurable(runs: readonly RecordRun[]): void {
-    for (const { first, count } of runs) this.#durable.add(first, count);
+    for (const { first, count } of runs) {
+      this.#durable.add(first, count);
+      for (let index = first; index < first + count; index++) this.#unsettled.delete(index);
+    }
     this.#output.durable(runs, this.#records);
     this.#hurry();
   }
@@ -213,8 +244,9 @@ export class StoreDesk implements OriginStore {
     this.#scan = Math.max(this.#scan, this.#base);
   }
 
-  /** Has the store make durable what it has, when that is all or when the sender waits for it. */
+  /** Has the store make durable what it has, when no more comes or when the sender waits for it. */
   #hurry(): void {
+    if (this.#isSettling && !this.isSettled) this.#store.flush();
     this.#advance();
     const durable = this.#durable.firstLacking();
     if (durable >= this.#base) return;

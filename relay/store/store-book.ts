@@ -146,6 +146,12 @@ export class StoreBook {
     return true;
   }
 
+  /** Whether its sender has to give more of it. */
+  isUnfinished(key: string): boolean {
+    const one = this.#shelf.get(key);
+    return one !== undefined && !isWhole(one);
+  }
+
   /** A share begins in this channel: those that are over tell their senders alone. */
   opened(channel: string): void {
     for (const key of this.#shelf.tombstones.silence(channel)) this.#unsaved.tombstone(key);

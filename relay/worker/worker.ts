@@ -6,7 +6,7 @@
 import type { FaultCode } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
-import { LiveLimits, CLOSE_MS, TICK_MS } from "../limits/limits.ts";
+import { LiveLimits, CLOSE_MS, SETTLE_MS, TICK_MS } from "../limits/limits.ts";
 import { AddressTable } from "../limits/address-table.ts";
 import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
 import { DescriptorGuard } from "./descriptor-guard.ts";
@@ -40,6 +40,8 @@ import { Router, type ClientData } from "./router.ts";
 declare const self: Worker;
 
 const SECOND_MS = 1000;
+/** Between two looks whether an ending worker has stored what came. ms */
+const SETTLE_LOOK_MS = 20;
 
 /** Faults that clients get without doing wrong. */
 const ORDINARY: ReadonlySet<FaultCode> = new Set([
@@ -246,6 +248,8 @@ function start(given: WorkerStart): (message: ToWorker) => void {
         return fanout.attached > 0 || home.ownerSocket !== undefined;
       });
     lobby.http.isDraining = true;
+    const settlesUntil = clock() + SETTLE_MS;
+    while (!hub.settle(clock()) && clock() < settlesUntil) await Bun.sleep(SETTLE_LOOK_MS);
     peers.disconnect("going-away");
     if (busy) await Bun.sleep(CLOSE_MS);
     clearInterval(timer);
@@ -294,6 +298,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       case "answer":
       case "sender-failed":
       case "socket-failed":
+      case "settle":
         hub.storeBook(message, clock());
         return;
       default:

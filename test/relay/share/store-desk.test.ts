@@ -267,6 +267,21 @@ describe("a sender that comes back", () => {
     expect(play.told(0, RECEIVER)).toContain("completed");
   });
 
+  test("at another worker is asked for nothing that it gave before, even if the disk is slow", async () => {
+    const play = newPlay();
+    await play.send(0, SENDER, share, 0, STORE).settled();
+    play.disk.stick();
+    const given = play.answer(0, SENDER, share, 5);
+    await play.close(0, SENDER).settled();
+    await play.send(1, OTHER_SENDER, share, 0, STORE).settled();
+    play.disk.go();
+    await play.settled();
+    expect(await give(play, 1, OTHER_SENDER, share)).toEqual(
+      ALL.filter((index) => !given.includes(index)),
+    );
+    expect(play.told(1, OTHER_SENDER)).toContain("stored");
+  });
+
   test("need not come back when it went before the last records were durable", async () => {
     const play = newPlay();
     await play.send(0, SENDER, share, 0, STORE).settled();
