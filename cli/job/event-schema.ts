@@ -341,6 +341,10 @@ export const clientEvent = v.variant("event", [
         "number of receivers that may still have it; absent for any",
       ),
       again: field(v.optional(yes), "an earlier run had stored it"),
+      lifeMost: field(
+        v.optional(seconds),
+        "the relay allows no longer life, and the sender asked for one; seconds",
+      ),
     },
   ),
   event("done", "The transfer ended. A sender also prints it when some receivers failed.", {

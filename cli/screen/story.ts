@@ -8,7 +8,7 @@ import { shownAddress } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome } from "../job/jobs.ts";
 import { ROUTE_TEXTS } from "../job/routes.ts";
-import { count, percent, shown, size, took } from "./format.ts";
+import { count, duration, percent, shown, size, took } from "./format.ts";
 import { carryingLines } from "./carrying-lines.ts";
 import { offerLines, storedText } from "./offer-lines.ts";
 import { isStopped, type Setting } from "./screen.ts";
@@ -25,6 +25,8 @@ const CHANGES: Record<EventOf<"changed">["changes"][number]["what"], string> = {
   "other file": "another file of that name",
   content: "another content",
 };
+
+const DAY_S = 24 * 60 * 60;
 
 const EDITION = {
   sender: "Files changed, so the sender offers the share anew; receivers keep their data",
@@ -187,7 +189,7 @@ export class Story {
       case "stored":
         this.#isWhole = true;
         this.#wasStored = event.again === true;
-        return [line(this.#storedText(event))];
+        return [line(this.#storedText(event)), ...this.#lifeCut(event)];
       case "done":
         return this.#done(event);
       case "error":
@@ -236,6 +238,13 @@ export class Story {
     const { bold } = this.#style;
     const when = bold(`Stored ${again ? "already, " : ""}${storedText({ until, downloads })}`);
     return `${when}; ${this.#setting.revoke ?? "fileshare revoke"} deletes it before`;
+  }
+
+  #lifeCut({ lifeMost }: EventOf<"stored">): Line[] {
+    if (lifeMost === undefined) return [];
+    const days = Math.floor(lifeMost / DAY_S);
+    const life = days > 0 ? count(days, "day", "days") : duration(lifeMost);
+    return [line(this.#style.yellow(`The relay keeps a share for ${life} at most`))];
   }
 
   #changed({ changes, more }: EventOf<"changed">): Line[] {

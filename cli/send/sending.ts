@@ -320,7 +320,8 @@ export class Sending {
       this.#handle({ type: "message", message });
       if (message.t === "accepted") this.#accepted();
       if (message.t === "welcome") {
-        const { session } = message;
+        const { session, store } = message;
+        this.#storeNews.welcomed(store);
         this.#link.extend({ session, role: "sender", introduction: this.#introduction });
       }
     } catch (error) {

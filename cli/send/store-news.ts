@@ -3,7 +3,7 @@
  * far, and that the relay has all of it. This run tells of it in events, and notes a stored share in its list, because
  * only this machine can delete it. `Sending` owns it, hands it the effects of its session, and has it tell.
  */
-import { toHex, type Code, type StoredSeen } from "../../protocol/mod.ts";
+import { toHex, type Code, type MessageOf, type StoredSeen } from "../../protocol/mod.ts";
 
 import { PROGRESS_EVERY_MS } from "../job/event-pace.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
@@ -36,6 +36,8 @@ export class StoreNews {
   /** As `StoredUpload.goesOn`, until the relay has said it. */
   #goesOn: boolean;
   #storingAt = -Infinity;
+  /** The longest life of a share at this relay. s */
+  #lifeMost = Infinity;
   /** Not told yet. */
   #stored: StoredSeen | undefined;
 
@@ -47,6 +49,11 @@ export class StoreNews {
   /** Whether the relay said that it has all, and `tell` did not tell it. */
   get isUntold(): boolean {
     return this.#stored !== undefined;
+  }
+
+  /** The relay greets, with its terms. */
+  welcomed(terms: MessageOf<"welcome">["store"]): void {
+    this.#lifeMost = terms?.life ?? Infinity;
   }
 
   /** So many records are durable at the relay. */
@@ -91,6 +98,8 @@ export class StoreNews {
     const isNoted = rememberStored({ ...ids, relay, route, name, bytes, until, downloads });
     if (!isNoted) emit({ event: "unkept", share: ids.share });
     const again = wasStored && ({ again: true } as const);
-    emit({ event: "stored", ...told, ...again });
+    const lifeMost = this.#lifeMost;
+    const isCut = (job.store?.life ?? 0) > lifeMost;
+    emit({ event: "stored", ...told, ...again, ...(isCut && { lifeMost }) });
   }
 }

@@ -41,6 +41,15 @@ test("a sender is told until when its share is stored, and how to delete it befo
   ]);
 });
 
+test("a sender hears that the relay allows a shorter life than it asked for", () => {
+  const stored = { event: "stored", until: UNTIL } as const;
+  const cut = (lifeMost: number): string | undefined =>
+    said(STORING, [begin(true), { ...stored, lifeMost }, done])[1];
+  expect(cut(30 * 24 * 3600)).toBe("The relay keeps a share for 30 days at most");
+  expect(cut(24 * 3600)).toBe("The relay keeps a share for 1 day at most");
+  expect(cut(1800)).toBe("The relay keeps a share for 30 min 0 s at most");
+});
+
 test("an empty file is stored as others are", () => {
   const stored = { event: "stored", until: UNTIL } as const;
   expect(said(STORING, [begin(true), stored, { ...done, bytes: 0 }]).at(-1)).toStartWith(

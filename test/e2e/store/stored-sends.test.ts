@@ -12,6 +12,7 @@ import { EXIT } from "../../../protocol/wire/faults.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { knownCode, masterOf } from "../../support/clients/known-codes.ts";
 import { fileshare } from "../../support/clients/command.ts";
+import { RelayCommand } from "../../support/clients/relay-command.ts";
 import { stateOfEachTest } from "../../support/clients/own-state.ts";
 import { jsonLines, run as runProgram, type Ran } from "../../support/clients/program.ts";
 import { temporaryFolder } from "../../support/disk.ts";
@@ -257,6 +258,16 @@ describe("The sender of a stored share", () => {
     const share = all[1]!.share.slice(0, 6);
     expect((await run(["revoke", code ?? "", "--share", share])).exitCode).toBe(EXIT.done);
     expect((await listed()).map(({ state }) => state)).toEqual(["stored"]);
+  });
+
+  test("hears of the longest life that its relay allows, if it asked for a longer one", async () => {
+    const place = join(folder.path, "strict");
+    const options = ["--workers", "1", "--admin", "off", "--store", place, "--store-life", "3600"];
+    await using strict = await RelayCommand.start(options);
+    const send = (life: string): Promise<Ran> =>
+      run(["send", "--text", "hi", "--store", "--expires", life, "--relay", strict.url, "--json"]);
+    expect(find(eventsIn((await send("90d")).out), "stored")?.lifeMost).toBe(3600);
+    expect(find(eventsIn((await send("30m")).out), "stored")?.lifeMost).toBeUndefined();
   });
 
   test("is told that its relay is away, and keeps what it knows", async () => {
