@@ -17,10 +17,13 @@ import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.
 import { SessionLink } from "../connection/session-link.ts";
 import type { SendJob } from "../job/jobs.ts";
 
-/** How long the relay may take for its greeting, and for each answer. ms */
-const ANSWER_MS = 10_000;
-/** How long it may take for all of them: 256 questions to a far relay take half of that. ms */
-const ANSWERS_MS = 120_000;
+/** Tests have shorter ones. */
+const TIMES = {
+  /** How long the relay may take for its greeting, and for each answer. ms */
+  answerMs: 10_000,
+  /** How long it may take for all of them: 256 questions to a far relay take half of that. ms */
+  answersMs: 120_000,
+};
 
 export type StoreQuestion = MessageOf<"inspect"> | MessageOf<"revoke">;
 export type StoreAnswer = MessageOf<"inspected"> | MessageOf<"revoked">;
@@ -38,14 +41,15 @@ export async function askStore(
   keys: Keys,
   questions: readonly StoreQuestion[],
   signal: AbortSignal,
+  { answerMs, answersMs } = TIMES,
 ): Promise<StoreAnswer[]> {
   const answers: StoreAnswer[] = [];
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const last = performance.now() + ANSWERS_MS;
-  let until = performance.now() + ANSWER_MS;
+  const last = performance.now() + answersMs;
+  let until = performance.now() + answerMs;
   const ask = (): void => {
     const next = questions[answers.length];
-    until = Math.min(last, performance.now() + ANSWER_MS);
+    until = Math.min(last, performance.now() + answerMs);
     if (next === undefined) resolve();
     else link.control(next);
   };
