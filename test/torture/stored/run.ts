@@ -22,6 +22,8 @@ import { planStored, type Kill, type StoredPlan } from "./plan.ts";
 const MAIN = join(import.meta.dir, "../../../cli/main.ts");
 /** The longest life that the relay allows to a share that shall expire soon: its sender stores it once more. s */
 const SHORT_LIFE = 1;
+/** Faults of a command that found no relay, or had no turn on a busy machine in time. */
+const BUSY: ReadonlySet<string> = new Set(["relay-unreachable", "hello-timeout"]);
 /** Records of a share that is over are gone by then: its life, a tick, and a relay that starts on a busy machine. */
 const GONE_MS = 60_000;
 
@@ -219,7 +221,7 @@ class StoredRun {
     }
   }
 
-  /** A command that finds no relay ends, and its user runs it again. */
+  /** A command that ends so is run again by its user. */
   async #revoke(kills: readonly Kill[]): Promise<void> {
     const faults: string[] = [];
     let coming = kills;
@@ -228,7 +230,7 @@ class StoredRun {
         if (event.event === "error") faults.push(event.code);
       });
       if (ended === EXIT.done) return;
-      if (faults.at(-1) !== "relay-unreachable") {
+      if (!BUSY.has(faults.at(-1) ?? "")) {
         this.wrong.push(`revoke ended with ${ended} and ${faults.at(-1)}`);
         return;
       }
