@@ -72,6 +72,14 @@ export function isSameRelay(one: unknown, other: unknown): boolean {
   }
 }
 
+/** Whether a text names the relay of an address. A bare host names every relay on it, as `find-relay.ts` may find any. */
+export function namesRelay(given: string, address: string): boolean {
+  const host = bareHost(given.trim());
+  if (host === undefined) return isSameRelay(given, address);
+  const [one, other] = [URL.parse(relayAddress(host)), URL.parse(address)];
+  return one?.hostname === other?.hostname && one?.pathname === other?.pathname;
+}
+
 /**
  * The token for the relay, from `--token` or FILESHARE_TOKEN; undefined: none.
  * @param option empty: none, whatever the environment says

@@ -105,3 +105,5 @@ export const storeEvent = v.variant("event", [
 ]);
 
 export type StoreEvent = Readonly<v.InferOutput<typeof storeEvent>>;
+export type StoredShare = Extract<StoreEvent, { event: "stored-share" }>;
+export type RevokedShare = Extract<StoreEvent, { event: "revoked" }>;

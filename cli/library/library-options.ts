@@ -1,5 +1,5 @@
 /**
- * Checks the options that programs give to `send()` and `receive()`, before anything is started. Programs
+ * Checks the options that programs give to the calls of the library, before anything is started. Programs
  * without types give anything: each option has one check here, and a fault names the option.
  */
 import * as v from "valibot";
@@ -170,6 +170,21 @@ export const RECEIVE_OPTIONS = {
   again: v.optional(again),
 };
 
+const { relay, ca, token } = common;
+export const STORED_OPTIONS = { relay, ca, token, signal: common.signal };
+export const REVOKE_OPTIONS = {
+  ...STORED_OPTIONS,
+  share: v.optional(
+    v.pipe(
+      text,
+      v.regex(/^[0-9a-f]{4,32}$/, "has to be the id of a share, or at least its first 4 digits"),
+    ),
+  ),
+};
+
+const storedOptions = object(STORED_OPTIONS);
+const revokeOptions = object(REVOKE_OPTIONS);
+const revokedCode = object({ code: text });
 const sendOptions = object(SEND_OPTIONS);
 const receiveOptions = object(RECEIVE_OPTIONS);
 
@@ -191,6 +206,17 @@ export function checkReceiveOptions(options: unknown): void {
   const { stdout, checksumFile } = options as { stdout?: boolean; checksumFile?: boolean };
   if (stdout !== true || checksumFile !== true) return;
   throw new OptionFault("receive", "checksumFile lists saved files, and stdout saves none");
+}
+
+/** @throws FaultError "usage" that names the option */
+export function checkStoredOptions(options: unknown): void {
+  check("stored", storedOptions, options);
+}
+
+/** @throws FaultError "usage" that names the option */
+export function checkRevokeOptions(code: unknown, options: unknown): void {
+  check("revoke", revokedCode, { code });
+  check("revoke", revokeOptions, options);
 }
 
 function check(call: string, schema: v.GenericSchema, options: unknown): void {

@@ -11,7 +11,7 @@ import { nodePrimitives as primitives } from "../../protocol/crypto/crypto-node.
 import { ownThread } from "../system/runtime.ts";
 import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
 import { SessionLink } from "../connection/session-link.ts";
-import { useNetwork } from "../connection/relay-socket.ts";
+import { networkHere } from "../connection/network-here.ts";
 import { Onlooker } from "./onlooker.ts";
 import { Receiving } from "../receive/receiving.ts";
 import { SendEditions } from "../send/send-editions.ts";
@@ -136,11 +136,8 @@ async function start(given: Job): Promise<SendEditions | Receiving | undefined> 
 
 let running: SendEditions | Receiving | undefined;
 
-// Bun has no use for Node's network, and loads none of it. A binary holds none of it either, because its build knows the
-// answer to this question. Messages wait meanwhile.
-if (process.versions.bun === undefined) {
-  useNetwork((await import("../connection/node-network.ts")).nodeNetwork);
-}
+// Messages wait while it loads.
+await networkHere();
 
 ownThread.listen((message) => {
   const data = message as ToThread;

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { parseSync } from "oxc-parser";
 import { generateDtsBundle } from "dts-bundle-generator";
 
+import { storeEvent } from "../../cli/job/command-events.ts";
 import { clientEvent } from "../../cli/job/event-schema.ts";
 import { ROUTES } from "../../cli/job/routes.ts";
 import { FAULTS } from "../../protocol/wire/faults.ts";
@@ -17,10 +18,12 @@ const WRITTEN: Readonly<Record<string, () => string>> = {
   ClientEvent: () => eventUnion(),
   FaultCode: () => literals(Object.keys(FAULTS)),
   Route: () => literals(ROUTES),
+  StoredShare: () => storeType("stored-share"),
+  RevokedShare: () => storeType("revoked"),
 };
 
 /** Statements that only the replaced types need. */
-const LEFT_OUT = new Set(["clientEvent", "FAULTS", "TEXTS", "ROUTES"]);
+const LEFT_OUT = new Set(["clientEvent", "storeEvent", "StoreEvent", "FAULTS", "TEXTS", "ROUTES"]);
 
 /** @throws Error if the types of a table are not where they were */
 export function libraryTypes(root: string): string {
@@ -73,6 +76,13 @@ function literals(values: readonly string[]): string {
     .toSorted()
     .map((value) => `\n  | ${JSON.stringify(value)}`)
     .join("");
+}
+
+/** @throws Error if there is no such event */
+function storeType(name: string): string {
+  const schema = storeEvent.options.find(({ entries }) => entries.event.literal === name);
+  if (schema === undefined) throw new Error(`The store has no event ${name}.`);
+  return typeOf(schema, "").text;
 }
 
 function eventUnion(): string {

@@ -3,11 +3,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseSync } from "oxc-parser";
 
-import { RECEIVE_OPTIONS, SEND_OPTIONS } from "../../cli/library/library-options.ts";
+import {
+  RECEIVE_OPTIONS,
+  REVOKE_OPTIONS,
+  SEND_OPTIONS,
+  STORED_OPTIONS,
+} from "../../cli/library/library-options.ts";
 import { table } from "./markdown.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 const LIBRARY = "cli/library/library.ts";
+const STORED = "cli/library/stored.ts";
 const JOBS = "cli/job/jobs.ts";
 
 /** Options by which the commands of this project reach what no other program needs. */
@@ -140,6 +146,15 @@ function formTable(): string {
   return table(["form", "key", "type", "meaning"], lines);
 }
 
+/** Of calls that take what they need alone. */
+function ownOptionTable(names: readonly string[], ...types: readonly string[]): string {
+  const declared = types.flatMap((type) => membersOf(STORED, declarationOf(STORED, type)));
+  return table(
+    ["option", "type", "meaning"],
+    rows(declared.filter(({ name }) => names.includes(name))),
+  );
+}
+
 function memberTable(path: string, name: string): string {
   return table(["member", "type", "meaning"], rows(membersOf(path, declarationOf(path, name))));
 }
@@ -147,6 +162,8 @@ function memberTable(path: string, name: string): string {
 export const API_TABLES: Record<string, string> = {
   api_send: optionTable(Object.keys(SEND_OPTIONS), "SendOptions", "SendJob"),
   api_receive: optionTable(Object.keys(RECEIVE_OPTIONS), "ReceiveOptions", "ReceiveJob"),
+  api_stored: ownOptionTable(Object.keys(STORED_OPTIONS), "StoredOptions"),
+  api_revoke: ownOptionTable(Object.keys(REVOKE_OPTIONS), "RevokeOptions", "StoredOptions"),
   api_what: formTable(),
   api_client: memberTable("cli/library/client.ts", "Client"),
   api_outcome: memberTable(JOBS, "Outcome"),

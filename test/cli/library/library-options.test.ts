@@ -4,7 +4,9 @@ import { describe, expect, test } from "bun:test";
 import {
   FaultError,
   receive,
+  revoke,
   send,
+  stored,
   type ReceiveOptions,
   type SendOptions,
 } from "../../../cli/mod.ts";
@@ -83,6 +85,27 @@ const WRONG_FOR_RECEIVE: readonly Row[] = [
   ["overwrite", true, "overwrite is no option"],
   ["what", ["a"], "what is no option"],
 ];
+
+/** As a program without types may call it. */
+async function laterFaultOf(call: (...given: never[]) => Promise<unknown>, ...given: unknown[]) {
+  const error: unknown = await call(...(given as never[])).catch((error: unknown) => error);
+  if (error instanceof FaultError) return error;
+  throw new Error("it was taken");
+}
+
+test.each([
+  [stored, [{ share: "0123" }], "stored() are not valid: share is no option"],
+  [stored, [{ relay: 1 }], "stored() are not valid: relay has to be a text, not 1"],
+  [stored, [null], "stored() are not valid: what is given has to be an object, not null"],
+  [revoke, [], "revoke() are not valid: code is missing"],
+  [revoke, [5], "revoke() are not valid: code has to be a text, not 5"],
+  [revoke, [CODE, { share: "12" }], "share has to be the id of a share, or at least its first 4"],
+  [revoke, [CODE, { tokn: "x" }], "tokn is no option (did you mean token?)"],
+] as const)("%p rejects wrong options %j", async (call, given, said) => {
+  const { code, message } = await laterFaultOf(call, ...given);
+  expect(code).toBe("usage");
+  expect(message).toContain(said);
+});
 
 describe("a wrong option is named", () => {
   test.each([...WRONG_FOR_BOTH, ...WRONG_FOR_SEND])("send: %s, %p", (option, value, said) => {

@@ -35,7 +35,10 @@ const sent = new Uint8Array(2 * 1024 * 1024).map((_, at) => at % 251);
 const sum = createHash("sha256").update(sent).digest("hex");
 
 beforeAll(async () => {
-  [installed, relay] = await Promise.all([InstalledPackage.make(), startRelay()]);
+  installed = await InstalledPackage.make();
+  const folder = join(installed.folder, "store");
+  mkdirSync(folder, { mode: 0o700 });
+  relay = await startRelay({ store: { kind: "disk", folder } });
   cpSync(APPLICATION, join(installed.app, "application.mjs"));
   mkdirSync(join(installed.app, "files"));
   writeFileSync(join(installed.app, "files/a.bin"), sent);
@@ -228,6 +231,11 @@ describe.each(["Bun", "Node"])("the library in %s", (runtime) => {
     expect(await step(["resume", relay.url])).toEqual(resumed);
   });
 
+  test("lists a share that it stored, and deletes it", async () => {
+    const once = { state: "stored", name: "text.txt", known: true };
+    expect(await step(["stored", relay.url])).toEqual({ ...once, again: "usage", left: [] });
+  });
+
   test("trusts the authorities that it is given, and no other", async () => {
     const authority = new Authority();
     const tls = writeCertificate(installed.folder, authority.issue());
@@ -331,7 +339,7 @@ describe("an application", () => {
   test("runs the examples of the reference", async () => {
     const page = await read("docs/reference/api.md");
     const examples = [...page.matchAll(/^```ts\n([^]*?)^```$/gm)].map(([, code = ""]) => code);
-    expect(examples).toHaveLength(3);
+    expect(examples).toHaveLength(4);
     const runs = examples.map(async (code, at) => {
       const folder = mkdtempSync(join(installed.app, "example-"));
       mkdirSync(join(folder, "photos"));
@@ -348,10 +356,11 @@ describe("an application", () => {
       expect({ at, exitCode: await child.exited, err }).toEqual({ at, exitCode: 0, err: "" });
       return { out, folder };
     });
-    const [files, text, fault] = await Promise.all(runs);
+    const [files, text, stored, fault] = await Promise.all(runs);
     expect(files?.out.match(/exitCode: 0/g)).toHaveLength(2);
     expect(readFileSync(join(files!.folder, "copy/photos/one.jpg"), "utf8")).toBe("a photo");
     expect(text?.out).toBe("see you at eight\n");
+    expect(stored?.out).toMatch(/\nreport\.pdf stored 0\n[^]*known: true/);
     expect(fault?.out).toStartWith("bad-relay-address 2 ");
   });
 });

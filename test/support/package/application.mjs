@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { receive, send } from "fileshare";
+import { receive, revoke, send, stored } from "fileshare";
 
 const [step, relay, ca] = process.argv.slice(2);
 const { CODE: code, MASTER: master } = process.env;
@@ -77,6 +77,14 @@ const steps = {
       went: find(events, "progress").bytes > 0,
       sum: sum("out/a.bin"),
     };
+  },
+  /** Stores a text, lists it, deletes it, and deletes it once more. */
+  async stored() {
+    await ended(send({ ...common, what: { from: "text", text: "kept" }, store: { life: 60 } }));
+    const [{ state, name }] = await stored({ relay });
+    const [{ known }] = await revoke(code);
+    const again = await revoke(code).catch((error) => error.code);
+    return { state, name, known, again, left: await stored() };
   },
   failed: () => failed(),
   unreachable: () => failed({ connectTimeoutMs: 1000 }),
