@@ -12,7 +12,7 @@
  *
  * Sources would be twice as large, and Node takes no TypeScript from packages. Dependencies stay outside.
  */
-import { cp, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { rolldown } from "rolldown";
@@ -44,7 +44,11 @@ export async function compile(root: string): Promise<void> {
   await Bun.write(join(lib, "page.bundle"), toBundle(page));
   await Bun.write(join(lib, "cli/mod.d.ts"), libraryTypes(root));
   await Bun.write(join(lib, "cli/elsewhere.js"), elsewhere());
-  await cp(join(root, "relay/admin/page/style.css"), join(lib, "relay/admin/page/style.css"));
+  const { outputs } = await Bun.build({
+    entrypoints: [join(root, "relay/admin/page/style.css")],
+    minify: true,
+  });
+  await Bun.write(join(lib, "relay/admin/page/style.css"), outputs[0]!);
 }
 
 /**
@@ -69,6 +73,12 @@ async function bundleLibrary(root: string, lib: string): Promise<void> {
     },
   });
   let chunks = 0;
+  const [command, library, client, relay] = [
+    "cli/main",
+    "cli/mod",
+    "cli/library/worker",
+    "relay/worker/worker",
+  ].map((entry) => imports(join(root, `${entry}.ts`))) as [Imports, Imports, Imports, Imports];
   await bundle.write({
     dir: lib,
     format: "esm",
@@ -76,13 +86,53 @@ async function bundleLibrary(root: string, lib: string): Promise<void> {
     chunkFileNames: () => `${chunks++}.js`,
     minify: true,
     comments: { legal: false },
+    codeSplitting: {
+      // In chunks of its own each module takes more, packed. A chunk takes its imports along, so that of both threads is first.
+      groups: [
+        {
+          debugName: "both threads",
+          priority: 2,
+          name: (id, modules) =>
+            client(id, modules) && relay(id, modules) && !command(id, modules) ? "shared" : null,
+        },
+        {
+          debugName: "library",
+          priority: 1,
+          name: (id, modules) => (library(id, modules) && !command(id, modules) ? "library" : null),
+        },
+      ],
+    },
   });
   await bundle.close();
 }
 
+interface Modules {
+  getModuleInfo(
+    id: string,
+  ): { readonly importedIds: readonly string[]; readonly isEntry: boolean } | null;
+}
+
+type Imports = (id: string, modules: Modules) => boolean;
+
+/** Whether a module is among those that an entry imports at once, and their imports. Entries are not: they have own files. */
+function imports(entry: string): Imports {
+  const found = new Set<string>();
+  const follow = (id: string, modules: Modules): void => {
+    for (const next of modules.getModuleInfo(id)?.importedIds ?? []) {
+      if (found.has(next) || modules.getModuleInfo(next)?.isEntry === true) continue;
+      found.add(next);
+      follow(next, modules);
+    }
+  };
+  return (id, modules) => {
+    if (found.size === 0) follow(entry, modules);
+    return found.has(id);
+  };
+}
+
 /** Bundlers want each name that an import has. */
 function elsewhere(): string {
-  const names = ["send", "receive", "FaultError"].map(
+  const names = ["send", "receive", "stored", "revoke", "FaultError"].map(
     (name) => `export const ${name} = undefined;`,
   );
   return `throw new Error(${JSON.stringify(whyUnsupported(undefined))});\n${names.join("\n")}\n`;

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import {
-  FaultError,
   receive,
   revoke,
   send,
@@ -18,7 +17,7 @@ import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { fileshare } from "../../support/clients/command.ts";
 import { knownCode, masterOf } from "../../support/clients/known-codes.ts";
 import { environment, stateOfEachTest } from "../../support/clients/own-state.ts";
-import { temporaryFolder } from "../../support/disk.ts";
+import { laterFaultOf, temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
 import { policyWith, token as issued } from "../../support/relay/tokens.ts";
 
@@ -56,14 +55,6 @@ async function got(given: string): Promise<string | undefined> {
   return (await receive({ code, master: masterOf(code), ...where }).outcome).fault;
 }
 
-async function faultOf(asked: Promise<unknown>): Promise<string | undefined> {
-  const error: unknown = await asked.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  return error instanceof FaultError ? error.code : error === undefined ? undefined : String(error);
-}
-
 test("a program lists what it stored with its receivers, and deletes one share of it", async () => {
   expect(await stored()).toEqual([]);
   const one = await keep("one", { store: { life: 3600, downloads: 3 } });
@@ -84,11 +75,11 @@ test("a program lists what it stored with its receivers, and deletes one share o
 
 test("a code without a stored share is refused, and so is the same one deleted twice", async () => {
   const code = await keep("once");
-  expect(await faultOf(revoke(knownCode()))).toBe("usage");
-  expect(await faultOf(revoke("one-word"))).toBe("bad-code");
-  expect(await faultOf(revoke(code, { share: "ffff0000ffff" }))).toBe("usage");
+  expect(await laterFaultOf(revoke(knownCode()))).toBe("usage");
+  expect(await laterFaultOf(revoke("one-word"))).toBe("bad-code");
+  expect(await laterFaultOf(revoke(code, { share: "ffff0000ffff" }))).toBe("usage");
   expect(await revoke(code)).toHaveLength(1);
-  expect(await faultOf(revoke(code))).toBe("usage");
+  expect(await laterFaultOf(revoke(code))).toBe("usage");
 });
 
 test("a program deletes a share of which a part is stored", async () => {
@@ -115,7 +106,7 @@ test("a relay that is away hides no other, and what it has can be deleted later"
     { code: there, state: "away", fault: "relay-unreachable" },
     { code: here, state: "stored" },
   ]);
-  expect(await faultOf(revoke(there))).toBe("relay-unreachable");
+  expect(await laterFaultOf(revoke(there))).toBe("relay-unreachable");
   const store = { kind: "disk", folder: join(folder.path, "other") } as const;
   other = await startRelay({ workers: 1, port, store });
   await using _ = other;
@@ -126,7 +117,7 @@ test("a relay that is away hides no other, and what it has can be deleted later"
 test("a signal ends the questions", async () => {
   await keep("asked");
   const signal = AbortSignal.abort();
-  expect(await faultOf(stored({ signal }))).toBe("interrupted");
+  expect(await laterFaultOf(stored({ signal }))).toBe("interrupted");
 });
 
 test("a bare host names the shares of every relay on it", async () => {
