@@ -29,6 +29,8 @@ export interface Kept {
   readonly number: number;
   /** It was saved once; else its sender does not know yet that it is here. */
   isSaved: boolean;
+  /** It was saved as whole; else its sender was not told so, even if all of it is durable. */
+  isSavedWhole: boolean;
   /** As far as is known. `live`: it is here, and wants no more of its share stored. */
   sender: "storing" | "live" | "away";
   /** It has room for all of it; else for what is durable. */
@@ -48,6 +50,7 @@ export function kept(share: StoredShare, number: number, isSaved: boolean, now: 
     begun: new BegunReceivers(share.begun),
     number,
     isSaved,
+    isSavedWhole: isSaved && isWhole({ share, durable }),
     sender: isSaved ? "away" : "storing",
     isReserved: now - share.seenAt < PACE_MS,
     pace: { at: now, durable: durable.size },
@@ -61,7 +64,7 @@ export function recordsOf({ offer, records }: StoredShare): number | undefined {
 }
 
 /** A sender that says where its share ends may have given records beyond that, and lack some before. */
-export function isWhole({ share, durable }: Kept): boolean {
+export function isWhole({ share, durable }: Pick<Kept, "share" | "durable">): boolean {
   return durable.firstLacking() >= (recordsOf(share) ?? Infinity);
 }
 

@@ -298,10 +298,7 @@ export class StoreBook {
 
   saved(): void {
     this.#notBefore = undefined;
-    for (const key of this.#unsaved.saved()) {
-      const one = this.#shelf.get(key);
-      if (one !== undefined) one.isSaved = true;
-    }
+    this.#unsaved.saved();
   }
 
   /** A save takes long. @returns what is said at once, in place of `REFUSABLE` effects: these clients ask again */
@@ -320,7 +317,7 @@ export class StoreBook {
     const { keys, effects } = this.#unsaved.failed(fault);
     for (const key of keys) {
       const one = this.#shelf.get(key);
-      if (one === undefined || isWhole(one)) continue;
+      if (one === undefined || one.isSavedWhole) continue;
       if (one.isSaved) effects.push({ t: "sender-failed", key, fault });
       else this.#shelf.drop(one);
     }

@@ -1,7 +1,7 @@
 import type { FaultError } from "../../protocol/mod.ts";
 
 import type { Batch, BookEffect, Pending } from "./book-effects.ts";
-import { factsOf, stateOf, type Kept } from "./kept-share.ts";
+import { factsOf, isWhole, stateOf, type Kept } from "./kept-share.ts";
 import type { Tombstones } from "./tombstones.ts";
 
 /** Effects that wait for a save. Of more, those of downloads are left out: receivers say them again. items */
@@ -10,6 +10,8 @@ const EFFECTS_MOST = 100_000;
 interface Gathered {
   /** Keys of shares that changed. */
   readonly shares: Set<string>;
+  /** Those of them that were whole when they were taken. */
+  whole: readonly Kept[];
   /** Places of shares that are gone. */
   readonly removed: Set<string>;
   /** Keys of tombstones that are new, or not needed any more. */
@@ -24,6 +26,7 @@ interface Gathered {
 function nothing(): Gathered {
   return {
     shares: new Set(),
+    whole: [],
     removed: new Set(),
     tombstones: new Set(),
     states: new Set(),
@@ -105,6 +108,7 @@ export class Unsaved {
     this.#isUrgent = false;
     this.#since = undefined;
     const shares = [...leaving.shares].flatMap((key) => this.#kept.get(key) ?? []);
+    leaving.whole = shares.filter(isWhole);
     const tombstones = [...leaving.tombstones].flatMap((key) => this.#tombstones.get(key) ?? []);
     const forgotten = [...leaving.tombstones].filter(
       (key) => this.#tombstones.get(key) === undefined,
@@ -128,11 +132,14 @@ export class Unsaved {
     return [...made(counted), ...told, ...made(effects)];
   }
 
-  /** @returns keys of the shares that were saved */
-  saved(): Iterable<string> {
-    const shares = this.#leaving?.shares ?? [];
+  saved(): void {
+    const { shares, whole } = this.#leaving ?? nothing();
     this.#leaving = undefined;
-    return shares;
+    for (const key of shares) {
+      const one = this.#kept.get(key);
+      if (one !== undefined) one.isSaved = true;
+    }
+    for (const one of whole) one.isSavedWhole = true;
   }
 
   /** A save takes long. @returns what is said at once, in place of all effects that can be refused */
@@ -155,6 +162,7 @@ export class Unsaved {
     const waiting = leaving.effects.filter(({ refuse }) => refuse === undefined);
     this.#gathered = {
       shares: leaving.shares.union(later.shares),
+      whole: [],
       removed: leaving.removed.union(later.removed),
       tombstones: leaving.tombstones.union(later.tombstones),
       states: leaving.states.union(later.states),

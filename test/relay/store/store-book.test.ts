@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 
 import { FaultError, RECORD_INDEX, type Offer } from "../../../protocol/mod.ts";
 import { REFUSABLE } from "../../../relay/store/book-effects.ts";
-import { EMPTY_LIFE_MS, UNFINISHED_LIFE_MS } from "../../../relay/store/store-book.ts";
+import { EMPTY_LIFE_MS, PROGRESS_MS, UNFINISHED_LIFE_MS } from "../../../relay/store/store-book.ts";
 import { BEGUN_ABSENT_MS } from "../../../relay/store/downloads.ts";
 import { UNLOAD_MS } from "../../../relay/store/askers.ts";
 import { TOMBSTONE_MS } from "../../../relay/store/tombstones.ts";
@@ -558,6 +558,35 @@ describe("a ledger that fails", () => {
     expect(play.inspect(3).state).toBe("unknown");
     play.book.claim(claimOf(4), play.now);
     expect(play.save()).toContain("4 for socket 4");
+  });
+
+  test("tells the sender of a share that is whole and was never saved so, and not once it was", () => {
+    const play = new BookPlay();
+    play.book.claim(claimOf(1), play.now);
+    play.save();
+    play.durable(1, 0, 3);
+    const before = play.book.take(play.now + PROGRESS_MS)!;
+    // The last records come while the save of the first ones runs.
+    play.durable(1, 3, 2);
+    play.ledger.save(before);
+    play.book.saved();
+    for (let again = 0; again < 2; again++) {
+      play.now += 1000;
+      expect(play.book.take(play.now)).toBeDefined();
+      const said = play.book.saveFailed(full, play.now).map(describeEffect);
+      expect(said).toEqual(["sender of 1 fails: store-full"]);
+    }
+    play.now += 1000;
+    expect(play.save()).toEqual(["1 has all", "report share-stored"]);
+    for (const restart of [() => undefined, () => play.crash()]) {
+      restart();
+      play.book.claim(claimOf(1, { store: { life: 2000 } }), play.now);
+      expect(play.book.take(play.now)).toBeDefined();
+      const said = play.book.saveFailed(full, play.now).map(describeEffect);
+      expect(said).toEqual(["1 refused: store-full"]);
+      play.now += 1000;
+      play.save();
+    }
   });
 
   test("refuses clients while a save takes long, and knows them when they come again", () => {
