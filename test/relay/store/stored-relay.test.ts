@@ -13,7 +13,8 @@ import {
   type Relay,
   type RelayOptions,
 } from "../../../relay/mod.ts";
-import { storeFolder } from "../../support/disk.ts";
+import { mountNamespace } from "../../needs.ts";
+import { storeFolder, temporaryFolder } from "../../support/disk.ts";
 import { faultOfAsync } from "../../support/faults.ts";
 import { act, adminOf, overviewOf, overviewWhen } from "../../support/relay/admin-requests.ts";
 import { parseExposition } from "../../support/relay/exposition.ts";
@@ -29,6 +30,7 @@ import { policyWith, token } from "../../support/relay/tokens.ts";
 import { expectFault } from "../../support/relay/wire-checks.ts";
 import { until } from "../../support/until.ts";
 
+const FULL_CHILD = join(import.meta.dir, "../../support/relay/full-store-child.ts");
 const RECORDS = 40;
 /** Of an upload that is cut off. */
 const SENT = 35;
@@ -368,3 +370,23 @@ describe("a folder", () => {
     expect(statSync(folder).mode & 0o777).toBe(0o700);
   });
 });
+
+const NAMESPACE = mountNamespace();
+
+test.skipIf(NAMESPACE === undefined)(
+  "a sender hears of a full disk, also when only the index has no room (needs unshare and tmpfs)",
+  async () => {
+    const folder = opened.use(temporaryFolder()).path;
+    const script = 'mount -t tmpfs -o size=2m none "$1" && exec "$2" "$3" "$1"';
+    const args = ["sh", "-c", script, "sh", folder, process.execPath, FULL_CHILD];
+    const child = Bun.spawn(["unshare", NAMESPACE!, ...args], { stdout: "pipe" });
+    expect(await child.stdout.json()).toEqual([
+      // One block is left: the record has no room.
+      { full: [1, "store-full"], again: [1, "stored"] },
+      // The record is durable, and its row has no room: nothing is uploaded again.
+      { full: [1, "store-full"], again: [0, "stored"] },
+      { full: [1, "stored"], again: [0, "stored"] },
+    ]);
+    expect(await child.exited).toBe(0);
+  },
+);
