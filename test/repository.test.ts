@@ -2,6 +2,7 @@ import { expect, test } from "bun:test";
 import { stat } from "node:fs/promises";
 
 import manifest from "../package.json" with { type: "json" };
+import { LONG_WIRE } from "./tiers.ts";
 
 const root = `${import.meta.dir}/..`;
 const read = (path: string): Promise<string> => Bun.file(`${root}/${path}`).text();
@@ -50,6 +51,13 @@ test.each([manifest.bin.fileshare, ".ci/run"])("%s can be executed", async (path
   expect(await read(path)).toStartWith("#!/usr/bin/env ");
   expect((await stat(`${root}/${path}`)).mode & 0o111).toBe(0o111);
 });
+
+test.each(LONG_WIRE)(
+  "%s, which `bun run test` leaves out, is a test that `check` runs",
+  async (path) => {
+    expect((await stat(`${root}/test/${path}`)).isFile()).toBe(true);
+  },
+);
 
 test("no file names the place where it was written", async () => {
   // Put together from pieces, so that this file doesn't match itself.

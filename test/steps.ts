@@ -1,6 +1,6 @@
 /**
  * The steps of `bun run test` and `bun run check`, and their sum. A step runs Bun in the repository.
- * This file imports nothing that has to be installed first. The tiers of tests are folders: see test/README.md.
+ * This file imports nothing that has to be installed first. The tiers of tests: see test/README.md.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -13,55 +13,7 @@ import {
   lastLines,
   type Failure,
 } from "./failed-tests.ts";
-
-/** Folders with tests that start processes, browsers and other programs, or play many random cases. */
-const WHOLE = ["e2e", "web/transfers", "hostile", "simulation", "fuzz", "torture", "soak"];
-
-/** The folder of thresholds of memory, CPU and kernel behaviour. They run one after the other, and alone. */
-const ALONE = "alone";
-
-/** The folder of tests that need a binary of the product. */
-const BINARY = "binary";
-
-/** Tests of the sources that `check` runs a second time, with the binary: resume, operators, shells, doctor. */
-const WITH_BINARY = [
-  "resume/unfinished",
-  "admin/relay-manage",
-  "commands/completion",
-  "commands/doctor",
-] as const;
-
-/** They take minutes without a binary already, and few commands of the product run in them. */
-const WITHOUT_BINARY = ["e2e/bench", "e2e/docs", "e2e/web"] as const;
-
-/** Test files at once: many wait for a clock or a pace, so there is work for several on each core. */
-function parallel(perCore: number): string {
-  return `--parallel=${perCore * navigator.hardwareConcurrency}`;
-}
-
-/** Arguments of `bun test` for each tier. The second tier contains the first. */
-export const TIERS = {
-  "unit and wire tests": ["test", parallel(3), ...without(...WHOLE, ALONE, BINARY)],
-  "all tests but those of thresholds": ["test", parallel(2), ...without(ALONE, BINARY)],
-  "tests of thresholds": ["test", "--isolate", `test/${ALONE}/`],
-  "tests with the binary": [
-    "test",
-    "--parallel=2",
-    `test/${BINARY}/`,
-    ...WITH_BINARY.map((path) => `test/e2e/${path}.test.ts`),
-  ],
-  "all end-to-end tests with the binary": [
-    "test",
-    parallel(2),
-    ...without(...WITHOUT_BINARY),
-    `test/${BINARY}/`,
-    "test/e2e/",
-  ],
-} as const;
-
-function without(...folders: readonly string[]): string[] {
-  return folders.map((folder) => `--path-ignore-patterns=test/${folder}/**`);
-}
+import { TIERS } from "./tiers.ts";
 
 const root = `${import.meta.dir}/..`;
 
