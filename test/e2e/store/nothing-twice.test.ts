@@ -7,7 +7,6 @@ import { join } from "node:path";
 
 import { EXIT } from "../../../protocol/wire/faults.ts";
 import { fileshare } from "../../support/clients/command.ts";
-import { stateOfEachTest } from "../../support/clients/own-state.ts";
 import { RelayCommand } from "../../support/clients/relay-command.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
@@ -15,14 +14,16 @@ import { Proxy } from "../../support/net/proxy.ts";
 import { S3_BUCKET, startS3, type S3Server } from "../../support/net/s3-server.ts";
 import { until } from "../../support/until.ts";
 
-const FILE_BYTES = 14 * 1024 ** 2;
+/** A relay takes the records that it asked for before it ends: so long that two ends are in the middle. */
+const FILE_BYTES = 32 * 1024 ** 2;
 /** Slow enough that some records are on their way at any time. */
 const LIMIT = "8MiB";
 /** Between two ends of the sender or the relay. records */
-const STEP = 5;
-const ENDS = 2;
+const STEP = 2;
+/** The relay drains before the first end and not before the second; the sender ends in order, and then not. */
+const DRAINS = ["--drain=30", "--drain=0"] as const;
+const SIGNALS = ["SIGINT", "SIGKILL"] as const;
 
-const state = stateOfEachTest();
 const folder = temporaryFolder();
 const file = makeFile(folder.path, "upload.bin", FILE_BYTES);
 let s3: S3Server;
@@ -35,6 +36,11 @@ afterAll(async () => {
   folder[Symbol.dispose]();
 });
 
+/** Tests run beside one another, so each has a state folder of its own. */
+const ownState = (): Record<string, string> => ({
+  XDG_STATE_HOME: join(folder.path, crypto.randomUUID()),
+});
+
 /** Arguments and environment of a relay that stores there. */
 function storeOf(kind: "disk" | "S3"): readonly [string[], Readonly<Record<string, string>>] {
   const name = crypto.randomUUID();
@@ -44,39 +50,42 @@ function storeOf(kind: "disk" | "S3"): readonly [string[], Readonly<Record<strin
 }
 
 describe.each(["disk", "S3"] as const)("With records in a store of kind %s", (kind) => {
-  test.each(["--drain=30", "--drain=0"])(
-    "a relay that a signal ends with %s in the middle of an upload asks for no record twice",
-    async (drain) => {
+  test.concurrent(
+    "a relay that a signal ends in the middle of an upload, with a drain or without, asks for no record twice",
+    async () => {
       const [where, env] = storeOf(kind);
-      const options = ["--workers", "2", "--admin", "off", ...where, drain];
+      const options = ["--workers", "2", "--admin", "off", ...where];
       await using relays = new AsyncDisposableStack();
-      let relay = relays.use(await RelayCommand.start(options, 0, undefined, env));
+      const start = async (drain: string, port = 0): Promise<RelayCommand> =>
+        relays.use(await RelayCommand.start([...options, drain], port, undefined, env));
+      let relay = await start(DRAINS[0]);
       await using proxy = await Proxy.start({ port: relay.port });
       const words = ["send", file.path, "--store", "--limit", LIMIT, "--relay", proxy.url];
-      await using sender = fileshare(words, { XDG_STATE_HOME: state.path });
-      for (let end = 0; end < ENDS; end++) {
-        await passed(proxy, (end + 1) * STEP);
+      await using sender = fileshare(words, ownState());
+      for (const next of [DRAINS[1], DRAINS[1]]) {
+        await further(proxy);
         relay.kill("SIGTERM");
         expect(await relay.exited).toBe(EXIT.done);
-        relay = relays.use(await RelayCommand.start(options, relay.port, undefined, env));
+        relay = await start(next, relay.port);
       }
       expect(await sender.exited).toBe(EXIT.done);
       expect(twice(proxy.up)).toEqual([]);
     },
   );
 
-  test.each(["SIGINT", "SIGKILL"] as const)(
-    "a sender that %s ends in the middle of an upload sends no record twice",
-    async (signal) => {
+  test.concurrent(
+    "a sender that a signal or a kill ends in the middle of an upload sends no record twice",
+    async () => {
       const [where, env] = storeOf(kind);
       const options = ["--workers", "2", "--admin", "off", ...where];
       await using relay = await RelayCommand.start(options, 0, undefined, env);
       await using proxy = await Proxy.start({ port: relay.port });
       const words = ["send", file.path, "--store", "--relay", proxy.url];
-      const start = () => fileshare([...words, "--limit", LIMIT], { XDG_STATE_HOME: state.path });
-      for (let end = 0; end < ENDS; end++) {
+      const own = ownState();
+      const start = () => fileshare([...words, "--limit", LIMIT], own);
+      for (const signal of SIGNALS) {
         await using sender = start();
-        await passed(proxy, (end + 1) * STEP);
+        await further(proxy);
         sender.kill(signal);
         await sender.exited;
       }
@@ -87,8 +96,10 @@ describe.each(["disk", "S3"] as const)("With records in a store of kind %s", (ki
   );
 });
 
-async function passed(proxy: Proxy, records: number): Promise<void> {
-  await until(() => proxy.up.length >= records);
+/** So many records more pass. */
+async function further(proxy: Proxy): Promise<void> {
+  const before = proxy.up.length;
+  await until(() => proxy.up.length >= before + STEP);
 }
 
 function twice(records: readonly number[]): number[] {
