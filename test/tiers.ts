@@ -4,19 +4,22 @@
 const WHOLE = ["e2e", "web/transfers", "hostile", "simulation", "fuzz", "torture", "soak"];
 
 /**
- * Wire tests whose real relays crash, stall, store and flood: a third of the CPU time of all wire tests, and seconds of
- * waiting each. `check` runs them, and `test` leaves them out, as it has to end within a minute.
+ * Wire tests with dozens of real relays, or with relays that crash, stall, store and flood: 40 % of the CPU time of all unit
+ * and wire tests, and seconds of waiting each. `check` runs them, and `test` leaves them out, as it has to end within a minute.
  */
 export const LONG_WIRE = [
   "relay/admin/exposed",
+  "relay/limits/limits",
   "relay/limits/share-limits",
   "relay/lobby/held-back",
   "relay/lobby/unread",
   "relay/main/crash",
   "relay/net/descriptors",
+  "relay/net/peer",
   "relay/net/slow-receivers",
   "relay/net/topics",
   "relay/share/admission",
+  "relay/share/late-answers",
   "relay/share/paced-wire",
   "relay/share/storm",
   "relay/store/stored-relay",
