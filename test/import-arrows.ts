@@ -37,6 +37,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "lobby",
     "net",
     "share",
+    "cluster",
     "store",
     "access",
     "limits",

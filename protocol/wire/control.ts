@@ -71,7 +71,7 @@ const faultCode = <Way extends FaultWay>(...ways: readonly Way[]) =>
 const reason = v.pipe(v.string(), v.maxLength(REASON_CHARACTERS));
 
 /** An offer, as the relay sees it. */
-const offerEntries = {
+export const offerEntries = {
   share: shareId,
   recordSize: whole(18, FRAME_BYTES - 16),
   records: whole(1, RECORD_INDEX),

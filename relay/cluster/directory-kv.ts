@@ -1,0 +1,65 @@
+/**
+ * The directory of a cluster, as relays see it: small values under keys, changed by compare-and-set alone. `nats-kv.ts`
+ * keeps it in JetStream; tests and the simulation have one in memory that delays, fails and forgets.
+ *
+ *   shares:  BLINDED-CHANNEL.BLINDED-SHARE -> the relay that owns it
+ *   relays:  RELAY-ID                      -> its internal address; said again each HEARTBEAT_MS, forgotten after RELAY_TTL_MS
+ */
+
+/** Between two heartbeats of a relay. ms */
+export const HEARTBEAT_MS = 5000;
+/** A relay whose heartbeat did not come for so long is gone; the others remove what it owned. ms */
+export const RELAY_GONE_MS = 20_000;
+/** The directory itself forgets a heartbeat after so long, so a relay that starts sees few that are gone. ms */
+export const RELAY_TTL_MS = 60_000;
+
+/** The owner of a share. Public facts only. */
+export interface OwnerValue {
+  /** The relay's id in hex. */
+  readonly relay: string;
+}
+
+export interface RelayValue {
+  /** HOST:PORT, at which it serves edges. */
+  readonly address: string;
+  /** CLUSTER_VERSION of that relay. */
+  readonly version: number;
+}
+
+/** A value of the directory as it is now; undefined value: there is none any more. */
+export interface Entry<Value> {
+  readonly key: string;
+  readonly value: Value | undefined;
+  /** Grows with each change of the directory: what a compare-and-set compares, and the epoch of an owner. */
+  readonly revision: number;
+}
+
+/**
+ * The outcome of a change. `conflict`: another one came first. `unknown`: no answer came, so it may have
+ * happened or may still happen.
+ */
+export type Outcome =
+  | { readonly t: "done"; readonly revision: number }
+  | { readonly t: "conflict" }
+  | { readonly t: "unknown"; readonly why: string };
+
+export interface DirectoryEvents {
+  share(entry: Entry<OwnerValue>): void;
+  relay(entry: Entry<RelayValue>): void;
+  /** All that was there when the watch began, or began anew, has been told. `shares` has no other key than those. */
+  synced(shares: ReadonlySet<string>): void;
+  /** Whether the directory answers. */
+  connected(isConnected: boolean): void;
+}
+
+export interface DirectoryKv {
+  /** @param revision that the key has; 0: it is not there */
+  putShare(key: string, value: OwnerValue, revision: number): Promise<Outcome>;
+  removeShare(key: string, revision: number): Promise<Outcome>;
+  /** Of this relay alone, so nothing is compared. */
+  putRelay(id: string, value: RelayValue): Promise<Outcome>;
+  removeRelay(id: string): Promise<Outcome>;
+  /** ms that the last question took; undefined: none was answered lately. */
+  readonly roundTrip: number | undefined;
+  close(): Promise<void>;
+}

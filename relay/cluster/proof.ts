@@ -1,0 +1,68 @@
+/**
+ * What the secret of a cluster proves and hides. Its relays share it; NATS and the network between them do not know it.
+ *
+ *   edge's proof:   HMAC-SHA256(secret, "fileshare cluster edge"  | owner's nonce | relay | channel | share or nothing)
+ *   owner's proof:  HMAC-SHA256(secret, "fileshare cluster owner" | edge's nonce  | relay | channel | share or nothing)
+ *   blinded id:     HMAC-SHA256(secret, "fileshare cluster blind " | id in hex), its first 16 bytes in hex
+ *
+ * The directory has blinded ids alone: a reader of NATS can't tell which channels there are.
+ */
+import {
+  FaultError,
+  concat,
+  equalBytes,
+  toHex,
+  utf8,
+  type SyncPrimitives,
+} from "../../protocol/mod.ts";
+
+import type { OwnMessageOf } from "./wire.ts";
+
+/** The least bytes of a cluster's secret: nobody guesses that many. */
+export const SECRET_LEAST_BYTES = 32;
+const BLINDED_BYTES = 16;
+
+type EdgeHello = OwnMessageOf<"edge-hello">;
+type Named = Pick<EdgeHello, "relay" | "channel" | "share">;
+type Hmac = Pick<SyncPrimitives, "hmac">;
+
+export class ClusterSecret {
+  readonly #secret: Uint8Array;
+  readonly #primitives: Hmac;
+
+  constructor(secret: Uint8Array, primitives: Hmac) {
+    this.#secret = secret;
+    this.#primitives = primitives;
+  }
+
+  /** @param nonce the owner's */
+  edgeProof(nonce: Uint8Array, named: Named): Uint8Array {
+    return this.#mac("fileshare cluster edge", nonce, named);
+  }
+
+  /** @param nonce the edge's */
+  ownerProof(nonce: Uint8Array, named: Named): Uint8Array {
+    return this.#mac("fileshare cluster owner", nonce, named);
+  }
+
+  /** @throws FaultError `not-proved` unless the edge knows the secret. @param nonce the owner's */
+  checkEdge(hello: EdgeHello, nonce: Uint8Array): void {
+    if (!equalBytes(hello.mac, this.edgeProof(nonce, hello))) throw new FaultError("not-proved");
+  }
+
+  /** @throws FaultError `not-proved` unless the owner knows the secret. @param hello the edge's own */
+  checkOwner(mac: Uint8Array, hello: Pick<EdgeHello, "nonce"> & Named): void {
+    if (!equalBytes(mac, this.ownerProof(hello.nonce, hello))) throw new FaultError("not-proved");
+  }
+
+  /** @param id in hex */
+  blinded(id: string): string {
+    const mac = this.#primitives.hmac(this.#secret, utf8(`fileshare cluster blind ${id}`));
+    return toHex(mac.subarray(0, BLINDED_BYTES));
+  }
+
+  #mac(label: string, nonce: Uint8Array, { relay, channel, share }: Named): Uint8Array {
+    const parts = [utf8(label), nonce, relay, channel, ...(share === undefined ? [] : [share])];
+    return this.#primitives.hmac(this.#secret, concat(...parts));
+  }
+}

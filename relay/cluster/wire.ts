@@ -1,0 +1,123 @@
+/**
+ * The messages between relays of one cluster, at their internal addresses. An edge relay opens a control line for each
+ * channel in which it has receivers, and a stream for each place of a share that it reads:
+ *
+ *   owner --challenge {nonce}--------------------------> edge
+ *   edge  --edge-hello {relay, channel, nonce, mac}----> owner     with a share: a stream of it; else a control line
+ *   owner --edge-welcome {mac}-------------------------> edge
+ *
+ *   control line:  edge  --receivers, receipt---------------------------------------------> owner
+ *                  owner --shares, presence, end, cancel, receipted, admit, dismiss, full--> edge
+ *   stream:        edge  --join, ack------------------> owner
+ *                  owner --frames, cancel-------------> edge
+ *
+ * Streams speak as receivers do, so the owner serves them in its lanes. Neither end takes another message.
+ */
+import * as v from "valibot";
+
+import {
+  CONTROL_BYTES,
+  FaultError,
+  NONCE_BYTES,
+  OFFERS_PER_MESSAGE,
+  decodeControl,
+  offerEntries,
+  packMessage,
+  unpackMap,
+  type Message,
+  type MessageOf,
+} from "../../protocol/mod.ts";
+
+/** The version of these messages; relays of one cluster speak the same. */
+export const CLUSTER_VERSION = 1;
+/** Bytes of a relay's id, which is new at each start. */
+export const RELAY_ID_BYTES = 8;
+/** Bytes of a proof: HMAC-SHA256. */
+export const PROOF_BYTES = 32;
+
+const bytesOf = (length: number) =>
+  v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length);
+
+const ownSchemas = {
+  "edge-hello": v.object({
+    t: v.literal("edge-hello"),
+    v: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+    relay: bytesOf(RELAY_ID_BYTES),
+    channel: bytesOf(16),
+    /** With it the line is a stream of this share. */
+    share: v.optional(bytesOf(16)),
+    /** For the owner's proof. */
+    nonce: bytesOf(NONCE_BYTES),
+    /** See `proof.ts`. */
+    mac: bytesOf(PROOF_BYTES),
+  }),
+  "edge-welcome": v.object({ t: v.literal("edge-welcome"), mac: bytesOf(PROOF_BYTES) }),
+  /** Shares of the channel that this relay owns; each is said again when it changes. */
+  shares: v.object({
+    t: v.literal("shares"),
+    list: v.pipe(
+      v.array(
+        v.object({
+          ...offerEntries,
+          senderHere: v.boolean(),
+          /** A path of HTTP needs it. */
+          capability: v.optional(bytesOf(16)),
+          /** Of a share that can't be read again: the first record that is still to be had. */
+          first: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+        }),
+      ),
+      v.maxLength(OFFERS_PER_MESSAGE),
+    ),
+  }),
+  /** The share has as many receivers as it may have, without this one. */
+  full: v.object({ t: v.literal("full"), share: bytesOf(16), receiver: bytesOf(16) }),
+} as const;
+
+type OwnType = keyof typeof ownSchemas;
+export type OwnMessage = { [T in OwnType]: v.InferOutput<(typeof ownSchemas)[T]> }[OwnType];
+export type OwnMessageOf<T extends OwnType> = Extract<OwnMessage, { t: T }>;
+export type ClusterShare = OwnMessageOf<"shares">["list"][number];
+
+/** The messages of clients that relays say to each other too. */
+const SHARED = {
+  fromEdge: ["receivers", "receipt", "join", "ack"],
+  fromOwner: ["challenge", "presence", "end", "cancel", "receipted", "admit", "dismiss", "fault"],
+} as const;
+const OWN = {
+  fromEdge: ["edge-hello"],
+  fromOwner: ["edge-welcome", "shares", "full"],
+} as const;
+
+export type EdgeMessage =
+  OwnMessageOf<(typeof OWN)["fromEdge"][number]> | MessageOf<(typeof SHARED)["fromEdge"][number]>;
+export type OwnerMessage =
+  OwnMessageOf<(typeof OWN)["fromOwner"][number]> | MessageOf<(typeof SHARED)["fromOwner"][number]>;
+
+export function encodeCluster(message: OwnMessage | Message): Uint8Array {
+  return packMessage(message);
+}
+
+/** @throws FaultError `bad-message` for anything that is not exactly one message that an edge may send */
+export function decodeFromEdge(bytes: Uint8Array): EdgeMessage {
+  return decode(bytes, "fromEdge") as EdgeMessage;
+}
+
+/** @throws FaultError as `decodeFromEdge` */
+export function decodeFromOwner(bytes: Uint8Array): OwnerMessage {
+  return decode(bytes, "fromOwner") as OwnerMessage;
+}
+
+function decode(bytes: Uint8Array, from: keyof typeof OWN): OwnMessage | Message {
+  const value = unpackMap(bytes, CONTROL_BYTES);
+  const type = value["t"];
+  const own: readonly unknown[] = OWN[from];
+  if (own.includes(type)) {
+    const parsed = v.safeParse(ownSchemas[type as OwnType], value);
+    if (parsed.success) return parsed.output;
+    const where = v.getDotPath(parsed.issues[0]) ?? "message";
+    throw new FaultError("bad-message", `${String(type)}: ${where} is not as it must be`);
+  }
+  const shared: readonly unknown[] = SHARED[from];
+  if (!shared.includes(type)) throw new FaultError("bad-message", "a message of an unknown type");
+  return decodeControl(bytes, "anyone");
+}
