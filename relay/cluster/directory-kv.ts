@@ -17,6 +17,8 @@ export const RELAY_TTL_MS = 60_000;
 export interface OwnerValue {
   /** The relay's id in hex. */
   readonly relay: string;
+  /** The channel, which only the cluster's relays can read: see `ClusterSecret.masked`. A look-up by the share alone needs it. */
+  readonly channel?: string | undefined;
 }
 
 export interface RelayValue {

@@ -4,6 +4,7 @@
  *   edge's proof:   HMAC-SHA256(secret, "fileshare cluster edge"  | owner's nonce | relay | channel | share or nothing)
  *   owner's proof:  HMAC-SHA256(secret, "fileshare cluster owner" | edge's nonce  | relay | channel | share or nothing)
  *   blinded id:     HMAC-SHA256(secret, "fileshare cluster blind " | id in hex), its first 16 bytes in hex
+ *   masked channel: channel XOR HMAC-SHA256(secret, "fileshare cluster mask " | share in hex), 16 bytes in hex
  *
  * The directory has blinded ids alone: a reader of NATS can't tell which channels there are.
  */
@@ -11,6 +12,7 @@ import {
   FaultError,
   concat,
   equalBytes,
+  fromHex,
   toHex,
   utf8,
   type SyncPrimitives,
@@ -59,6 +61,15 @@ export class ClusterSecret {
   blinded(id: string): string {
     const mac = this.#primitives.hmac(this.#secret, utf8(`fileshare cluster blind ${id}`));
     return toHex(mac.subarray(0, BLINDED_BYTES));
+  }
+
+  /**
+   * The channel of a share, as the directory has it; masked again it is the channel. A share has one channel alone, so each
+   * mask hides one. @param channel and @param share in hex
+   */
+  masked(channel: string, share: string): string {
+    const mask = this.#primitives.hmac(this.#secret, utf8(`fileshare cluster mask ${share}`));
+    return toHex((fromHex(channel) ?? new Uint8Array()).map((byte, at) => byte ^ (mask[at] ?? 0)));
   }
 
   #mac(label: string, nonce: Uint8Array, { relay, channel, share }: Named): Uint8Array {

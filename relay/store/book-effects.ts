@@ -17,6 +17,8 @@ export interface ShareClaim {
   readonly address?: string | undefined;
   /** The sender wants it stored, and may. */
   readonly store?: StoreWish | undefined;
+  /** It is no sender but a link that reads the share from its owner, the relay with this id. */
+  readonly uplink?: { readonly link: number; readonly relay: string } | undefined;
 }
 
 export type BookEffect =

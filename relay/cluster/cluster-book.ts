@@ -1,0 +1,349 @@
+/**
+ * What one relay of a cluster decides: which shares it owns, which links it has to other owners, and which relays are gone.
+ * Pure logic on the main thread. `ClusterKeeper` gives it the words of workers, of the relay's directory and of the
+ * directory in NATS, and the time; it carries the effects out in their order.
+ *
+ *   claims, ended ---> Ownership ---put-share, remove-share---> NATS ---watch---> KnownShares ---> yield
+ *   asked, unasked ------------------------------------------> Links -----------> link, unlink
+ *   claims of links -----------------------------------------> RemoteShares ----> claim, drop
+ *   heartbeats ----------------------------------------------> KnownRelays -----> entries removed
+ *
+ * While NATS does not answer, shares and links go on as they are; see `Ownership` for claims.
+ */
+import type { ShareClaim } from "../store/book-effects.ts";
+import type { ClusterEffect } from "./book-effects.ts";
+import {
+  HEARTBEAT_MS,
+  RELAY_GONE_MS,
+  type Entry,
+  type Outcome,
+  type OwnerValue,
+  type RelayValue,
+} from "./directory-kv.ts";
+import { KnownRelays, type ClusterRelay } from "./known-relays.ts";
+import { KnownShares } from "./known-shares.ts";
+import { Links } from "./links.ts";
+import { OpenQuestions } from "./open-questions.ts";
+import { Ownership } from "./ownership.ts";
+import { RemoteShares } from "./remote-shares.ts";
+
+/** A tick that is late by that much: the relay stood still, and others may take it for gone. ms */
+const PAUSE_MS = RELAY_GONE_MS / 2;
+/** A watch that did not begin anew within that time after such a pause has missed nothing. ms */
+const STALE_MS = RELAY_GONE_MS;
+
+export interface ClusterBookOptions {
+  /** This relay's id in hex. */
+  readonly me: string;
+  readonly blinded: (id: string) => string;
+  /** See `ClusterSecret.masked`; undefined: look-ups find no share of a channel without receivers here. */
+  readonly masked?: ((channel: string, share: string) => string) | undefined;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly report: (report: {
+    readonly level: "info" | "warn";
+    readonly event: string;
+    readonly fields: Readonly<Record<string, string | number>>;
+  }) => void;
+  /** Instead of CLUSTER_SHARES_MOST. */
+  readonly sharesMost?: number | undefined;
+}
+
+export interface ClusterCounts {
+  readonly relays: number;
+  readonly shares: number;
+  readonly owned: number;
+  readonly links: number;
+  readonly waitingClaims: number;
+  readonly isConnected: boolean;
+}
+
+/** All times in ms of one clock that does not jump. */
+export class ClusterBook {
+  readonly #options: ClusterBookOptions;
+  readonly #known: KnownShares;
+  readonly #relays: KnownRelays;
+  readonly #ownership: Ownership;
+  readonly #links: Links;
+  readonly #remotes: RemoteShares;
+  readonly #questions: OpenQuestions;
+  #effects: ClusterEffect[] = [];
+  #now: number;
+  #tickedAt: number;
+  #isConnected = false;
+  #isSynced = false;
+  #wasSynced = false;
+  /** Since the relay stood still; undefined: it did not, or the watch began anew since. */
+  #staleSince: number | undefined;
+  #heartbeatAt = 0;
+  #isFull = false;
+
+  constructor(options: ClusterBookOptions, now: number) {
+    const { me, blinded, random, sharesMost } = options;
+    this.#options = options;
+    this.#now = now;
+    this.#tickedAt = now;
+    const known = new KnownShares(me, sharesMost);
+    this.#known = known;
+    this.#relays = new KnownRelays(me, random);
+    const say = (effect: ClusterEffect): void => void this.#effects.push(effect);
+    const isHeld = (name: string): boolean => this.#ownership.isHeld(name);
+    this.#ownership = new Ownership({
+      me,
+      known,
+      say,
+      ownerValue: ({ key, channel }) => this.#ownerValue(key, channel),
+      isReady: () => this.#isReady,
+      learn: (name, value, revision) => this.#learn(name, value, revision),
+      free: (name) => this.#remotes.changed(name),
+    });
+    this.#links = new Links({
+      me,
+      known,
+      blinded,
+      random,
+      say,
+      addressOf: (relay) => this.#relays.addressOf(relay),
+      over: (link) => this.#remotes.linkOver(link),
+    });
+    const linkOf = (id: number) => this.#links.get(id);
+    this.#remotes = new RemoteShares({ known, isHeld, linkOf, say });
+    this.#questions = new OpenQuestions({
+      me,
+      known,
+      say,
+      isOpen: (key) => this.#remotes.isOpen(key),
+      knowsAll: () => this.#wasSynced,
+      lookInto: (entry, { worker, key }) => {
+        const channel = entry.masked && this.#options.masked?.(entry.masked, key);
+        const isTrue = channel !== undefined && blinded(channel) === entry.channel;
+        if (isTrue) this.#links.lookedInto(worker, channel, this.#now);
+        return this.#links.to(entry.relay, entry.channel) !== undefined || isTrue;
+      },
+    });
+  }
+
+  get counts(): ClusterCounts {
+    return {
+      relays: this.#relays.size,
+      shares: this.#known.size,
+      owned: this.#ownership.owned,
+      links: this.#links.size,
+      waitingClaims: this.#ownership.waitingClaims + this.#remotes.waitingClaims,
+      isConnected: this.#isReady,
+    };
+  }
+
+  /** Of what is kept for a time alone: all 0 when nothing is to be done. */
+  get kept(): Readonly<Record<string, number>> {
+    return {
+      slots: this.#ownership.kept,
+      channels: this.#links.channels,
+      links: this.#links.size,
+      remotes: this.#remotes.size,
+      waiting: this.counts.waitingClaims,
+      questions: this.#questions.size,
+    };
+  }
+
+  /** For `relay status`. */
+  cluster(): ClusterRelay[] {
+    return this.#relays.list(this.#now, (id) => this.#known.countOf(id));
+  }
+
+  /** The effects since the last time, in the order in which they are to be carried out. */
+  take(): ClusterEffect[] {
+    this.#ownership.settle(this.#now);
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  // Workers, and this relay's directory
+
+  /** @returns true: an effect answers it */
+  claim(claim: ShareClaim, now: number): boolean {
+    this.#now = now;
+    const name = this.#nameOf(claim.channel, claim.key);
+    if (claim.uplink === undefined) this.#ownership.claim(claim, name, now);
+    else this.#remotes.claim(claim, name, now);
+    return true;
+  }
+
+  /** This relay's directory gave the share to a claim that was passed on. */
+  opened(key: string): void {
+    if (this.#ownership.opened(key)) this.#remotes.forget(key);
+    else if (this.#remotes.opened(key)) this.#questions.changed(this.#options.blinded(key));
+  }
+
+  /** It did not, or the store did not. */
+  refused(key: string): void {
+    if (!this.#ownership.refused(key)) this.#remotes.forget(key);
+    this.#questions.refused(this.#options.blinded(key));
+  }
+
+  /** This relay's directory has the share no more. */
+  ended(key: string, channel: string, now: number): void {
+    this.#now = now;
+    this.#remotes.forget(key);
+    this.#ownership.ended(this.#nameOf(channel, key));
+  }
+
+  asked(worker: number, channel: string, now: number): void {
+    this.#now = now;
+    this.#links.asked(worker, channel, now);
+  }
+
+  unasked(worker: number, channel: string, now: number): void {
+    this.#now = now;
+    this.#links.unasked(worker, channel, now);
+  }
+
+  lookUp(worker: number, question: number, key: string, now: number): void {
+    this.#now = now;
+    const share = this.#options.blinded(key);
+    this.#questions.ask({ worker, question, key, share, at: now });
+  }
+
+  workerLost(worker: number, now: number): void {
+    this.#now = now;
+    this.#ownership.workerLost(worker);
+    this.#questions.workerLost(worker);
+    this.#links.workerLost(worker, now);
+  }
+
+  linked(link: number): void {
+    this.#links.linked(link);
+  }
+
+  linkLost(link: number, now: number): void {
+    this.#now = now;
+    this.#links.lost(link, now);
+  }
+
+  // The directory in NATS
+
+  share(entry: Entry<OwnerValue>, now: number): void {
+    this.#now = now;
+    const { key, value, revision } = entry;
+    if (value !== undefined) this.#relays.seen(value.relay, now);
+    if (this.#ownership.isBehind(entry)) return;
+    this.#learn(key, value, revision);
+    this.#ownership.told(key);
+  }
+
+  relay(entry: Entry<RelayValue>, now: number): void {
+    this.#now = now;
+    if (this.#relays.told(entry, now)) {
+      for (const { channel } of this.#known.ofRelay(entry.key)) {
+        this.#links.changed(channel, false, now);
+      }
+    }
+    // Another relay took this one for gone.
+    if (entry.key === this.#options.me && entry.value === undefined) this.#heartbeatAt = now;
+  }
+
+  synced(keys: ReadonlySet<string>, now: number): void {
+    this.#now = now;
+    this.#ownership.synced();
+    for (const name of this.#known.names) {
+      if (!keys.has(name)) this.#learn(name, undefined, 0);
+    }
+    this.#trust(now);
+  }
+
+  connected(isConnected: boolean, now: number): void {
+    this.#now = now;
+    this.#isConnected = isConnected;
+    this.#isSynced = false;
+    this.#staleSince = undefined;
+    this.#heartbeatAt = now;
+    if (isConnected) this.#heartbeat();
+    else this.#ownership.disconnected(now);
+  }
+
+  outcome(op: number, outcome: Outcome, now: number): void {
+    this.#now = now;
+    this.#ownership.outcome(op, outcome, now);
+  }
+
+  tick(now: number): void {
+    this.#now = now;
+    const gap = now - this.#tickedAt;
+    this.#tickedAt = now;
+    if (gap > PAUSE_MS && this.#isSynced) {
+      this.#isSynced = false;
+      this.#staleSince = now;
+    }
+    if (this.#staleSince !== undefined && now - this.#staleSince >= STALE_MS) this.#trust(now);
+    if (this.#isConnected) this.#heartbeat();
+    if (this.#isReady) this.#removeGone(now);
+    this.#ownership.tick(now);
+    this.#remotes.tick(now);
+    this.#links.tick(now);
+    this.#questions.tick(now);
+    if (!this.#known.isFull) this.#isFull = false;
+  }
+
+  get #isReady(): boolean {
+    return this.#isConnected && this.#isSynced;
+  }
+
+  /** All that is known is so in the directory. */
+  #trust(now: number): void {
+    this.#isSynced = true;
+    this.#wasSynced = true;
+    this.#staleSince = undefined;
+    this.#relays.startAnew(now);
+    this.#ownership.lookAgain();
+    this.#questions.lookAgain();
+  }
+
+  #heartbeat(): void {
+    if (this.#now < this.#heartbeatAt) return;
+    this.#heartbeatAt = this.#now + HEARTBEAT_MS;
+    this.#effects.push({ t: "put-relay" });
+  }
+
+  #removeGone(now: number): void {
+    const sharesOf = (id: string): number => this.#known.countOf(id);
+    for (const { id, isFirst } of this.#relays.gone(now, sharesOf)) {
+      if (isFirst) {
+        const fields = { relay: id, shares: sharesOf(id) };
+        this.#options.report({ level: "warn", event: "relay-gone", fields });
+        this.#effects.push({ t: "remove-relay", id });
+      }
+      for (const entry of this.#known.ofRelay(id)) this.#ownership.evict(entry);
+    }
+  }
+
+  /** @param value undefined: there is no such share */
+  #learn(name: string, value: OwnerValue | undefined, revision: number): void {
+    const before = this.#known.get(name);
+    if (value === undefined) this.#known.delete(name);
+    else if (!this.#known.set(name, value, revision)) this.#full();
+    const after = this.#known.get(name);
+    const entry = after ?? before;
+    if (entry === undefined || after?.relay === before?.relay) return;
+    this.#links.changed(entry.channel, after !== undefined, this.#now);
+    this.#remotes.changed(name);
+    this.#questions.changed(entry.share);
+  }
+
+  #full(): void {
+    if (this.#isFull) return;
+    this.#isFull = true;
+    const fields = { shares: this.#known.size };
+    this.#options.report({ level: "warn", event: "cluster-full", fields });
+  }
+
+  #nameOf(channel: string, key: string): string {
+    const { blinded } = this.#options;
+    return `${blinded(channel)}.${blinded(key)}`;
+  }
+
+  #ownerValue(key: string, channel: string): OwnerValue {
+    const { me, masked } = this.#options;
+    return masked === undefined ? { relay: me } : { relay: me, channel: masked(channel, key) };
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The relays of the cluster: their addresses, and which of them are gone. A relay is gone when it gave no sign of life for
+ * RELAY_GONE_MS of this relay's own continuous connection. A relay that is gone may still be alive and cut off, so
+ * its entries are removed by compare-and-set alone, and it claims them again when it comes back.
+ */
+import { RELAY_GONE_MS, type Entry, type RelayValue } from "./directory-kv.ts";
+import { CLUSTER_VERSION } from "./wire.ts";
+
+/** Relays of one cluster; of more some have no links. */
+export const CLUSTER_RELAYS_MOST = 1000;
+/** Each relay waits a random part of it before it removes another one, so that one does it for all. ms */
+export const REMOVE_SPREAD_MS = 5000;
+
+interface KnownRelay {
+  value: RelayValue | undefined;
+  seenAt: number;
+  /** Drawn when it is first found gone; undefined: it is not. */
+  removeAt: number | undefined;
+  isRemoved: boolean;
+}
+
+/** A line of `relay status`. */
+export interface ClusterRelay {
+  readonly id: string;
+  readonly address: string | undefined;
+  readonly version: number | undefined;
+  readonly shares: number;
+  readonly seenMsAgo: number;
+}
+
+export class KnownRelays {
+  readonly #me: string;
+  readonly #random: () => number;
+  readonly #relays = new Map<string, KnownRelay>();
+
+  constructor(me: string, random: () => number) {
+    this.#me = me;
+    this.#random = random;
+  }
+
+  get size(): number {
+    return this.#relays.size;
+  }
+
+  /** HOST:PORT; undefined: not known yet, or of a version that this relay does not speak. */
+  addressOf(id: string): string | undefined {
+    const value = this.#relays.get(id)?.value;
+    return value?.version === CLUSTER_VERSION ? value.address : undefined;
+  }
+
+  /** @returns whether it has an address that it had not before */
+  told({ key, value }: Entry<RelayValue>, now: number): boolean {
+    const before = this.addressOf(key);
+    if (value !== undefined) this.seen(key, now);
+    const known = this.#relays.get(key);
+    // Its shares may be there still: it is gone when they had their time.
+    if (known !== undefined) known.value = value;
+    return value !== undefined && this.addressOf(key) !== before;
+  }
+
+  /** It gave a sign of life. */
+  seen(id: string, now: number): void {
+    const known = this.#relays.get(id);
+    if (known !== undefined) {
+      known.seenAt = now;
+      known.removeAt = undefined;
+      known.isRemoved = false;
+    } else if (this.#relays.size < CLUSTER_RELAYS_MOST) {
+      const more = { removeAt: undefined, isRemoved: false };
+      this.#relays.set(id, { value: undefined, seenAt: now, ...more });
+    }
+  }
+
+  /** This relay heard no relay for a while, for a reason of its own: all have their time anew. */
+  startAnew(now: number): void {
+    for (const known of this.#relays.values()) {
+      known.seenAt = now;
+      known.removeAt = undefined;
+    }
+  }
+
+  /** @returns relays whose entries are to be removed; `isFirst`: nothing of it was removed yet */
+  gone(now: number, sharesOf: (id: string) => number): { id: string; isFirst: boolean }[] {
+    const gone: { id: string; isFirst: boolean }[] = [];
+    for (const [id, known] of this.#relays) {
+      if (id === this.#me || now - known.seenAt < RELAY_GONE_MS) continue;
+      known.removeAt ??= now + this.#random() * REMOVE_SPREAD_MS;
+      if (now < known.removeAt) continue;
+      gone.push({ id, isFirst: !known.isRemoved });
+      known.isRemoved = true;
+      if (sharesOf(id) === 0) this.#relays.delete(id);
+    }
+    return gone;
+  }
+
+  list(now: number, sharesOf: (id: string) => number): ClusterRelay[] {
+    return [...this.#relays].map(([id, { value, seenAt }]) => {
+      const { address, version } = value ?? {};
+      return { id, address, version, shares: sharesOf(id), seenMsAgo: now - seenAt };
+    });
+  }
+}

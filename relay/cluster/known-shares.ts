@@ -1,0 +1,103 @@
+import type { OwnerValue } from "./directory-kv.ts";
+
+/** Shares of the whole cluster that a relay keeps in memory, about 25 MB; of more it knows its own alone. */
+export const CLUSTER_SHARES_MOST = 50_000;
+
+export interface KnownShare {
+  /** Its key in the directory. */
+  readonly name: string;
+  /** Blinded. */
+  readonly channel: string;
+  /** Blinded. */
+  readonly share: string;
+  /** The owner's id. */
+  readonly relay: string;
+  readonly revision: number;
+  /** See `OwnerValue`. */
+  readonly masked: string | undefined;
+}
+
+type Index = Map<string, Map<string, KnownShare>>;
+
+/** The shares of the cluster and their owners, as the watch told them last. */
+export class KnownShares {
+  readonly #me: string;
+  readonly #most: number;
+  readonly #byName = new Map<string, KnownShare>();
+  readonly #byChannel: Index = new Map();
+  readonly #byShare: Index = new Map();
+  readonly #byRelay: Index = new Map();
+
+  constructor(me: string, most: number = CLUSTER_SHARES_MOST) {
+    this.#me = me;
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  get isFull(): boolean {
+    return this.#byName.size >= this.#most;
+  }
+
+  get names(): Iterable<string> {
+    return this.#byName.keys();
+  }
+
+  get(name: string): KnownShare | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** @param channel blinded */
+  inChannel(channel: string): Iterable<KnownShare> {
+    return this.#byChannel.get(channel)?.values() ?? [];
+  }
+
+  /** @param share blinded */
+  ofShare(share: string): Iterable<KnownShare> {
+    return this.#byShare.get(share)?.values() ?? [];
+  }
+
+  ofRelay(relay: string): Iterable<KnownShare> {
+    return this.#byRelay.get(relay)?.values() ?? [];
+  }
+
+  countOf(relay: string): number {
+    return this.#byRelay.get(relay)?.size ?? 0;
+  }
+
+  /** @returns false: there is no room for it. This relay's own always have room: it has limits of its own. */
+  set(name: string, { relay, channel: masked }: OwnerValue, revision: number): boolean {
+    if (this.isFull && relay !== this.#me && !this.#byName.has(name)) return false;
+    const [channel = "", share = ""] = name.split(".");
+    this.delete(name);
+    const known = { name, channel, share, relay, revision, masked };
+    this.#byName.set(name, known);
+    add(this.#byChannel, channel, known);
+    add(this.#byShare, share, known);
+    add(this.#byRelay, relay, known);
+    return true;
+  }
+
+  delete(name: string): void {
+    const known = this.#byName.get(name);
+    if (known === undefined) return;
+    this.#byName.delete(name);
+    remove(this.#byChannel, known.channel, name);
+    remove(this.#byShare, known.share, name);
+    remove(this.#byRelay, known.relay, name);
+  }
+}
+
+function add(index: Index, key: string, known: KnownShare): void {
+  const others = index.get(key);
+  if (others === undefined) index.set(key, new Map([[known.name, known]]));
+  else others.set(known.name, known);
+}
+
+function remove(index: Index, key: string, name: string): void {
+  const others = index.get(key);
+  others?.delete(name);
+  if (others?.size === 0) index.delete(key);
+}

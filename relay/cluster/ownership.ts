@@ -1,0 +1,341 @@
+/**
+ * The shares that this relay owns or claims, and all changes that it makes to the directory's shares. Each name has a
+ * slot, and each slot at most one change on its way:
+ *
+ *   claim --> waiting --put-share--> done: `claim`, opened, ended --remove-share--> (no slot)
+ *                        |  conflict, unknown: again, by what the watch tells then
+ *                        `- another relay's entry came after the claim: `refuse`
+ *
+ * A claim compares with the entry that was known when it came, or with an own or no entry. So of two claims the one
+ * that knew of the other wins, and a sender that comes to several relays in turn ends at the last. The outcome of a
+ * change is no truth: an unknown one may happen later, and a done one may be lost. The watch's last word decides.
+ */
+import { FaultError } from "../../protocol/mod.ts";
+import type { ShareClaim } from "../store/book-effects.ts";
+import type { Say } from "./book-effects.ts";
+import type { Entry, Outcome, OwnerValue } from "./directory-kv.ts";
+import type { KnownShare, KnownShares } from "./known-shares.ts";
+import { isHeld, newSlot, type Change, type Slot, type Waiting, type Wanted } from "./slot.ts";
+
+/** A claim waits so long for the directory; its sender tries again then, maybe at another relay. ms */
+export const CLAIM_WAIT_MS = 30_000;
+/** Claims that wait at once: about 1 KB each. */
+export const CLAIMS_WAITING_MOST = 10_000;
+/** Changes that wait for their outcome at once; the others wait for these, so that NATS is not flooded. */
+export const CHANGES_MOST = 256;
+/** A change without an outcome for so long has an unknown one. ms */
+export const CHANGE_MS = 30_000;
+/** Between two tries of a change; doubled with each try while no claim waits for it. ms */
+export const AGAIN_MS = 1000;
+const DOUBLED_MOST = 5;
+/** The relay's own directory opens or refuses a share within that time, a slow store included. ms */
+export const OPEN_MS = 60_000;
+/** The watch tells a change that is done within that time; else the directory has lost it. ms */
+export const TOLD_MS = 30_000;
+
+export interface OwnershipHost {
+  readonly me: string;
+  readonly known: KnownShares;
+  /** What the directory shall say of a share of this relay. */
+  readonly ownerValue: (share: Pick<Slot, "key" | "channel">) => OwnerValue;
+  /** The directory answers, and the watch has told all of it. */
+  readonly isReady: () => boolean;
+  /** Changes what is known; undefined: there is no such share. */
+  readonly learn: (name: string, value: OwnerValue | undefined, revision: number) => void;
+  /** No sender of this relay has or claims the share. */
+  readonly free: (name: string) => void;
+  readonly say: Say;
+}
+
+export class Ownership {
+  readonly #host: OwnershipHost;
+  readonly #slots = new Map<string, Slot>();
+  /** By the key of a share whose claim was passed on. */
+  readonly #passed = new Map<string, Slot>();
+  readonly #changes = new Map<number, Change>();
+  /** Slots to be looked at. */
+  readonly #due = new Set<Slot>();
+  /** Slots that need a change. */
+  readonly #queue = new Set<Slot>();
+  #changesEver = 0;
+  #waiting = 0;
+
+  constructor(host: OwnershipHost) {
+    this.#host = host;
+  }
+
+  get waitingClaims(): number {
+    return this.#waiting;
+  }
+
+  get owned(): number {
+    return [...this.#slots.values()].filter(({ isOpen }) => isOpen).length;
+  }
+
+  /** Slots and changes that are kept: 0 when there is nothing to do. */
+  get kept(): number {
+    return this.#slots.size + this.#changes.size + this.#passed.size;
+  }
+
+  /** A sender here has the share, or claims it. */
+  isHeld(name: string): boolean {
+    const slot = this.#slots.get(name);
+    return slot !== undefined && (isHeld(slot) || slot.claims.length > 0);
+  }
+
+  claim(claim: ShareClaim, name: string, now: number): void {
+    const { known } = this.#host;
+    const seen = known.get(name);
+    if (this.#waiting >= CLAIMS_WAITING_MOST || (known.isFull && seen === undefined)) {
+      this.#refuse(claim, "the cluster has as many shares as it may have");
+      return;
+    }
+    const slot = this.#slot(name);
+    slot.key = claim.key;
+    slot.channel = claim.channel;
+    slot.claims.push({ claim, seen, at: now });
+    this.#waiting++;
+    if (!this.#host.isReady() && slot.isOpen) this.#passUnproven(slot, now);
+  }
+
+  /** @returns false: no claim of a sender was passed on for it */
+  opened(key: string): boolean {
+    const slot = this.#answered(key);
+    if (slot !== undefined) slot.isOpen = true;
+    return slot !== undefined;
+  }
+
+  /** The relay's directory did not give the share to the claim. @returns as `opened` */
+  refused(key: string): boolean {
+    return this.#answered(key) !== undefined;
+  }
+
+  ended(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot === undefined) return;
+    slot.isOpen = false;
+    slot.isUnproven = false;
+    this.#due.add(slot);
+  }
+
+  /** Its claims need no answer. */
+  workerLost(worker: number): void {
+    for (const slot of this.#slots.values()) {
+      this.#keep(slot, ({ claim }) => claim.worker !== worker);
+    }
+  }
+
+  /** @returns whether the watch tells what was so before a change of this relay, so it is no news */
+  isBehind({ key: name, value, revision }: Entry<OwnerValue>): boolean {
+    const untold = this.#slots.get(name)?.untold;
+    if (untold === undefined || revision >= untold.revision) return false;
+    untold.word = { value, revision };
+    return true;
+  }
+
+  /** The watch told something about the share. */
+  told(name: string): void {
+    const isMine = this.#host.known.get(name)?.relay === this.#host.me;
+    // An entry of this relay without a share: a change that was unknown has happened, or the share ended.
+    const slot = isMine ? this.#slot(name) : this.#slots.get(name);
+    if (slot === undefined) return;
+    slot.untold = undefined;
+    slot.notBefore = 0;
+    this.#due.add(slot);
+  }
+
+  /** The watch told all: what it said is true even where a change of this relay was done before. */
+  synced(): void {
+    for (const slot of this.#slots.values()) this.#trustWatch(slot);
+  }
+
+  /** All of it is to be compared anew. */
+  lookAgain(): void {
+    for (const { name } of this.#host.known.ofRelay(this.#host.me)) this.#slot(name);
+    for (const slot of this.#slots.values()) this.#due.add(slot);
+  }
+
+  /** The directory does not answer: a share that is open here goes on with a sender that comes back. */
+  disconnected(now: number): void {
+    for (const slot of this.#slots.values()) if (slot.isOpen) this.#passUnproven(slot, now);
+  }
+
+  /** Removes the entry of a relay that is gone, unless it changes before. */
+  evict({ name, revision }: KnownShare): void {
+    const slot = this.#slot(name);
+    slot.evicted = revision;
+  }
+
+  outcome(op: number, outcome: Outcome, now: number): void {
+    const change = this.#changes.get(op);
+    if (change === undefined) return;
+    const { me, known, learn, ownerValue } = this.#host;
+    const { slot, isPut, compared } = change;
+    this.#changes.delete(op);
+    slot.change = undefined;
+    this.#due.add(slot);
+    const isSame = (known.get(slot.name)?.revision ?? 0) === compared;
+    if (outcome.t === "done") {
+      slot.tries = 0;
+      slot.notBefore = 0;
+      const { revision } = outcome;
+      if (isSame) {
+        slot.untold = { revision, until: now + TOLD_MS, word: undefined };
+        learn(slot.name, isPut ? ownerValue(slot) : undefined, revision);
+      }
+      if (!isPut) return;
+      slot.proven = revision;
+      if (!change.isOutdated) slot.isUnproven = false;
+      // Else the watch knows more: another relay has it since, or removed it.
+      if (known.get(slot.name)?.relay === me) {
+        this.#pass(slot, change.claims, now);
+      }
+      return;
+    }
+    slot.tries++;
+    const doubled = slot.claims.length > 0 ? 0 : Math.min(slot.tries - 1, DOUBLED_MOST);
+    const isNews = outcome.t === "conflict" && !isSame;
+    slot.notBefore = isNews ? 0 : now + AGAIN_MS * 2 ** doubled;
+    if (outcome.t === "unknown" && slot.isOpen) this.#passUnproven(slot, now);
+  }
+
+  tick(now: number): void {
+    for (const [op, { at }] of this.#changes) {
+      if (now - at >= CHANGE_MS) this.outcome(op, { t: "unknown", why: "no answer" }, now);
+    }
+    for (const slot of this.#slots.values()) {
+      const { untold, passing, passingUntil } = slot;
+      if (untold !== undefined && now >= untold.until) this.#trustWatch(slot);
+      if (passing > 0 && now >= passingUntil) this.#passOver(slot);
+      const [first] = slot.claims;
+      if (first !== undefined && now - first.at >= CLAIM_WAIT_MS) {
+        const isInTime = ({ at }: Waiting): boolean => now - at < CLAIM_WAIT_MS;
+        this.#keep(slot, isInTime, "the directory of the cluster does not answer");
+      }
+      this.#due.add(slot);
+    }
+  }
+
+  /** Begins what is to be done now. */
+  settle(now: number): void {
+    for (const slot of this.#due) {
+      this.#due.delete(slot);
+      if (this.#look(slot, now) !== undefined) this.#queue.add(slot);
+    }
+    for (const slot of this.#queue) {
+      if (this.#changes.size >= CHANGES_MOST) return;
+      this.#queue.delete(slot);
+      const wanted = this.#look(slot, now);
+      if (wanted !== undefined) this.#begin(slot, wanted, now);
+    }
+  }
+
+  /** @returns the change that the slot needs now */
+  #look(slot: Slot, now: number): Wanted | undefined {
+    const { name } = slot;
+    const { me, known, isReady } = this.#host;
+    if (this.#slots.get(name) !== slot) return undefined;
+    const entry = known.get(name);
+    const isOthers = entry !== undefined && entry.relay !== me;
+    if (isOthers && isReady()) this.#taken(slot, entry);
+    const isKept = isHeld(slot);
+    if (!isKept && slot.claims.length === 0) this.#host.free(name);
+    if (slot.change !== undefined) return undefined;
+    const compared = entry?.revision ?? 0;
+    const isToPut =
+      slot.claims.length > 0 || (isKept && (entry === undefined || (slot.isUnproven && !isOthers)));
+    const isToRemove =
+      !isKept && entry !== undefined && (!isOthers || slot.evicted === entry.revision);
+    if (isToPut || isToRemove) {
+      const isTime = isReady() && now >= slot.notBefore;
+      return isTime ? { isPut: isToPut, compared } : undefined;
+    }
+    if (!isKept && slot.untold === undefined) this.#slots.delete(name);
+    return undefined;
+  }
+
+  /** The watch says that another relay owns it. */
+  #taken(slot: Slot, entry: KnownShare): void {
+    const isSeen = ({ seen }: Waiting): boolean =>
+      seen?.revision === entry.revision && seen.relay === entry.relay;
+    this.#keep(slot, isSeen, "another relay has the share since; try again");
+    if (!slot.isOpen) return;
+    // An older entry: the directory has gone back in time.
+    const again = slot.isUnproven || entry.revision < slot.proven;
+    slot.isOpen = false;
+    slot.isUnproven = false;
+    this.#host.say({ t: "yield", key: slot.key, again });
+  }
+
+  #begin(slot: Slot, { isPut, compared }: Wanted, now: number): void {
+    const { ownerValue, say } = this.#host;
+    const op = ++this.#changesEver;
+    const claims = new Set(slot.claims);
+    slot.change = { op, slot, isPut, compared, claims, at: now, isOutdated: false };
+    this.#changes.set(op, slot.change);
+    const change = { op, key: slot.name, revision: compared };
+    if (isPut) say({ t: "put-share", ...change, value: ownerValue(slot) });
+    else say({ t: "remove-share", ...change });
+  }
+
+  #passUnproven(slot: Slot, now: number): void {
+    if (slot.claims.length === 0) return;
+    slot.isUnproven = true;
+    if (slot.change !== undefined) slot.change.isOutdated = true;
+    this.#pass(slot, new Set(slot.claims), now);
+  }
+
+  /** In the order in which they came: the last one has the share. */
+  #pass(slot: Slot, claims: ReadonlySet<Waiting>, now: number): void {
+    for (const { claim } of slot.claims.filter((each) => claims.has(each))) {
+      this.#passed.set(claim.key, slot);
+      slot.passing++;
+      slot.passingUntil = now + OPEN_MS;
+      this.#host.say({ t: "claim", claim });
+    }
+    this.#keep(slot, (each) => !claims.has(each));
+  }
+
+  #answered(key: string): Slot | undefined {
+    const slot = this.#passed.get(key);
+    if (slot !== undefined && --slot.passing === 0) this.#passOver(slot);
+    return slot;
+  }
+
+  #passOver(slot: Slot): void {
+    slot.passing = 0;
+    this.#passed.delete(slot.key);
+    this.#due.add(slot);
+  }
+
+  /** @param why the others are refused for it; undefined: they need no answer */
+  #keep(slot: Slot, isKept: (waiting: Waiting) => boolean, why?: string): void {
+    const kept = slot.claims.filter(isKept);
+    if (kept.length === slot.claims.length) return;
+    for (const waiting of slot.claims) {
+      if (why !== undefined && !kept.includes(waiting)) this.#refuse(waiting.claim, why);
+    }
+    this.#waiting -= slot.claims.length - kept.length;
+    slot.claims = kept;
+    this.#due.add(slot);
+  }
+
+  #refuse(claim: ShareClaim, why: string): void {
+    this.#host.say({ t: "refuse", claim, fault: new FaultError("going-away", why) });
+  }
+
+  /** What it said is true, whatever a change of this relay said before. */
+  #trustWatch(slot: Slot): void {
+    const word = slot.untold?.word;
+    slot.untold = undefined;
+    if (word !== undefined) this.#host.learn(slot.name, word.value, word.revision);
+    this.#due.add(slot);
+  }
+
+  #slot(name: string): Slot {
+    const slot = this.#slots.get(name) ?? newSlot(name);
+    this.#slots.set(name, slot);
+    this.#due.add(slot);
+    return slot;
+  }
+}

@@ -1,0 +1,82 @@
+/** A name of the directory of which this relay owns the share, claims it, or removes the entry. `Ownership` has them. */
+import type { ShareClaim } from "../store/book-effects.ts";
+import type { OwnerValue } from "./directory-kv.ts";
+import type { KnownShare } from "./known-shares.ts";
+
+export interface Waiting {
+  readonly claim: ShareClaim;
+  /** The entry when the claim came. */
+  readonly seen: KnownShare | undefined;
+  readonly at: number;
+}
+
+export interface Wanted {
+  readonly isPut: boolean;
+  /** The revision that the change compares with; 0: there shall be no entry. */
+  readonly compared: number;
+}
+
+export interface Change extends Wanted {
+  readonly op: number;
+  readonly slot: Slot;
+  readonly claims: ReadonlySet<Waiting>;
+  readonly at: number;
+  /** A later claim was passed on without a change. */
+  isOutdated: boolean;
+}
+
+/** A change that is done and was not told by the watch yet. */
+interface Untold {
+  readonly revision: number;
+  readonly until: number;
+  /** The watch's last word meanwhile: about a time before the change, unless the change was lost. */
+  word: { readonly value: OwnerValue | undefined; readonly revision: number } | undefined;
+}
+
+export interface Slot {
+  readonly name: string;
+  /** The share and its channel in hex; empty while no sender here claimed it. */
+  key: string;
+  channel: string;
+  claims: Waiting[];
+  /** The relay's directory has the share, from a sender of its own. */
+  isOpen: boolean;
+  /** Claims that were passed on, and that the relay's directory did not answer yet. */
+  passing: number;
+  /** Then it is not waited for any more. */
+  passingUntil: number;
+  /** A claim was passed on while the directory did not answer: other relays may not know of it. */
+  isUnproven: boolean;
+  /** Of the last own put that is done. */
+  proven: number;
+  /** The entry of another relay that is gone, to be removed. */
+  evicted: number | undefined;
+  change: Change | undefined;
+  untold: Untold | undefined;
+  tries: number;
+  notBefore: number;
+}
+
+export function newSlot(name: string): Slot {
+  return {
+    name,
+    key: "",
+    channel: "",
+    claims: [],
+    isOpen: false,
+    passing: 0,
+    passingUntil: 0,
+    isUnproven: false,
+    proven: 0,
+    evicted: undefined,
+    change: undefined,
+    untold: undefined,
+    tries: 0,
+    notBefore: 0,
+  };
+}
+
+/** A sender of this relay has it, or is about to. */
+export function isHeld({ isOpen, passing }: Slot): boolean {
+  return isOpen || passing > 0;
+}
