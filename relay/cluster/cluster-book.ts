@@ -174,6 +174,8 @@ export class ClusterBook {
   opened(key: string): void {
     if (this.#ownership.opened(key)) this.#remotes.forget(key);
     else if (this.#remotes.opened(key)) this.#questions.changed(this.#options.blinded(key));
+    // The store took so long that the entry was removed.
+    else this.#effects.push({ t: "yield", key, again: true });
   }
 
   /** It did not, or the store did not. */

@@ -260,10 +260,11 @@ export class Ownership {
       seen?.revision === entry.revision && seen.relay === entry.relay;
     this.#keep(slot, isSeen, "another relay has the share since; try again");
     if (!slot.isOpen) return;
-    // An older entry: the directory has gone back in time.
-    const again = slot.isUnproven || entry.revision < slot.proven;
+    // Not a later entry: the directory has gone back in time.
+    const again = slot.isUnproven || entry.revision <= slot.proven;
     slot.isOpen = false;
-    slot.isUnproven = false;
+    // A claim that the store holds up may open it yet.
+    slot.isUnproven &&= slot.passing > 0;
     this.#host.say({ t: "yield", key: slot.key, again });
   }
 

@@ -1,10 +1,11 @@
 /**
  * Plays seeds of the simulation: `bun run simulate --seeds 10000 [--first 1]`, or one with all that
  * happens in it: `bun run simulate --seed 42 --trace`. With `--topics` Bun's topics serve the live lanes; with
- * `--stored` the shares are stored. Ends with 1 when a seed fails.
+ * `--stored` the shares are stored; with `--cluster` several relays share a directory. Ends with 1 when a seed fails.
  */
 import { parseArgs } from "node:util";
 
+import { runCluster } from "./cluster/run.ts";
 import { runSeed, type Failure } from "./run.ts";
 
 const { values } = parseArgs({
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     trace: { type: "boolean", default: false },
     stored: { type: "boolean", default: false },
+    cluster: { type: "boolean", default: false },
     topics: { type: "boolean", default: false },
   },
 });
@@ -32,7 +34,8 @@ const failures: Failure[] = [];
 let virtualMs = 0;
 let steps = 0;
 for (let seed = first; seed < first + count; seed++) {
-  const result = runSeed(seed, values.trace ? (line) => console.log(line) : undefined, play);
+  const trace = values.trace ? (line: string) => console.log(line) : undefined;
+  const result = values.cluster ? runCluster(seed, trace) : runSeed(seed, trace, play);
   if ("failure" in result) {
     failures.push(result.failure);
     console.log(`seed ${seed} fails: ${result.failure.message}`);

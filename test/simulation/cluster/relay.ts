@@ -1,0 +1,544 @@
+/**
+ * One relay of the simulated cluster: the real book of the cluster, and around it a plain directory, workers and links that
+ * carry its effects out as the real ones do.
+ */
+import type { Offer } from "../../../protocol/mod.ts";
+import type { ClusterEffect } from "../../../relay/cluster/book-effects.ts";
+import { ClusterBook } from "../../../relay/cluster/cluster-book.ts";
+import { CLUSTER_VERSION } from "../../../relay/cluster/wire.ts";
+import { QUESTION_MS } from "../../../relay/cluster/open-questions.ts";
+import { CLAIM_WAIT_MS } from "../../../relay/cluster/ownership.ts";
+import { UPLINK_WAIT_MS } from "../../../relay/cluster/remote-shares.ts";
+import type { ShareClaim } from "../../../relay/store/book-effects.ts";
+import { Random } from "../random.ts";
+import { Violation } from "../world.ts";
+import type { ClusterWorld } from "./cluster.ts";
+import { DirectoryClient, SILENT_MS } from "./memory-directory.ts";
+
+export const WORKERS = 2;
+const TICK_MS = 1000;
+/** A share without its sender ends after so long; less than of a real one, to see that too. ms */
+const GRACE_MS = 90_000;
+/** An answer may come with the tick after its time. ms */
+const SLACK_MS = 2500;
+const POLL_MS = 700;
+
+interface LocalShare {
+  readonly key: string;
+  readonly channel: string;
+  /** The sender's; undefined: it is away, or is a link. */
+  socket: number | undefined;
+  link: number | undefined;
+  orphanedAt: number | undefined;
+}
+
+interface LinkState {
+  readonly id: number;
+  readonly worker: number;
+  readonly channel: string;
+  readonly relay: string;
+  isUp: boolean;
+}
+
+interface Asked {
+  readonly at: number;
+  readonly pausedMs: number;
+  readonly most: number;
+  readonly link: number | undefined;
+}
+
+const OFFER: Offer = {
+  share: new Uint8Array(16),
+  recordSize: 84,
+  records: 5,
+  bytes: 300,
+  seekable: true,
+};
+
+export const blinded = (id: string): string => `~${id}`;
+const masked = (channel: string, share: string): string =>
+  channel.startsWith("=") ? channel.slice(1 + share.length) : `=${share}${channel}`;
+
+export class SimRelay {
+  readonly place: number;
+  id = "";
+  book!: ClusterBook;
+  client!: DirectoryClient;
+  isAlive = false;
+  isPaused = false;
+  isCutOff = false;
+  readonly local = new Map<string, LocalShare>();
+  readonly links = new Map<number, LinkState>();
+  readonly #world: ClusterWorld;
+  readonly #random: Random;
+  #life = 0;
+  #inbox: (() => void)[] = [];
+  #pausedAt = 0;
+  #pausedMs = 0;
+  /** Receivers, by worker and channel. */
+  readonly #receivers = new Map<string, number>();
+  /** Claims without an answer, by socket. */
+  readonly #claims = new Map<number, Asked>();
+  readonly #questions = new Map<number, Asked>();
+  #numbers = 0;
+  /** Claims that the store holds up. */
+  readonly #stored: (() => void)[] = [];
+  #storeUntil = 0;
+  /** Told last by the watch in this session, and done last by this relay. */
+  readonly #told = new Map<string, { readonly relay: string; readonly revision: number }>();
+  readonly #done = new Map<string, number>();
+  #isTold = false;
+
+  constructor(world: ClusterWorld, place: number) {
+    this.#world = world;
+    this.place = place;
+    this.#random = world.fork(`relay ${place}`);
+  }
+
+  get isServing(): boolean {
+    return this.isAlive && !this.isPaused;
+  }
+
+  start(): void {
+    const world = this.#world;
+    const { clock } = world;
+    const life = ++this.#life;
+    this.id = `r${this.place}.${life}`;
+    world.trace(() => `${this.id} starts`);
+    this.isAlive = true;
+    this.isPaused = false;
+    this.#inbox = [];
+    this.#pausedMs = 0;
+    this.#told.clear();
+    this.#done.clear();
+    this.#isTold = false;
+    for (const map of [this.local, this.links, this.#receivers, this.#claims, this.#questions]) {
+      map.clear();
+    }
+    const book = new ClusterBook(
+      {
+        me: this.id,
+        blinded,
+        masked,
+        random: () => this.#random.next(),
+        report: ({ event, fields }) =>
+          world.trace(() => `${this.id} reports ${event} ${JSON.stringify(fields)}`),
+      },
+      clock.now,
+    );
+    this.book = book;
+    /** Nothing of a session comes after its end, also where it waited in a relay that stood still. */
+    const events = (run: () => void): void => {
+      const { session } = this.client;
+      this.run(() => {
+        if (this.client.session === session) run();
+      }, life);
+    };
+    this.client = new DirectoryClient(
+      world.directory,
+      {
+        share: (entry) =>
+          events(() => {
+            const { key, value, revision } = entry;
+            world.trace(() => `${this.id} is told ${key} = ${value?.relay} at ${revision}`);
+            if (value === undefined) this.#told.delete(key);
+            else this.#told.set(key, { relay: value.relay, revision });
+            book.share(entry, clock.now);
+          }),
+        relay: (entry) => events(() => book.relay(entry, clock.now)),
+        synced: (keys) =>
+          events(() => {
+            world.trace(() => `${this.id} is synced`);
+            this.#isTold = true;
+            book.synced(keys, clock.now);
+          }),
+        connected: (isConnected) =>
+          this.run(() => {
+            world.trace(() => `${this.id} is ${isConnected ? "" : "not "}connected`);
+            this.#isTold = false;
+            this.#told.clear();
+            book.connected(isConnected, clock.now);
+          }, life),
+      },
+      () => !this.isCutOff && !world.isDirectoryAway,
+    );
+    this.#tickIn(this.#random.real(0, TICK_MS), life);
+    this.#pollIn(life);
+  }
+
+  kill(): void {
+    this.#world.trace(() => `${this.id} is killed`);
+    this.#life++;
+    this.isAlive = false;
+    this.client.close();
+    this.#world.relayDied(this);
+  }
+
+  pause(): void {
+    this.#world.trace(() => `${this.id} stands still`);
+    this.isPaused = true;
+    this.#pausedAt = this.#world.clock.now;
+  }
+
+  resume(): void {
+    const { clock } = this.#world;
+    const pausedFor = clock.now - this.#pausedAt;
+    this.#world.trace(() => `${this.id} goes on after ${pausedFor | 0} ms`);
+    this.isPaused = false;
+    this.#pausedMs += pausedFor;
+    const inbox = this.#inbox;
+    this.#inbox = [];
+    // The client of NATS notices its own silence first; now and then it does not.
+    const notices = pausedFor > SILENT_MS && this.#random.chance(0.8);
+    if (this.#random.chance(0.7)) this.#tick();
+    if (notices) this.client.cut();
+    for (const run of inbox) run();
+  }
+
+  /** Of this life; later if it stands still. */
+  run(what: () => void, life = this.#life): void {
+    if (!this.isAlive || life !== this.#life) return;
+    if (this.isPaused) {
+      this.#inbox.push(() => this.run(what, life));
+      return;
+    }
+    what();
+    this.settle();
+  }
+
+  // Clients
+
+  /** A sender at this socket offers its share. */
+  claim(socket: number, key: string, channel: string): void {
+    this.#ask(this.#claims, socket, CLAIM_WAIT_MS);
+    const worker = socket % WORKERS;
+    this.book.claim(
+      { t: "claim", worker, socket, channel, key, offer: OFFER },
+      this.#world.clock.now,
+    );
+  }
+
+  /** The relay notices that the sender's connection is over. */
+  socketClosed(socket: number): void {
+    for (const share of this.local.values()) if (share.socket === socket) this.#orphan(share);
+  }
+
+  /** The sender ends its share. */
+  senderEnds(socket: number): void {
+    for (const share of [...this.local.values()]) {
+      if (share.socket === socket) this.#close(share);
+    }
+  }
+
+  joined(worker: number, channel: string): void {
+    const id = `${worker} ${channel}`;
+    const count = (this.#receivers.get(id) ?? 0) + 1;
+    this.#receivers.set(id, count);
+    if (count === 1) this.book.asked(worker, channel, this.#world.clock.now);
+  }
+
+  left(worker: number, channel: string): void {
+    const id = `${worker} ${channel}`;
+    const count = (this.#receivers.get(id) ?? 0) - 1;
+    if (count > 0) this.#receivers.set(id, count);
+    else this.#receivers.delete(id);
+    if (count === 0) this.book.unasked(worker, channel, this.#world.clock.now);
+  }
+
+  hasReceivers(channel: string): boolean {
+    return [...this.#receivers.keys()].some((id) => id.endsWith(` ${channel}`));
+  }
+
+  lookUp(key: string): void {
+    const question = ++this.#numbers;
+    if (this.local.has(key)) return;
+    this.#ask(this.#questions, question, QUESTION_MS);
+    this.#world.count("look-ups");
+    this.book.lookUp(this.#random.whole(0, WORKERS - 1), question, key, this.#world.clock.now);
+  }
+
+  crashWorker(worker: number): void {
+    const { clock } = this.#world;
+    this.#world.trace(() => `worker ${worker} of ${this.id} crashes`);
+    for (const [socket] of this.#claims)
+      if (socket % WORKERS === worker) this.#claims.delete(socket);
+    for (const id of [...this.#receivers.keys()]) {
+      if (id.startsWith(`${worker} `)) this.#receivers.delete(id);
+    }
+    // Questions of either may be lost with it.
+    this.#questions.clear();
+    this.book.workerLost(worker, clock.now);
+    for (const [id, link] of this.links) if (link.worker === worker) this.#linkOver(id);
+    for (const share of this.local.values()) {
+      if (share.socket !== undefined && share.socket % WORKERS === worker) this.#orphan(share);
+    }
+    this.settle();
+    this.#world.workerDied(this, worker);
+  }
+
+  // Effects
+
+  settle(): void {
+    for (;;) {
+      const effects = this.book.take();
+      if (effects.length === 0) break;
+      for (const effect of effects) this.#do(effect);
+    }
+    this.#check();
+  }
+
+  #do(effect: ClusterEffect): void {
+    const { clock, directory } = this.#world;
+    const life = this.#life;
+    this.#world.count(effect.t);
+    if (effect.t !== "put-relay") this.#world.trace(() => `${this.id}: ${shown(effect)}`);
+    switch (effect.t) {
+      case "put-share": {
+        const { op, key, value, revision } = effect;
+        this.client.change(
+          (to) => to.putShare(key, value, revision),
+          (outcome) =>
+            this.run(() => {
+              this.#world.trace(() => `${this.id}: put ${key} ${JSON.stringify(outcome)}`);
+              if (outcome.t === "done") this.#done.set(key, outcome.revision);
+              this.book.outcome(op, outcome, clock.now);
+            }, life),
+        );
+        return;
+      }
+      case "remove-share": {
+        const { op, key, revision } = effect;
+        this.client.change(
+          (to) => to.removeShare(key, revision),
+          (outcome) =>
+            this.run(() => {
+              this.#world.trace(() => `${this.id}: remove ${key} ${JSON.stringify(outcome)}`);
+              this.book.outcome(op, outcome, clock.now);
+            }, life),
+        );
+        return;
+      }
+      case "put-relay": {
+        const value = { address: this.id, version: CLUSTER_VERSION };
+        const { id } = this;
+        this.client.change(
+          (to) => to.putRelay(id, value),
+          () => undefined,
+        );
+        return;
+      }
+      case "remove-relay":
+        this.client.change(
+          (to) => to.putRelay(effect.id, undefined),
+          () => undefined,
+        );
+        return;
+      case "claim":
+        this.#claimed(effect.claim);
+        return;
+      case "refuse":
+        this.#claims.delete(effect.claim.socket);
+        if (effect.claim.uplink === undefined) {
+          this.#world.socketFailed(this, effect.claim.socket, "again");
+        }
+        return;
+      case "link": {
+        const { link: id, worker, channel, relay } = effect;
+        this.links.set(id, { id, worker, channel, relay, isUp: false });
+        return;
+      }
+      case "unlink":
+        this.#linkOver(effect.link);
+        return;
+      case "yield": {
+        const share = this.local.get(effect.key);
+        if (share?.socket === undefined) return;
+        const { socket } = share;
+        this.#orphan(share);
+        this.#world.socketFailed(this, socket, effect.again ? "again" : "replaced");
+        return;
+      }
+      case "drop": {
+        const share = this.local.get(effect.key);
+        if (share?.link !== undefined) this.#orphan(share);
+        return;
+      }
+      case "looked-up":
+        this.#questions.delete(effect.question);
+        return;
+    }
+    void directory;
+  }
+
+  /** As the store and the directory of a relay do, one after the other. */
+  #claimed(claim: ShareClaim): void {
+    const { refused, storeMs } = this.#world.scenario;
+    const { clock } = this.#world;
+    const isCalm = this.#world.isQuiet;
+    const life = this.#life;
+    const isRefused = !isCalm && !this.local.has(claim.key) && this.#random.chance(refused);
+    const decide = (): void => {
+      this.#claims.delete(claim.socket);
+      if (isRefused) {
+        this.book.refused(claim.key);
+        if (claim.uplink === undefined) this.#world.socketFailed(this, claim.socket, "again");
+        return;
+      }
+      this.#open(claim);
+      this.book.opened(claim.key);
+    };
+    if (claim.uplink !== undefined || storeMs === 0) decide();
+    else {
+      // The store lets claims through in their order.
+      this.#claims.delete(claim.socket);
+      this.#storeUntil = Math.max(this.#storeUntil, clock.now + this.#random.real(0, storeMs));
+      this.#stored.push(() => this.run(decide, life));
+      clock.after(this.#storeUntil - clock.now, () => this.#stored.shift()?.());
+    }
+  }
+
+  #open({ key, channel, socket, uplink }: ShareClaim): void {
+    const before = this.local.get(key);
+    if (uplink !== undefined && !this.links.has(uplink.link)) {
+      throw new Violation(`${this.id} opens a share of a link that is over`);
+    }
+    if (uplink !== undefined && before?.socket !== undefined) {
+      throw new Violation(`${this.id} gives a link a share whose sender is here`);
+    }
+    const here = uplink === undefined ? socket : undefined;
+    this.local.set(key, { key, channel, socket: here, link: uplink?.link, orphanedAt: undefined });
+    if (here === undefined) return;
+    if (before?.socket !== undefined) this.#world.socketFailed(this, before.socket, "replaced");
+    if (!this.#world.accepted(this, here)) this.#orphan(this.local.get(key)!);
+  }
+
+  #orphan(share: LocalShare): void {
+    share.socket = undefined;
+    share.link = undefined;
+    share.orphanedAt = this.#world.clock.now;
+  }
+
+  #close({ key, channel }: LocalShare): void {
+    this.local.delete(key);
+    this.book.ended(key, channel, this.#world.clock.now);
+  }
+
+  // Links
+
+  #linkOver(id: number): void {
+    this.links.delete(id);
+    for (const share of this.local.values()) if (share.link === id) this.#orphan(share);
+    for (const [socket, { link }] of this.#claims) if (link === id) this.#claims.delete(socket);
+  }
+
+  #poll(): void {
+    const { clock } = this.#world;
+    for (const link of [...this.links.values()]) {
+      const owner = this.#world.relayOf(link.relay);
+      if (owner === undefined || !owner.isServing) {
+        if (link.isUp) {
+          link.isUp = false;
+          this.book.linkLost(link.id, clock.now);
+        }
+        continue;
+      }
+      if (!this.links.has(link.id)) continue;
+      if (!link.isUp) {
+        link.isUp = true;
+        this.book.linked(link.id);
+      }
+      this.#read(link, owner);
+    }
+  }
+
+  #read(link: LinkState, owner: SimRelay): void {
+    const theirs = [...owner.local.values()].filter(({ channel, link: via, socket }) => {
+      return channel === link.channel && via === undefined && socket !== undefined;
+    });
+    for (const { key, channel } of theirs) {
+      const mine = this.local.get(key);
+      const isClaimed = [...this.#claims.values()].some(({ link: by }) => by === link.id);
+      if (mine?.link === link.id || mine?.socket !== undefined || isClaimed) continue;
+      const socket = -++this.#numbers;
+      this.#ask(this.#claims, socket, UPLINK_WAIT_MS, link.id);
+      const uplink = { link: link.id, relay: link.relay };
+      this.book.claim(
+        { t: "claim", worker: link.worker, socket, channel, key, offer: OFFER, uplink },
+        this.#world.clock.now,
+      );
+    }
+    // The owner says that it is over.
+    for (const mine of [...this.local.values()]) {
+      if (mine.link === link.id && !owner.local.has(mine.key)) this.#close(mine);
+    }
+  }
+
+  // Time
+
+  #pollIn(life: number): void {
+    const { clock, scenario } = this.#world;
+    clock.after(POLL_MS + this.#random.real(0, scenario.linkMs), () => {
+      if (life !== this.#life) return;
+      if (!this.isPaused) this.run(() => this.#poll(), life);
+      this.#pollIn(life);
+    });
+  }
+
+  #tickIn(ms: number, life: number): void {
+    this.#world.clock.after(ms, () => {
+      if (life !== this.#life) return;
+      if (!this.isPaused) this.#tick();
+      this.#tickIn(TICK_MS, life);
+    });
+  }
+
+  #tick(): void {
+    const { clock } = this.#world;
+    for (const share of [...this.local.values()]) {
+      if (share.orphanedAt !== undefined && clock.now - share.orphanedAt >= GRACE_MS) {
+        this.#close(share);
+      }
+    }
+    this.book.tick(clock.now);
+    this.settle();
+    this.#isInTime(this.#claims, "a claim");
+    this.#isInTime(this.#questions, "a look-up");
+  }
+
+  #ask(of: Map<number, Asked>, id: number, most: number, link?: number): void {
+    of.set(id, { at: this.#world.clock.now, pausedMs: this.#pausedMs, most, link });
+  }
+
+  #isInTime(of: Map<number, Asked>, what: string): void {
+    for (const { at, pausedMs, most } of of.values()) {
+      const waited = this.#world.clock.now - at - (this.#pausedMs - pausedMs);
+      if (waited > most + SLACK_MS) throw new Violation(`${what} waits at ${this.id} for ever`);
+    }
+  }
+
+  /** A relay that knows of a newer owner serves the share no more. */
+  #check(): void {
+    if (!this.#isTold || this.#world.hasLost) return;
+    for (const { key, channel, socket } of this.local.values()) {
+      const name = `${blinded(channel)}.${blinded(key)}`;
+      const told = this.#told.get(name);
+      if (socket === undefined || told === undefined || told.relay === this.id) continue;
+      if (told.revision > (this.#done.get(name) ?? 0) && this.book.counts.isConnected) {
+        throw new Violation(`${this.id} serves ${key}, which ${told.relay} owns`);
+      }
+    }
+  }
+}
+
+function shown(effect: ClusterEffect): string {
+  switch (effect.t) {
+    case "claim":
+    case "refuse": {
+      const { key, socket, uplink } = effect.claim;
+      const why = effect.t === "refuse" ? ` (${effect.fault.detail})` : "";
+      return `${effect.t} ${key} of ${uplink === undefined ? "sender" : "link"} ${socket}${why}`;
+    }
+    default:
+      return JSON.stringify(effect);
+  }
+}
