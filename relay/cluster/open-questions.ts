@@ -72,7 +72,10 @@ export class OpenQuestions {
   }
 
   #all(): Question[] {
-    return [...this.#open.values()].flatMap((questions) => [...questions]);
+    return this.#open
+      .values()
+      .flatMap((questions) => questions)
+      .toArray();
   }
 
   #look(each: Question): void {

@@ -86,8 +86,12 @@ export class Ownership {
   claim(claim: ShareClaim, name: string, now: number): void {
     const { known } = this.#host;
     const seen = known.get(name);
-    if (this.#waiting >= CLAIMS_WAITING_MOST || (known.isFull && seen === undefined)) {
+    if (known.isFull && seen === undefined) {
       this.#refuse(claim, "the cluster has as many shares as it may have");
+      return;
+    }
+    if (this.#waiting >= CLAIMS_WAITING_MOST) {
+      this.#refuse(claim, "too many senders wait for the directory of the cluster");
       return;
     }
     const slot = this.#slot(name);

@@ -3,24 +3,24 @@
  * receivers that ask at any of them. When the faults end, each share must be owned where its sender is, each relay with
  * receivers must read from the owners, and nothing else may be left.
  */
-import { CLUSTER_RELAYS_MOST } from "../../../relay/cluster/known-relays.ts";
 import { Clock } from "../clock.ts";
 import { Random } from "../random.ts";
 import { Violation } from "../world.ts";
+import { checkEmpty, checkSettled } from "./checks.ts";
 import { MemoryDirectory } from "./memory-directory.ts";
-import { SimRelay, WORKERS, blinded } from "./relay.ts";
+import { SimRelay, WORKERS } from "./relay.ts";
 import type { ClusterFault, ClusterScenario } from "./scenario.ts";
 
 /** When faults end all is right within this: relays are found gone, links that linger end, claims wait. ms */
-const SETTLE_MS = 130_000;
+const SETTLE_MS = 110_000;
 /** When all clients have left nothing is kept after this. ms */
-const EMPTY_MS = 260_000;
+const EMPTY_MS = 160_000;
 /** A sender without an answer tries elsewhere. ms */
 const PATIENCE_MS = 45_000;
 
 type Trace = (line: string) => void;
 
-interface SimSender {
+export interface SimSender {
   readonly key: string;
   readonly channel: string;
   readonly random: Random;
@@ -33,7 +33,7 @@ interface SimSender {
   restartAt: number;
 }
 
-interface SimReceiver {
+export interface SimReceiver {
   readonly channel: string;
   readonly random: Random;
   at: { readonly relay: SimRelay; readonly worker: number } | undefined;
@@ -57,8 +57,8 @@ export class ClusterWorld {
   isQuiet = false;
   readonly #trace: Trace | undefined;
   readonly #counts = new Map<string, number>();
-  readonly #senders: SimSender[];
-  readonly #receivers: SimReceiver[];
+  readonly senders: SimSender[];
+  readonly receivers: SimReceiver[];
   readonly #random: Random;
   #sockets = 0;
 
@@ -68,7 +68,7 @@ export class ClusterWorld {
     this.#random = this.fork("world");
     this.directory = new MemoryDirectory(this.clock, this.fork("directory"), scenario.directory);
     this.relays = Array.from({ length: scenario.relays }, (_, place) => new SimRelay(this, place));
-    this.#senders = scenario.shares.map((channel, index) => ({
+    this.senders = scenario.shares.map((channel, index) => ({
       key: `s${index}`,
       channel: `c${channel}`,
       random: this.fork(`sender ${index}`),
@@ -78,7 +78,7 @@ export class ClusterWorld {
       isOver: false,
       restartAt: 0,
     }));
-    this.#receivers = scenario.receivers.map((channel, index) => ({
+    this.receivers = scenario.receivers.map((channel, index) => ({
       channel: `c${channel}`,
       random: this.fork(`receiver ${index}`),
       at: undefined,
@@ -103,16 +103,16 @@ export class ClusterWorld {
       const isLate = this.#random.chance(0.2);
       this.clock.after(isLate ? this.#random.real(0, 20_000) : 0, () => relay.start());
     }
-    for (const sender of this.#senders) this.#connectIn(sender, this.#random.real(0, 3000));
-    for (const receiver of this.#receivers) this.#joinIn(receiver, this.#random.real(0, 5000));
+    for (const sender of this.senders) this.#connectIn(sender, this.#random.real(0, 3000));
+    for (const receiver of this.receivers) this.#joinIn(receiver, this.#random.real(0, 5000));
     for (const fault of this.scenario.faults) this.clock.after(fault.at, () => this.#fault(fault));
     this.#until(Math.max(this.scenario.quietAt, 21_000));
     this.#calm();
     this.#until(this.clock.now + SETTLE_MS);
-    this.#checkSettled();
+    checkSettled(this);
     this.#leave();
     this.#until(this.clock.now + EMPTY_MS);
-    this.#checkEmpty();
+    checkEmpty(this);
     return { virtualMs: this.clock.now, steps: this.clock.steps, counts: this.#counts };
   }
 
@@ -124,7 +124,7 @@ export class ClusterWorld {
 
   /** @returns whether the sender is still there, as far as its relay knows */
   accepted(relay: SimRelay, socket: number): boolean {
-    const sender = this.#senders.find((each) => each.socket === socket);
+    const sender = this.senders.find((each) => each.socket === socket);
     if (sender !== undefined && sender.relay === relay) {
       this.trace(() => `${sender.key} is accepted at ${relay.id}`);
       this.count("accepted");
@@ -139,7 +139,7 @@ export class ClusterWorld {
 
   socketFailed(relay: SimRelay, socket: number, how: "again" | "replaced"): void {
     this.#closed.add(socket);
-    const sender = this.#senders.find((each) => each.socket === socket);
+    const sender = this.senders.find((each) => each.socket === socket);
     if (sender === undefined || sender.relay !== relay) return;
     this.trace(() => `${sender.key} is told ${how} at ${relay.id}`);
     if (how === "replaced") {
@@ -153,12 +153,12 @@ export class ClusterWorld {
   }
 
   relayDied(relay: SimRelay): void {
-    for (const sender of this.#senders) {
+    for (const sender of this.senders) {
       if (sender.relay !== relay) continue;
       this.#gone(sender);
       this.#connectIn(sender, sender.random.scale(10, 10_000));
     }
-    for (const receiver of this.#receivers) {
+    for (const receiver of this.receivers) {
       if (receiver.at?.relay !== relay) continue;
       receiver.at = undefined;
       this.#joinIn(receiver, receiver.random.scale(10, 10_000));
@@ -166,14 +166,14 @@ export class ClusterWorld {
   }
 
   workerDied(relay: SimRelay, worker: number): void {
-    for (const sender of this.#senders) {
+    for (const sender of this.senders) {
       if (sender.relay !== relay || sender.socket === undefined) continue;
       if (sender.socket % WORKERS !== worker) continue;
       this.#closed.add(sender.socket);
       this.#gone(sender);
       this.#connectIn(sender, sender.random.scale(10, 3000));
     }
-    for (const receiver of this.#receivers) {
+    for (const receiver of this.receivers) {
       if (receiver.at?.relay !== relay || receiver.at.worker !== worker) continue;
       receiver.at = undefined;
       this.#joinIn(receiver, receiver.random.scale(10, 3000));
@@ -260,10 +260,10 @@ export class ClusterWorld {
     const relay = this.relays[("target" in fault ? fault.target : 0) % this.relays.length]!;
     switch (fault.kind) {
       case "move sender":
-        this.#move(this.#senders[fault.target % this.#senders.length]!, fault.noticedMs);
+        this.#move(this.senders[fault.target % this.senders.length]!, fault.noticedMs);
         return;
       case "end sender": {
-        const sender = this.#senders[fault.target % this.#senders.length]!;
+        const sender = this.senders[fault.target % this.senders.length]!;
         if (!sender.isAccepted) return;
         this.#end(sender);
         sender.restartAt = this.clock.now + fault.lasts;
@@ -271,7 +271,7 @@ export class ClusterWorld {
         return;
       }
       case "move receiver": {
-        const receiver = this.#receivers[fault.target % this.#receivers.length]!;
+        const receiver = this.receivers[fault.target % this.receivers.length]!;
         this.#leaveRelay(receiver);
         this.#joinIn(receiver, receiver.random.scale(10, 5000));
         return;
@@ -306,7 +306,7 @@ export class ClusterWorld {
         if (relay.isServing) relay.crashWorker(fault.target % WORKERS);
         return;
       case "look up": {
-        const key = `s${fault.target % (this.#senders.length + 1)}`;
+        const key = `s${fault.target % (this.senders.length + 1)}`;
         if (relay.isServing) relay.run(() => relay.lookUp(key));
         return;
       }
@@ -338,97 +338,26 @@ export class ClusterWorld {
 
   #leave(): void {
     this.trace(() => "all clients leave");
-    for (const sender of this.#senders) {
+    for (const sender of this.senders) {
       sender.isOver = true;
       this.#end(sender);
     }
-    for (const receiver of this.#receivers) {
+    for (const receiver of this.receivers) {
       receiver.isOver = true;
       this.#leaveRelay(receiver);
     }
   }
 
   #until(at: number): void {
-    let isThere = false;
-    this.clock.after(at - this.clock.now, () => (isThere = true));
-    while (!isThere && this.clock.step());
-  }
-
-  // Checks
-
-  #checkSettled(): void {
-    const { shares, relays } = this.directory;
-    for (const sender of this.#senders) {
-      const { key, channel, relay } = sender;
-      const owner = shares.get(`${blinded(channel)}.${blinded(key)}`)?.value.relay;
-      if (!sender.isAccepted || relay === undefined) throw new Violation(`${key} has no relay`);
-      if (owner !== relay.id) throw new Violation(`${key} is at ${relay.id}, owned by ${owner}`);
-      const holders = this.relays.filter(({ local }) => local.get(key)?.socket !== undefined);
-      if (holders.length !== 1 || holders[0] !== relay) {
-        throw new Violation(`${key} has ${holders.length} relays with its sender`);
-      }
-      if (relay.local.get(key)?.socket !== sender.socket)
-        throw new Violation(`${key}: wrong socket`);
-    }
-    if (shares.size !== this.#senders.length) {
-      throw new Violation(`${shares.size} entries for ${this.#senders.length} shares`);
-    }
-    const ids = new Set(this.relays.map(({ id }) => id));
-    const known = [...relays.keys()].filter((id) => relays.get(id)!.at > this.clock.now - 30_000);
-    if (known.length !== ids.size || known.some((id) => !ids.has(id))) {
-      throw new Violation(`the directory has relays ${known.join(" ")}`);
-    }
-    for (const relay of this.relays) this.#checkLinks(relay);
-  }
-
-  #checkLinks(relay: SimRelay): void {
-    const wanted: string[] = [];
-    for (const channel of new Set(this.#receivers.map((each) => each.channel))) {
-      if (!relay.hasReceivers(channel)) continue;
-      const here = this.#senders.filter((each) => each.channel === channel);
-      for (const each of here) {
-        if (each.relay === relay) continue;
-        const mine = relay.local.get(each.key);
-        const link = relay.links.get(mine?.link ?? 0);
-        if (link?.relay !== each.relay?.id) {
-          throw new Violation(`${relay.id} has receivers of ${each.key} and does not read it`);
-        }
-      }
-      for (const id of new Set(here.map((each) => each.relay?.id))) {
-        if (id !== relay.id) wanted.push(`${channel} at ${id}`);
-      }
-    }
-    // A link for receivers that left is kept for a while.
-    const links = [...relay.links.values()].map(({ channel, relay: id }) => `${channel} at ${id}`);
-    const owners = new Set(this.#senders.map((each) => `${each.channel} at ${each.relay?.id}`));
-    const surplus = links.filter((each) => !owners.has(each));
-    if (new Set(links).size !== links.length || surplus.length > 0) {
-      throw new Violation(`${relay.id} has links ${links.join(", ")}`);
-    }
-    const missing = wanted.filter((each) => !links.includes(each));
-    if (missing.length > 0) throw new Violation(`${relay.id} lacks links ${missing.join(", ")}`);
-    if (relay.book.counts.owned !== [...relay.local.values()].filter((s) => s.socket).length) {
-      throw new Violation(`${relay.id} owns ${relay.book.counts.owned}`);
-    }
-  }
-
-  #checkEmpty(): void {
-    if (this.directory.shares.size > 0) throw new Violation("entries of shares are left");
-    for (const { book, id, links, local } of this.relays) {
-      const kept = Object.entries(book.kept).filter(([, count]) => count !== 0);
-      if (kept.length > 0) throw new Violation(`${id} keeps ${JSON.stringify(kept)}`);
-      const { shares, owned, relays } = book.counts;
-      if (shares + owned + links.size + local.size > 0) throw new Violation(`${id} is not empty`);
-      if (relays > CLUSTER_RELAYS_MOST || relays !== this.relays.length) {
-        throw new Violation(`${id} knows ${relays} relays`);
-      }
-    }
+    const end = { isHere: false };
+    this.clock.after(at - this.clock.now, () => (end.isHere = true));
+    while (!end.isHere && this.clock.step());
   }
 
   /** Where all are. */
   standing(): string[] {
     return [
-      ...this.#senders.map(({ key, channel, relay, socket, isAccepted }) => {
+      ...this.senders.map(({ key, channel, relay, socket, isAccepted }) => {
         return `${key} of ${channel}: at ${relay?.id} as ${socket}${isAccepted ? ", accepted" : ""}`;
       }),
       ...this.relays.map((relay) => {

@@ -87,7 +87,7 @@ export class MemoryDirectory {
       this.#revision = last.revision - 1;
       last = this.#done.at(-1);
     }
-    for (const session of [...this.sessions]) {
+    for (const session of this.sessions) {
       const id = session.session;
       this.clock.after(this.random.real(0, SILENT_MS), () => {
         if (session.session === id) session.cut();
@@ -139,7 +139,6 @@ export class DirectoryClient {
   #isClosed = false;
   /** The watch keeps its order. */
   #toldUntil = 0;
-  #told: Set<string> | undefined;
   #held: ((to: DirectoryEvents) => void)[] = [];
   /** Of those that are held, so many are due. */
   #due = 0;

@@ -2,25 +2,23 @@
  * One relay of the simulated cluster: the real book of the cluster, and around it a plain directory, workers and links that
  * carry its effects out as the real ones do.
  */
-import type { Offer } from "../../../protocol/mod.ts";
 import type { ClusterEffect } from "../../../relay/cluster/book-effects.ts";
 import { ClusterBook } from "../../../relay/cluster/cluster-book.ts";
 import { CLUSTER_VERSION } from "../../../relay/cluster/wire.ts";
 import { QUESTION_MS } from "../../../relay/cluster/open-questions.ts";
 import { CLAIM_WAIT_MS } from "../../../relay/cluster/ownership.ts";
-import { UPLINK_WAIT_MS } from "../../../relay/cluster/remote-shares.ts";
 import type { ShareClaim } from "../../../relay/store/book-effects.ts";
-import { Random } from "../random.ts";
+import type { Random } from "../random.ts";
 import { Violation } from "../world.ts";
 import type { ClusterWorld } from "./cluster.ts";
+import { OFFER, SimLinks } from "./links.ts";
 import { DirectoryClient, SILENT_MS } from "./memory-directory.ts";
+import { Waits } from "./waits.ts";
 
 export const WORKERS = 2;
 const TICK_MS = 1000;
 /** A share without its sender ends after so long; less than of a real one, to see that too. ms */
 const GRACE_MS = 90_000;
-/** An answer may come with the tick after its time. ms */
-const SLACK_MS = 2500;
 const POLL_MS = 700;
 
 interface LocalShare {
@@ -31,29 +29,6 @@ interface LocalShare {
   link: number | undefined;
   orphanedAt: number | undefined;
 }
-
-interface LinkState {
-  readonly id: number;
-  readonly worker: number;
-  readonly channel: string;
-  readonly relay: string;
-  isUp: boolean;
-}
-
-interface Asked {
-  readonly at: number;
-  readonly pausedMs: number;
-  readonly most: number;
-  readonly link: number | undefined;
-}
-
-const OFFER: Offer = {
-  share: new Uint8Array(16),
-  recordSize: 84,
-  records: 5,
-  bytes: 300,
-  seekable: true,
-};
 
 export const blinded = (id: string): string => `~${id}`;
 const masked = (channel: string, share: string): string =>
@@ -68,7 +43,9 @@ export class SimRelay {
   isPaused = false;
   isCutOff = false;
   readonly local = new Map<string, LocalShare>();
-  readonly links = new Map<number, LinkState>();
+  readonly links: SimLinks;
+  /** By socket. */
+  readonly claims = new Waits("a claim");
   readonly #world: ClusterWorld;
   readonly #random: Random;
   #life = 0;
@@ -77,9 +54,7 @@ export class SimRelay {
   #pausedMs = 0;
   /** Receivers, by worker and channel. */
   readonly #receivers = new Map<string, number>();
-  /** Claims without an answer, by socket. */
-  readonly #claims = new Map<number, Asked>();
-  readonly #questions = new Map<number, Asked>();
+  readonly #questions = new Waits("a look-up");
   #numbers = 0;
   /** Claims that the store holds up. */
   readonly #stored: (() => void)[] = [];
@@ -91,8 +66,14 @@ export class SimRelay {
 
   constructor(world: ClusterWorld, place: number) {
     this.#world = world;
+    this.links = new SimLinks(world, this);
     this.place = place;
     this.#random = world.fork(`relay ${place}`);
+  }
+
+  /** Without the time in which it stood still. ms */
+  get uptime(): number {
+    return this.#world.clock.now - this.#pausedMs;
   }
 
   get isServing(): boolean {
@@ -112,9 +93,11 @@ export class SimRelay {
     this.#told.clear();
     this.#done.clear();
     this.#isTold = false;
-    for (const map of [this.local, this.links, this.#receivers, this.#claims, this.#questions]) {
-      map.clear();
-    }
+    this.local.clear();
+    this.#receivers.clear();
+    this.links.clear();
+    this.claims.forget(() => true);
+    this.#questions.forget(() => true);
     const book = new ClusterBook(
       {
         me: this.id,
@@ -210,7 +193,7 @@ export class SimRelay {
 
   /** A sender at this socket offers its share. */
   claim(socket: number, key: string, channel: string): void {
-    this.#ask(this.#claims, socket, CLAIM_WAIT_MS);
+    this.claims.begin(socket, this.uptime, CLAIM_WAIT_MS);
     const worker = socket % WORKERS;
     this.book.claim(
       { t: "claim", worker, socket, channel, key, offer: OFFER },
@@ -225,8 +208,8 @@ export class SimRelay {
 
   /** The sender ends its share. */
   senderEnds(socket: number): void {
-    for (const share of [...this.local.values()]) {
-      if (share.socket === socket) this.#close(share);
+    for (const share of this.local.values()) {
+      if (share.socket === socket) this.close(share);
     }
   }
 
@@ -252,7 +235,7 @@ export class SimRelay {
   lookUp(key: string): void {
     const question = ++this.#numbers;
     if (this.local.has(key)) return;
-    this.#ask(this.#questions, question, QUESTION_MS);
+    this.#questions.begin(question, this.uptime, QUESTION_MS);
     this.#world.count("look-ups");
     this.book.lookUp(this.#random.whole(0, WORKERS - 1), question, key, this.#world.clock.now);
   }
@@ -260,15 +243,14 @@ export class SimRelay {
   crashWorker(worker: number): void {
     const { clock } = this.#world;
     this.#world.trace(() => `worker ${worker} of ${this.id} crashes`);
-    for (const [socket] of this.#claims)
-      if (socket % WORKERS === worker) this.#claims.delete(socket);
-    for (const id of [...this.#receivers.keys()]) {
+    this.claims.forget((socket) => socket % WORKERS === worker);
+    for (const id of this.#receivers.keys()) {
       if (id.startsWith(`${worker} `)) this.#receivers.delete(id);
     }
     // Questions of either may be lost with it.
-    this.#questions.clear();
+    this.#questions.forget(() => true);
     this.book.workerLost(worker, clock.now);
-    for (const [id, link] of this.links) if (link.worker === worker) this.#linkOver(id);
+    this.links.workerLost(worker);
     for (const share of this.local.values()) {
       if (share.socket !== undefined && share.socket % WORKERS === worker) this.#orphan(share);
     }
@@ -288,7 +270,7 @@ export class SimRelay {
   }
 
   #do(effect: ClusterEffect): void {
-    const { clock, directory } = this.#world;
+    const { clock } = this.#world;
     const life = this.#life;
     this.#world.count(effect.t);
     if (effect.t !== "put-relay") this.#world.trace(() => `${this.id}: ${shown(effect)}`);
@@ -337,18 +319,16 @@ export class SimRelay {
         this.#claimed(effect.claim);
         return;
       case "refuse":
-        this.#claims.delete(effect.claim.socket);
+        this.claims.answered(effect.claim.socket);
         if (effect.claim.uplink === undefined) {
           this.#world.socketFailed(this, effect.claim.socket, "again");
         }
         return;
-      case "link": {
-        const { link: id, worker, channel, relay } = effect;
-        this.links.set(id, { id, worker, channel, relay, isUp: false });
+      case "link":
+        this.links.begin(effect);
         return;
-      }
       case "unlink":
-        this.#linkOver(effect.link);
+        this.links.over(effect.link);
         return;
       case "yield": {
         const share = this.local.get(effect.key);
@@ -364,10 +344,9 @@ export class SimRelay {
         return;
       }
       case "looked-up":
-        this.#questions.delete(effect.question);
+        this.#questions.answered(effect.question);
         return;
     }
-    void directory;
   }
 
   /** As the store and the directory of a relay do, one after the other. */
@@ -378,7 +357,7 @@ export class SimRelay {
     const life = this.#life;
     const isRefused = !isCalm && !this.local.has(claim.key) && this.#random.chance(refused);
     const decide = (): void => {
-      this.#claims.delete(claim.socket);
+      this.claims.answered(claim.socket);
       if (isRefused) {
         this.book.refused(claim.key);
         if (claim.uplink === undefined) this.#world.socketFailed(this, claim.socket, "again");
@@ -390,7 +369,7 @@ export class SimRelay {
     if (claim.uplink !== undefined || storeMs === 0) decide();
     else {
       // The store lets claims through in their order.
-      this.#claims.delete(claim.socket);
+      this.claims.answered(claim.socket);
       this.#storeUntil = Math.max(this.#storeUntil, clock.now + this.#random.real(0, storeMs));
       this.#stored.push(() => this.run(decide, life));
       clock.after(this.#storeUntil - clock.now, () => this.#stored.shift()?.());
@@ -399,7 +378,7 @@ export class SimRelay {
 
   #open({ key, channel, socket, uplink }: ShareClaim): void {
     const before = this.local.get(key);
-    if (uplink !== undefined && !this.links.has(uplink.link)) {
+    if (uplink !== undefined && this.links.get(uplink.link) === undefined) {
       throw new Violation(`${this.id} opens a share of a link that is over`);
     }
     if (uplink !== undefined && before?.socket !== undefined) {
@@ -418,59 +397,15 @@ export class SimRelay {
     share.orphanedAt = this.#world.clock.now;
   }
 
-  #close({ key, channel }: LocalShare): void {
+  /** It is over here. */
+  close({ key, channel }: LocalShare): void {
     this.local.delete(key);
     this.book.ended(key, channel, this.#world.clock.now);
   }
 
-  // Links
-
-  #linkOver(id: number): void {
-    this.links.delete(id);
+  linkOver(id: number): void {
     for (const share of this.local.values()) if (share.link === id) this.#orphan(share);
-    for (const [socket, { link }] of this.#claims) if (link === id) this.#claims.delete(socket);
-  }
-
-  #poll(): void {
-    const { clock } = this.#world;
-    for (const link of [...this.links.values()]) {
-      const owner = this.#world.relayOf(link.relay);
-      if (owner === undefined || !owner.isServing) {
-        if (link.isUp) {
-          link.isUp = false;
-          this.book.linkLost(link.id, clock.now);
-        }
-        continue;
-      }
-      if (!this.links.has(link.id)) continue;
-      if (!link.isUp) {
-        link.isUp = true;
-        this.book.linked(link.id);
-      }
-      this.#read(link, owner);
-    }
-  }
-
-  #read(link: LinkState, owner: SimRelay): void {
-    const theirs = [...owner.local.values()].filter(({ channel, link: via, socket }) => {
-      return channel === link.channel && via === undefined && socket !== undefined;
-    });
-    for (const { key, channel } of theirs) {
-      const mine = this.local.get(key);
-      const isClaimed = [...this.#claims.values()].some(({ link: by }) => by === link.id);
-      if (mine?.link === link.id || mine?.socket !== undefined || isClaimed) continue;
-      const socket = -++this.#numbers;
-      this.#ask(this.#claims, socket, UPLINK_WAIT_MS, link.id);
-      const uplink = { link: link.id, relay: link.relay };
-      this.book.claim(
-        { t: "claim", worker: link.worker, socket, channel, key, offer: OFFER, uplink },
-        this.#world.clock.now,
-      );
-    }
-    // The owner says that it is over.
-    for (const mine of [...this.local.values()]) {
-      if (mine.link === link.id && !owner.local.has(mine.key)) this.#close(mine);
-    }
+    this.claims.linkOver(id);
   }
 
   // Time
@@ -479,7 +414,7 @@ export class SimRelay {
     const { clock, scenario } = this.#world;
     clock.after(POLL_MS + this.#random.real(0, scenario.linkMs), () => {
       if (life !== this.#life) return;
-      if (!this.isPaused) this.run(() => this.#poll(), life);
+      if (!this.isPaused) this.run(() => this.links.poll(), life);
       this.#pollIn(life);
     });
   }
@@ -494,26 +429,15 @@ export class SimRelay {
 
   #tick(): void {
     const { clock } = this.#world;
-    for (const share of [...this.local.values()]) {
+    for (const share of this.local.values()) {
       if (share.orphanedAt !== undefined && clock.now - share.orphanedAt >= GRACE_MS) {
-        this.#close(share);
+        this.close(share);
       }
     }
     this.book.tick(clock.now);
     this.settle();
-    this.#isInTime(this.#claims, "a claim");
-    this.#isInTime(this.#questions, "a look-up");
-  }
-
-  #ask(of: Map<number, Asked>, id: number, most: number, link?: number): void {
-    of.set(id, { at: this.#world.clock.now, pausedMs: this.#pausedMs, most, link });
-  }
-
-  #isInTime(of: Map<number, Asked>, what: string): void {
-    for (const { at, pausedMs, most } of of.values()) {
-      const waited = this.#world.clock.now - at - (this.#pausedMs - pausedMs);
-      if (waited > most + SLACK_MS) throw new Violation(`${what} waits at ${this.id} for ever`);
-    }
+    this.claims.check(this.uptime);
+    this.#questions.check(this.uptime);
   }
 
   /** A relay that knows of a newer owner serves the share no more. */
