@@ -303,7 +303,10 @@ export class Ownership {
 
   #answered(key: string): Slot | undefined {
     const slot = this.#passed.get(key);
-    if (slot !== undefined && --slot.passing === 0) this.#passOver(slot);
+    if (slot === undefined) return undefined;
+    slot.passing--;
+    if (slot.passing === 0) this.#passOver(slot);
+    this.#due.add(slot);
     return slot;
   }
 

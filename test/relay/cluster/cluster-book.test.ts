@@ -204,6 +204,22 @@ describe("a sender's claim", () => {
     expect(play.effects()).toEqual(["1 yields"]);
   });
 
+  test("yields at once also if the store holds up another one", () => {
+    const play = new ClusterPlay();
+    play.onClaim = "wait";
+    play.connect();
+    play.claim(1, { socket: 1 });
+    play.claim(1, { socket: 2 });
+    play.effects();
+    play.outcome(1, 5);
+    play.told(1, "other", 6);
+    play.effects();
+    play.book.opened(hexOf(1));
+    expect(play.effects()).toEqual(["1 yields"]);
+    play.book.opened(hexOf(1));
+    expect(play.effects()).toEqual(["1 yields"]);
+  });
+
   test("is refused at once when too many wait", () => {
     const play = new ClusterPlay();
     for (let socket = 1; socket <= CLAIMS_WAITING_MOST; socket++) play.claim(1, { socket });

@@ -298,6 +298,10 @@ export class ClusterWorld {
         this.#away(true);
         this.clock.after(fault.lasts, () => this.#away(false));
         return;
+      case "directory mute":
+        this.directory.isMute = true;
+        this.clock.after(fault.lasts, () => (this.directory.isMute = false));
+        return;
       case "lose writes":
         this.hasLost = true;
         this.directory.lose(fault.lasts);
@@ -327,6 +331,7 @@ export class ClusterWorld {
     this.trace(() => "all faults end");
     this.isQuiet = true;
     this.directory.isCalm = true;
+    this.directory.isMute = false;
     this.isDirectoryAway = false;
     for (const relay of this.relays) {
       relay.isCutOff = false;

@@ -40,6 +40,8 @@ const QUESTION_MS = 3000;
 /** A watch is ended by silence of that. ms */
 export const SILENT_MS = 7000;
 const RETRY_MS = 1500;
+/** A change without an answer may happen so late: it was on its way. ms */
+const LATE_MS = 40_000;
 
 export class MemoryDirectory {
   readonly clock: Clock;
@@ -49,6 +51,8 @@ export class MemoryDirectory {
   readonly relays = new Map<string, Stored<RelayValue>>();
   readonly sessions = new Set<DirectoryClient>();
   isCalm = false;
+  /** It answers no change, and tells of those that happen. */
+  isMute = false;
   #revision = 0;
   #done: Done[] = [];
 
@@ -204,9 +208,9 @@ export class DirectoryClient {
       return;
     }
     clock.after(QUESTION_MS, () => finish(unknown));
-    const isLost = !isCalm && random.chance(habits.unanswered);
+    const isLost = directory.isMute || (!isCalm && random.chance(habits.unanswered));
     const happens = !isLost || random.chance(0.5);
-    const delay = isLost && random.chance(0.5) ? random.real(0, 12_000) : this.#latency();
+    const delay = isLost && random.chance(0.5) ? random.real(0, LATE_MS) : this.#latency();
     if (!happens) return;
     clock.after(delay, () => {
       if (!this.#isReached() && random.chance(0.5)) return;

@@ -35,6 +35,7 @@ export type ClusterFault =
       readonly lasts: number;
     }
   | { readonly at: number; readonly kind: "directory away"; readonly lasts: number }
+  | { readonly at: number; readonly kind: "directory mute"; readonly lasts: number }
   | { readonly at: number; readonly kind: "lose writes"; readonly lasts: number }
   | { readonly at: number; readonly kind: "crash worker"; readonly target: number }
   | { readonly at: number; readonly kind: "look up"; readonly target: number };
@@ -91,7 +92,7 @@ function drawFault(random: Random, span: number): ClusterFault {
   const at = random.real(0, span);
   const target = random.whole(0, 99);
   const lasts = random.scale(200, 60_000);
-  const drawn = random.whole(0, 19);
+  const drawn = random.whole(0, 20);
   if (drawn < 7) {
     const noticedMs = random.chance(0.5) ? random.real(0, 300) : random.real(0, 40_000);
     return { at, kind: "move sender", target, noticedMs };
@@ -104,5 +105,6 @@ function drawFault(random: Random, span: number): ClusterFault {
   if (drawn < 17) return { at, kind: "directory away", lasts };
   if (drawn < 18) return { at, kind: "lose writes", lasts: random.scale(50, 5000) };
   if (drawn < 19) return { at, kind: "crash worker", target };
+  if (drawn < 20) return { at, kind: "directory mute", lasts };
   return { at, kind: "look up", target };
 }
