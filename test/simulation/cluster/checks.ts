@@ -1,6 +1,6 @@
 /** What must be true of a cluster when its faults ended, and when all its clients have left. */
 import { Violation } from "../world.ts";
-import type { ClusterWorld } from "./cluster.ts";
+import type { ClusterWorld, SimSender } from "./cluster.ts";
 import { blinded, type SimRelay } from "./relay.ts";
 
 /** Relays that are alive say so more often. ms */
@@ -9,7 +9,8 @@ const HEARD_MS = 30_000;
 /** Each share is owned where its sender is, and read from there alone. */
 export function checkSettled(world: ClusterWorld): void {
   const { shares, relays } = world.directory;
-  for (const { key, channel, relay, socket, isAccepted } of world.senders) {
+  const senders = world.senders.filter(({ isOver }) => !isOver);
+  for (const { key, channel, relay, socket, isAccepted } of senders) {
     const owner = shares.get(`${blinded(channel)}.${blinded(key)}`)?.value.relay;
     if (!isAccepted || relay === undefined) throw new Violation(`${key} has no relay`);
     if (owner !== relay.id) throw new Violation(`${key} is at ${relay.id}, owned by ${owner}`);
@@ -17,8 +18,8 @@ export function checkSettled(world: ClusterWorld): void {
     if (holders.length !== 1) throw new Violation(`${key} is at ${holders.length} relays`);
     if (relay.local.get(key)?.socket !== socket) throw new Violation(`${key} has another socket`);
   }
-  if (shares.size !== world.senders.length) {
-    throw new Violation(`${shares.size} entries for ${world.senders.length} shares`);
+  if (shares.size !== senders.length) {
+    throw new Violation(`${shares.size} entries for ${senders.length} shares`);
   }
   const alive = world.relays.map(({ id }) => id).toSorted();
   const since = world.clock.now - HEARD_MS;
@@ -27,14 +28,14 @@ export function checkSettled(world: ClusterWorld): void {
     throw new Violation(`the directory has relays ${heard.join(" ")}`);
   }
   for (const relay of world.relays) {
-    checkReading(world, relay);
-    checkLinks(world, relay);
+    checkReading(senders, relay);
+    checkLinks(senders, relay);
     const owned = [...relay.local.values()].filter(({ socket }) => socket !== undefined).length;
     if (relay.book.counts.owned !== owned) throw new Violation(`${relay.id} owns ${owned}`);
   }
 }
 
-function checkReading({ senders }: ClusterWorld, relay: SimRelay): void {
+function checkReading(senders: readonly SimSender[], relay: SimRelay): void {
   for (const { key, channel, relay: owner } of senders) {
     if (owner === relay || !relay.hasReceivers(channel)) continue;
     const link = relay.links.get(relay.local.get(key)?.link);
@@ -44,7 +45,7 @@ function checkReading({ senders }: ClusterWorld, relay: SimRelay): void {
 }
 
 /** One to each owner. Those for receivers that left are kept for a while. */
-function checkLinks({ senders }: ClusterWorld, relay: SimRelay): void {
+function checkLinks(senders: readonly SimSender[], relay: SimRelay): void {
   const links = [...relay.links.all].map(({ channel, relay: id }) => `${channel} at ${id}`);
   const owned = new Set(senders.map((each) => `${each.channel} at ${each.relay?.id}`));
   const isOne = new Set(links).size === links.length && links.every((each) => owned.has(each));

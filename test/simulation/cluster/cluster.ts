@@ -12,7 +12,7 @@ import { SimRelay, WORKERS } from "./relay.ts";
 import type { ClusterFault, ClusterScenario } from "./scenario.ts";
 
 /** When faults end all is right within this: relays are found gone, links that linger end, claims wait. ms */
-const SETTLE_MS = 110_000;
+const SETTLE_MS = 130_000;
 /** When all clients have left nothing is kept after this. ms */
 const EMPTY_MS = 160_000;
 /** A sender without an answer tries elsewhere. ms */
@@ -142,7 +142,9 @@ export class ClusterWorld {
     const sender = this.senders.find((each) => each.socket === socket);
     if (sender === undefined || sender.relay !== relay) return;
     this.trace(() => `${sender.key} is told ${how} at ${relay.id}`);
-    if (how === "replaced") {
+    // A write that is lost may be told late, and then looks like a later one. Its sender must be started again.
+    if (how === "replaced" && this.hasLost) this.count("replaced by a lost write");
+    else if (how === "replaced") {
       throw new Violation(`${sender.key} is told at ${relay.id} that it was replaced`);
     }
     this.count("told again");
@@ -268,6 +270,14 @@ export class ClusterWorld {
         this.#end(sender);
         sender.restartAt = this.clock.now + fault.lasts;
         this.#connectIn(sender, fault.lasts);
+        return;
+      }
+      case "quit sender": {
+        const sender = this.senders[fault.target % this.senders.length]!;
+        // One is left, so that there is something to see.
+        if (this.senders.filter(({ isOver }) => !isOver).length < 2) return;
+        sender.isOver = true;
+        this.#move(sender, fault.noticedMs);
         return;
       }
       case "move receiver": {

@@ -18,7 +18,7 @@ import { Waits } from "./waits.ts";
 export const WORKERS = 2;
 const TICK_MS = 1000;
 /** A share without its sender ends after so long; less than of a real one, to see that too. ms */
-const GRACE_MS = 90_000;
+const GRACE_MS = 40_000;
 const POLL_MS = 700;
 
 interface LocalShare {
@@ -63,6 +63,8 @@ export class SimRelay {
   readonly #told = new Map<string, { readonly relay: string; readonly revision: number }>();
   readonly #done = new Map<string, number>();
   #isTold = false;
+  /** It can't know whether a sender came here last. */
+  #hasDoubt = false;
 
   constructor(world: ClusterWorld, place: number) {
     this.#world = world;
@@ -93,6 +95,7 @@ export class SimRelay {
     this.#told.clear();
     this.#done.clear();
     this.#isTold = false;
+    this.#hasDoubt = false;
     this.local.clear();
     this.#receivers.clear();
     this.links.clear();
@@ -139,6 +142,7 @@ export class SimRelay {
           this.run(() => {
             world.trace(() => `${this.id} is ${isConnected ? "" : "not "}connected`);
             this.#isTold = false;
+            this.#hasDoubt ||= !isConnected;
             this.#told.clear();
             book.connected(isConnected, clock.now);
           }, life),
@@ -160,6 +164,7 @@ export class SimRelay {
   pause(): void {
     this.#world.trace(() => `${this.id} stands still`);
     this.isPaused = true;
+    this.#hasDoubt = true;
     this.#pausedAt = this.#world.clock.now;
   }
 
@@ -283,6 +288,7 @@ export class SimRelay {
             this.run(() => {
               this.#world.trace(() => `${this.id}: put ${key} ${JSON.stringify(outcome)}`);
               if (outcome.t === "done") this.#done.set(key, outcome.revision);
+              if (outcome.t === "unknown") this.#hasDoubt = true;
               this.book.outcome(op, outcome, clock.now);
             }, life),
         );
@@ -331,6 +337,9 @@ export class SimRelay {
         this.links.over(effect.link);
         return;
       case "yield": {
+        if (effect.again && !this.#hasDoubt && !this.#world.hasLost) {
+          throw new Violation(`${this.id} yields ${effect.key} without need`);
+        }
         const share = this.local.get(effect.key);
         if (share?.socket === undefined) return;
         const { socket } = share;

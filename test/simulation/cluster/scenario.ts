@@ -15,6 +15,12 @@ export type ClusterFault =
       readonly target: number;
       readonly lasts: number;
     }
+  | {
+      readonly at: number;
+      readonly kind: "quit sender";
+      readonly target: number;
+      readonly noticedMs: number;
+    }
   | { readonly at: number; readonly kind: "move receiver"; readonly target: number }
   | {
       readonly at: number;
@@ -73,7 +79,7 @@ export function clusterScenario(seed: number): ClusterScenario {
     seed,
     relays: random.whole(2, 4),
     shares: Array.from({ length: random.whole(1, 5) }, channel),
-    receivers: Array.from({ length: random.whole(1, 6) }, channel),
+    receivers: Array.from({ length: random.whole(1, 8) }, channel),
     directory: {
       latencyMs: random.scale(1, 1500),
       watchMs: random.scale(1, 3000),
@@ -92,7 +98,7 @@ function drawFault(random: Random, span: number): ClusterFault {
   const at = random.real(0, span);
   const target = random.whole(0, 99);
   const lasts = random.scale(200, 60_000);
-  const drawn = random.whole(0, 20);
+  const drawn = random.whole(0, 24);
   if (drawn < 7) {
     const noticedMs = random.chance(0.5) ? random.real(0, 300) : random.real(0, 40_000);
     return { at, kind: "move sender", target, noticedMs };
@@ -106,5 +112,7 @@ function drawFault(random: Random, span: number): ClusterFault {
   if (drawn < 18) return { at, kind: "lose writes", lasts: random.scale(50, 5000) };
   if (drawn < 19) return { at, kind: "crash worker", target };
   if (drawn < 20) return { at, kind: "directory mute", lasts };
+  if (drawn < 22) return { at, kind: "crash worker", target };
+  if (drawn < 24) return { at, kind: "quit sender", target, noticedMs: random.real(0, 20_000) };
   return { at, kind: "look up", target };
 }
