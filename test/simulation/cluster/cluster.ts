@@ -12,7 +12,7 @@ import { SimRelay, WORKERS } from "./relay.ts";
 import type { ClusterFault, ClusterScenario } from "./scenario.ts";
 
 /** When faults end all is right within this: relays are found gone, links that linger end, claims wait. ms */
-const SETTLE_MS = 130_000;
+const SETTLE_MS = 150_000;
 /** When all clients have left nothing is kept after this. ms */
 const EMPTY_MS = 160_000;
 /** A sender without an answer tries elsewhere. ms */
