@@ -6,8 +6,8 @@ import { read, ROOT } from "./support/documents.ts";
 const DOCUMENT = "docs/threats.md";
 
 /** A literal of a test that begins with an id, as names and rows of a table do. */
-const CITING = /["'`](?:[EFMPTW]\d{1,2}|CVE-\d{4}-\d+) [^\n]*/g;
-const ID = /\b(?:[EFMPTW]\d{1,2}|CVE-\d{4}-\d+)\b/g;
+const CITING = /["'`](?:[CEFMPTW]\d{1,2}|CVE-\d{4}-\d+) [^\n]*/g;
+const ID = /\b(?:[CEFMPTW]\d{1,2}|CVE-\d{4}-\d+)\b/g;
 
 /** Rows by their id, with whether a test is named for it. */
 async function listed(): Promise<Map<string, boolean>> {
@@ -42,7 +42,7 @@ test("every row of the threat list has a test, unless it says why not", async ()
 
 test("the ids of each letter are numbered without gaps", async () => {
   const ids = [...(await listed()).keys()].filter((id) => !id.startsWith("CVE"));
-  for (const letter of "FTPEMW") {
+  for (const letter of "FTPEMWC") {
     const mine = ids.filter((id) => id.startsWith(letter));
     expect(mine).toEqual(mine.map((_, index) => `${letter}${index + 1}`));
     expect(mine.length).toBeGreaterThan(0);

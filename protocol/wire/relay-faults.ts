@@ -42,6 +42,14 @@ export const RELAY_FAULTS = {
     "The relay's tokens are not valid",
     "Correct the token file, or make one with fileshare relay token add.",
   ),
+  "bad-cluster": wrongUse(
+    "The relay cannot join the cluster as its options say",
+    "Correct the options --cluster-..., or leave out --cluster.",
+  ),
+  "no-nats": wrongUse(
+    "The relay has no client of NATS, which --cluster needs",
+    "Install it beside fileshare: npm install -g @nats-io/transport-node@3.4.0 @nats-io/jetstream@3.4.0. The binary and the container have it.",
+  ),
   "relay-failed": {
     sentence: "The relay could not continue",
     advice:

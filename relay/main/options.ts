@@ -2,6 +2,7 @@ import { CERTIFICATE_EVERY_MS, type CertificateFiles } from "../access/certifica
 import { workerScript } from "../system/binary.ts";
 import { WORKER_RESTART_MS } from "./restart-policy.ts";
 
+import type { NatsOptions } from "../cluster/nats-connection.ts";
 import type { AdminOptions } from "../admin/listener.ts";
 import type { LogFileOptions } from "../log/log-file.ts";
 import type { Policy } from "../access/policy.ts";
@@ -45,6 +46,8 @@ export interface RelayOptions extends LogFileOptions {
   readonly admin?: AdminOptions | undefined;
   /** Where shares are stored that need their sender no more; undefined: nowhere. */
   readonly store?: StorePlace | undefined;
+  /** The relays with which it shares the load; undefined: it is alone. */
+  readonly cluster?: ClusterOptions | undefined;
   /** Where bans are kept; without it they end with the relay. */
   readonly banFile?: string | undefined;
   /** Told of troubles of the relay itself; nothing in them comes from a peer. */
@@ -58,6 +61,16 @@ export interface RelayOptions extends LogFileOptions {
   /** Told what each worker measures of itself, STATS_EVERY_MS apart; without it nothing is measured. */
   readonly onStats?: (stats: WorkerStats) => void;
   readonly supervision?: Partial<Supervision>;
+}
+
+/** A cluster: its directory in NATS, and the address at which its relays reach each other. */
+export interface ClusterOptions extends NatsOptions {
+  /** All relays of the cluster have it; at least SECRET_LEAST_BYTES of `relay/cluster/proof.ts`. */
+  readonly secret: Uint8Array;
+  /** Port 0 takes a free one. */
+  readonly listen: { readonly hostname: string; readonly port: number };
+  /** The address that the other relays use, unless it is that of `listen`. */
+  readonly advertise?: { readonly hostname: string; readonly port?: number } | undefined;
 }
 
 /** Settings that tests of supervision change. */
