@@ -21,6 +21,7 @@ export const PACKAGES = [
   "iproute2", // ip, ss
   "magic-wormhole", // wormhole
   "magic-wormhole-transit-relay",
+  "nats-server",
   "nginx",
   "ntfs-3g", // lowntfs-3g, mkfs.ntfs
   "openssl",
