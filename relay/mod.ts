@@ -33,6 +33,7 @@ export {
 export type { WorkerStats } from "./worker/stats.ts";
 export type { Certificate, CertificateFiles } from "./access/certificate.ts";
 export type { RelayOptions } from "./main/options.ts";
+export { readTextFile } from "./system/file-text.ts";
 export { editTokenFile } from "./access/token-edit.ts";
 export { knownTokens, parseTokens, readTokenFile, type TokenEntry } from "./access/token-file.ts";
 export { TOKEN_ROLES, makeToken, type KnownToken, type TokenRole } from "./access/tokens.ts";

@@ -11,6 +11,10 @@ export const ENVIRONMENT: readonly (readonly [name: string, meaning: string])[] 
   ["FILESHARE_TOKEN", "the token for a relay that asks for one; other users cannot read it"],
   ["FILESHARE_RELAY_TOKENS", "relay: the text of a token file, for containers without files"],
   [
+    "FILESHARE_RELAY_SECRET",
+    "relay --cluster: the text of the file for --cluster-secret, for containers without files",
+  ],
+  [
     "S3_ACCESS_KEY_ID",
     "relay --store s3://: with S3_SECRET_ACCESS_KEY, S3_SESSION_TOKEN, S3_REGION and S3_ENDPOINT the account; the same names with AWS_ work too",
   ],

@@ -52,6 +52,37 @@ export const relay = define({
       "place",
       "Store shares for senders that ask for it, in this folder or at s3://BUCKET/PREFIX (default: nowhere)",
     ),
+    cluster: text(
+      "urls",
+      "Share the load with other relays that use these NATS servers, such as nats://10.0.0.1:4222,nats://10.0.0.2:4222 (default: alone)",
+    ),
+    "cluster-name": text(
+      "name",
+      "With --cluster, the name of the cluster; relays of another name in the same NATS are strangers (default: main)",
+    ),
+    "cluster-listen": text(
+      "host:port",
+      "With --cluster, serve the other relays at this address, without TLS, so only in a network of your own",
+    ),
+    "cluster-advertise": text(
+      "host:port",
+      "With --cluster, the address at which the other relays reach this one (default: that of --cluster-listen)",
+    ),
+    "cluster-secret": text(
+      "file",
+      "With --cluster, the file of the secret that all its relays have: at least 32 bytes, and no other user reads it",
+    ),
+    "cluster-creds": text("file", "With --cluster, log in to NATS with this .creds file"),
+    "cluster-token": text(
+      "token",
+      "With --cluster, log in to NATS with this token; prefer FILESHARE_CLUSTER_TOKEN, because other users can read arguments",
+    ),
+    "cluster-ca": text(
+      "file",
+      "With --cluster, trust only the authorities in this PEM file for NATS with TLS (default: those of this machine)",
+    ),
+    "cluster-cert": text("file", "With --cluster, the certificate of this relay for NATS; PEM"),
+    "cluster-key": text("file", "With --cluster, the key of that certificate; PEM"),
     access: text(
       "mode",
       "open, senders or closed: nobody, senders or every client needs a token (default: open)",
@@ -127,6 +158,10 @@ export const relay = define({
     [
       "fileshare relay --store /var/lib/fileshare --store-bytes 500GiB",
       "store shares for senders that want to close their laptop",
+    ],
+    [
+      "fileshare relay --cluster nats://10.0.0.9:4222 --cluster-listen 10.0.0.1:8001 --cluster-secret cluster.key",
+      "share the load with the other relays of a cluster",
     ],
     [
       "fileshare relay --drain 60",

@@ -15,6 +15,7 @@ import { isLoopback } from "../connection/own-addresses.ts";
 import type { Announcing } from "../discovery/announcer.ts";
 import { usage } from "../arguments/command-line.ts";
 import { onHangup, onInterrupt } from "../system/interrupts.ts";
+import { clusterOptions } from "./cluster-options.ts";
 import type { Call } from "./command.ts";
 import type { RelayValues } from "./relay-commands.ts";
 import { parseRelayLimits } from "./relay-limits.ts";
@@ -34,6 +35,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
   const { drainMs, ...options } = listenOptions(values);
   const { hostname, port } = options;
   const limits = parseRelayLimits(values);
+  const cluster = await clusterOptions(values, process.env);
   const form = oneOf("--log", values.log, LOG_FORMS) ?? "pretty";
   const { REPORT_LEVELS, startRelay, workersOfMachine } = await import("../../relay/mod.ts");
   const level =
@@ -64,6 +66,7 @@ export async function runRelay(values: RelayValues, { raw }: Call): Promise<numb
       lobby,
       page,
       policy,
+      cluster,
       zeroCopy: !values.copy,
       admin: admin && { ...admin, drainMs },
       onReport,
