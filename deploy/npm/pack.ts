@@ -6,6 +6,7 @@ import { existsSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type manifest from "../../package.json";
+import { NATS_PACKAGES } from "../../relay/cluster/nats-connection.ts";
 import { compile } from "./library.ts";
 
 type Manifest = typeof manifest;
@@ -22,6 +23,9 @@ const EXPORTS = {
   "./package.json": "./package.json",
 };
 
+/** Of relays in a cluster alone. Few install those by npm, and six packages more would go to every sender and receiver. */
+const OPTIONAL: readonly string[] = NATS_PACKAGES;
+
 /**
  * The package.json of users. It brings Bun, whose binary has 50 MB packed: developers have one already, and are not
  * to fetch it a second time.
@@ -30,7 +34,15 @@ export function published({ scripts, devDependencies, trustedDependencies, ...ke
   void [scripts, trustedDependencies];
   const all = { ...kept.dependencies, bun: devDependencies["bun-types"] };
   const sorted = Object.entries(all).toSorted(([a], [b]) => (a < b ? -1 : 1));
-  return { ...kept, exports: EXPORTS, dependencies: Object.fromEntries(sorted) };
+  const isOptional = ([name]: readonly [string, string]): boolean => OPTIONAL.includes(name);
+  const optional = OPTIONAL.map((name) => [name, { optional: true }]);
+  return {
+    ...kept,
+    exports: EXPORTS,
+    dependencies: Object.fromEntries(sorted.filter((each) => !isOptional(each))),
+    peerDependencies: Object.fromEntries(sorted.filter(isOptional)),
+    peerDependenciesMeta: Object.fromEntries(optional) as Record<string, { optional: true }>,
+  };
 }
 
 async function prepack(root: string): Promise<void> {

@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 
 import manifest from "../../../package.json" with { type: "json" };
+import { NATS_PACKAGES } from "../../../relay/cluster/nats-connection.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { httpProxy } from "../../support/net/http-proxy.ts";
@@ -26,6 +27,7 @@ import { EXIT } from "../../../protocol/wire/faults.ts";
 /** The whole package, packed. bytes */
 const MOST_BYTES = 400 * 1024;
 const NO_BUN = 69;
+const [transport, jetstream] = NATS_PACKAGES;
 
 const APPLICATION = join(import.meta.dir, "../../support/package/application.mjs");
 
@@ -77,7 +79,15 @@ describe("the package", () => {
     const path = join(installed.packages, "fileshare/package.json");
     const users = (await Bun.file(path).json()) as Record<string, unknown>;
     const bun = manifest.devDependencies["bun-types"];
-    expect(users["dependencies"]).toEqual({ ...manifest.dependencies, bun });
+    const { [jetstream]: one, [transport]: other, ...dependencies } = manifest.dependencies;
+    expect(users["dependencies"]).toEqual({ ...dependencies, bun });
+    // npm installs none of these by itself.
+    expect(users["peerDependencies"]).toEqual({ [jetstream]: one, [transport]: other });
+    expect(users["peerDependenciesMeta"]).toEqual({
+      [jetstream]: { optional: true },
+      [transport]: { optional: true },
+    });
+    expect(existsSync(join(installed.packages, "fileshare/node_modules/@nats-io"))).toBe(false);
     for (const key of ["scripts", "devDependencies", "trustedDependencies"]) {
       expect(users).not.toHaveProperty(key);
     }
