@@ -87,18 +87,28 @@ async function bundleLibrary(root: string, lib: string): Promise<void> {
     minify: true,
     comments: { legal: false },
     codeSplitting: {
-      // In chunks of its own each module takes more, packed. A chunk takes its imports along, so that of both threads is first.
+      // In chunks of its own each module takes more, packed. A chunk takes the imports of its modules along, so the order
+      // matters: a command that starts no transfer loads the first chunk, and no other.
       groups: [
+        {
+          debugName: "command",
+          priority: 3,
+          name: (id, modules) => (command(id, modules) ? "command" : null),
+        },
         {
           debugName: "both threads",
           priority: 2,
-          name: (id, modules) =>
-            client(id, modules) && relay(id, modules) && !command(id, modules) ? "shared" : null,
+          name: (id, modules) => (client(id, modules) && relay(id, modules) ? "shared" : null),
         },
         {
           debugName: "library",
           priority: 1,
-          name: (id, modules) => (library(id, modules) && !command(id, modules) ? "library" : null),
+          name: (id, modules) => (library(id, modules) ? "library" : null),
+        },
+        {
+          debugName: "client thread",
+          priority: 0,
+          name: (id, modules) => (client(id, modules) ? "client" : null),
         },
       ],
     },
