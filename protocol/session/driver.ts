@@ -3,7 +3,8 @@ import type { LinkAction } from "./link.ts";
 
 /** The line that a session asks for: a WebSocket of a client, or the relay itself for its lobby. */
 export interface LinkSocket {
-  connect(): void;
+  /** @param relay which of several; the first unless given */
+  connect(relay?: number): void;
   disconnect(): void;
   control(message: Message): void;
 }
@@ -42,7 +43,7 @@ export class SessionDriver<Event, Effect extends { readonly type: string }> {
   perform(effects: Iterable<Effect>): void {
     for (const effect of effects) {
       if (!isLinkAction(effect)) this.#act(effect as Exclude<Effect, LinkAction>);
-      else if (effect.type === "connect") this.#link.connect();
+      else if (effect.type === "connect") this.#link.connect(effect.relay);
       else if (effect.type === "disconnect") this.#link.disconnect();
       else this.#link.control(effect.message);
     }

@@ -6,7 +6,8 @@
  *      ^                  |                     |                        |                    |
  *      +---- lost --------+---------------------+------------------------+--------------------+
  *
- * Sessions own a link each and act on its effects.
+ * Sessions own a link each and act on its effects. Of several relays it tries one after the other, and waits longer after
+ * each round: `relay` is the one to connect to.
  */
 import type { Message, MessageOf, Role } from "../wire/control.ts";
 import type { Signer } from "../crypto/crypto.ts";
@@ -29,11 +30,20 @@ export interface LinkOptions {
   readonly random: () => number;
 }
 
+/** A relay that says this is of no use for now, though the client was at it. Others get it back after a short break. */
+const ENDS_STAY: ReadonlySet<FaultCode> = new Set<FaultCode>([
+  "going-away",
+  "log-full",
+  "relay-error",
+  "too-many",
+]);
+
 /** The owner of a link must do this after an event. */
 export type LinkEffect = "connect" | "disconnect" | "nothing" | "timed-out";
 
 export type LinkAction =
-  | { readonly type: "connect" }
+  /** `relay`: which of several, counted from 0; the first unless given. */
+  | { readonly type: "connect"; readonly relay?: number }
   | { readonly type: "disconnect" }
   | { readonly type: "send"; readonly message: Message };
 
@@ -42,17 +52,29 @@ export class Link {
   readonly #options: LinkOptions;
   #startedAt: number;
   #everOnline = false;
-  #everLost = false;
-  #lastFault: FaultCode = "relay-unreachable";
+  /** Of each relay: why it was lost last, and until when it asked to be left alone. ms */
+  readonly #relays: { fault: FaultCode | undefined; restUntil: number }[];
+  #relay = 0;
 
-  constructor(options: LinkOptions, now: number) {
+  constructor(options: LinkOptions & Pick<Introduction, "further">, now: number) {
     this.#options = options;
     this.#startedAt = now;
+    const count = 1 + (options.further?.length ?? 0);
+    this.#relays = Array.from({ length: count }, () => ({ fault: undefined, restUntil: 0 }));
     this.state = { at: "offline", retryAt: now, attempt: 0 };
   }
 
   get online(): boolean {
     return this.state.at === "online";
+  }
+
+  /** The relay of the present line, or of the next one. */
+  get relay(): number {
+    return this.#relay;
+  }
+
+  get isOfSeveral(): boolean {
+    return this.#relays.length > 1;
   }
 
   get everOnline(): boolean {
@@ -94,25 +116,37 @@ export class Link {
     this.state = { at: "online", attempt: state.attempt };
   }
 
-  /** Its relay is another one from now on, so earlier failures say nothing. */
-  relocated(now: number): void {
+  /** Its relay is another one from now on, so earlier failures say nothing. @param relay of several */
+  relocated(now: number, relay = 0): void {
+    this.#relay = relay;
     this.state = { at: "offline", retryAt: now, attempt: 0 };
   }
 
   /**
    * The socket closed or could not be opened.
    * @param afterMs the relay asks to come again no earlier
-   * @returns whether that is news: the line was up, or this is the first try of all
+   * @returns whether that is news: the line was up, or this is the first try of all at that relay
    * @throws FaultError when the first welcome did not come within `giveUpAfterMs`
    */
   lost(fault: FaultCode, now: number, afterMs = 0): boolean {
-    this.#lastFault = fault;
-    const news = this.state.at === "online" || !this.#everLost;
-    this.#everLost = true;
+    const wasOnline = this.state.at === "online";
+    const lost = this.#relays[this.#relay]!;
+    const news = wasOnline || lost.fault === undefined;
+    lost.fault = fault;
+    lost.restUntil = now + afterMs;
     // A relay welcomes a sender before its store fails again, so that welcome ends no row of failures.
-    const starts = this.state.at === "online" && fault !== "store-failed";
+    const starts = wasOnline && fault !== "store-failed";
     const attempt = starts ? 0 : this.state.attempt;
-    const retryAt = now + Math.max(afterMs, this.#delay(attempt));
+    // The other side is most likely still at a relay that was there a moment ago.
+    if (!wasOnline || ENDS_STAY.has(fault)) this.#relay = this.#next(now);
+    const next = this.#relays[this.#relay]!;
+    const count = this.#relays.length;
+    const isRoundOver = next === lost || attempt % count === count - 1;
+    // Clients of a relay that ended do not come to the next one all at once.
+    const wait = isRoundOver
+      ? this.#delay(Math.floor(attempt / count))
+      : BACKOFF_FIRST_MS * this.#options.random();
+    const retryAt = Math.max(next.restUntil, now + wait);
     this.state = { at: "offline", retryAt, attempt: attempt + 1 };
     this.#checkPatience(now);
     return news;
@@ -141,8 +175,22 @@ export class Link {
 
   #checkPatience(now: number): void {
     if (this.#everOnline || this.#options.giveUpAfterMs === undefined) return;
-    const hopeless = !FAULTS[this.#lastFault].retry;
-    if (hopeless || this.#isOutOfPatience(now)) throw new FaultError(this.#lastFault);
+    const faults = this.#relays.map(({ fault }) => fault);
+    const hopeless = faults.every((fault) => fault !== undefined && !FAULTS[fault].retry);
+    if (!hopeless && !this.#isOutOfPatience(now)) return;
+    // The one that says the most.
+    const [telling = "relay-unreachable"] = faults.filter(
+      (fault) => fault !== undefined && fault !== "relay-unreachable",
+    );
+    throw new FaultError(telling);
+  }
+
+  /** The next in order; if all ask to be left alone, the one that does so for the shortest time. */
+  #next(now: number): number {
+    const { length } = this.#relays;
+    const order = this.#relays.map((_, step) => (this.#relay + 1 + step) % length);
+    const restOf = (relay: number): number => Math.max(now, this.#relays[relay]!.restUntil);
+    return order.reduce((best, one) => (restOf(one) < restOf(best) ? one : best));
   }
 
   #isOutOfPatience(now: number): boolean {
@@ -163,26 +211,32 @@ export interface Introduction {
   readonly signer: Signer;
   /** The host that was asked for, to compare with what the relay calls itself. */
   readonly host?: string | undefined;
+  /** The hosts of further relays, which are tried in turn. */
+  readonly further?: readonly (string | undefined)[] | undefined;
   /** A relay may require it. */
   readonly token?: string | undefined;
 }
 
-export function linkEffects(effect: LinkEffect): LinkAction[] {
-  return effect === "connect" || effect === "disconnect" ? [{ type: effect }] : [];
+/** @param relay which of several */
+export function linkEffects(effect: LinkEffect, relay = 0): LinkAction[] {
+  if (effect === "connect") return [relay === 0 ? { type: effect } : { type: effect, relay }];
+  return effect === "disconnect" ? [{ type: effect }] : [];
 }
 
 /**
  * The hello that answers a challenge.
  * @param of the session that has this line beside its main one
+ * @param relay which of several
  * @throws FaultError `wrong-relay` when the relay calls itself by another name than it was asked by
  */
 export function helloMessage(
   challenge: MessageOf<"challenge">,
   role: Role,
-  { signer, host, token }: Introduction,
+  { signer, host, further, token }: Introduction,
   of?: Uint8Array,
+  relay = 0,
 ): MessageOf<"hello"> {
-  checkRelayName(challenge.name, host);
+  checkRelayName(challenge.name, relay === 0 ? host : further?.[relay - 1]);
   const claim = { ...saidVersions(), role };
   return {
     t: "hello",

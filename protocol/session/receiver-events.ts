@@ -33,6 +33,8 @@ export type ReceiverEvent =
   | { readonly type: "message"; readonly message: Message }
   /** The share may be at another relay, which is told this host and token. */
   | { readonly type: "relocated"; readonly to: Pick<Introduction, "host" | "token"> }
+  /** Another of its several relays, counted from 0, has the sender. */
+  | { readonly type: "moves"; readonly relay: number }
   | { readonly type: "tick" }
   /** The answer to `open-share`: the id and sealed name for this share, and the first record needed. */
   | {
@@ -88,7 +90,7 @@ export interface Unreadable {
 }
 
 export type ReceiverEffect =
-  | { readonly type: "connect" }
+  | { readonly type: "connect"; readonly relay?: number }
   | { readonly type: "disconnect" }
   | { readonly type: "send"; readonly message: Message }
   /** A share was chosen: look for what is here of it; answer with `share-opened`. */

@@ -31,6 +31,8 @@ export class ReceiverSession {
   /** Left to see whether another takes its place, as it was offered no more. */
   #missing: { readonly offer: OfferSeen; readonly since: number } | undefined;
   #step: Step = { at: "waiting" };
+  /** The share that was joined has its sender at the relay. */
+  #isSenderHere = false;
   /** Of the present line. */
   #flow: FlowWindow;
   #helloAt = 0;
@@ -49,6 +51,15 @@ export class ReceiverSession {
   /** The record that the next `take` is about; undefined when no share is open. */
   get next(): number | undefined {
     return this.#share?.next;
+  }
+
+  /** Whether its relay has no sender for it, so that another relay may. */
+  get lacksSender(): boolean {
+    if (!this.#link.online || this.#options.lobby) return false;
+    const { at } = this.#step;
+    if (at === "waiting") return true;
+    if (at !== "previewing" && at !== "asking" && at !== "receiving") return false;
+    return !this.#step.share.joined || !this.#isSenderHere;
   }
 
   get #isUnconfirmed(): boolean {
@@ -79,6 +90,8 @@ export class ReceiverSession {
         return this.#message(event.message, now);
       case "relocated":
         return this.#relocated(event.to, now);
+      case "moves":
+        return this.#relocated({}, now, event.relay);
       case "tick":
         return this.#tick(now);
       case "share-opened":
@@ -132,17 +145,21 @@ export class ReceiverSession {
     return [{ type: "disconnect" }, ...this.#lost(fault, now, said)];
   }
 
-  #relocated(to: Pick<Introduction, "host" | "token">, now: number): ReceiverEffect[] {
+  #relocated(
+    to: Pick<Introduction, "host" | "token">,
+    now: number,
+    relay?: number,
+  ): ReceiverEffect[] {
     this.#options = { ...this.#options, ...to };
     this.#lost("connection-lost", now);
-    this.#link.relocated(now);
+    this.#link.relocated(now, relay);
     return [{ type: "disconnect" }];
   }
 
   #tick(now: number): ReceiverEffect[] {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
-    const effects: ReceiverEffect[] = linkEffects(effect);
+    const effects: ReceiverEffect[] = linkEffects(effect, this.#link.relay);
     if (this.#step.at === "waiting" && now - (this.#movedAt ?? now) >= SENDER_GRACE_MS) {
       return [...effects, ...this.#finish("sender-gone")];
     }
@@ -180,7 +197,7 @@ export class ReceiverSession {
       case "challenge":
         this.#link.challenged();
         this.#helloAt = now;
-        return [{ type: "send", message: helloMessage(message, "receiver", this.#options) }];
+        return this.#hello(message, now);
       case "welcome":
         this.#link.welcomed(message);
         this.#openFlow(message, now);
@@ -190,6 +207,7 @@ export class ReceiverSession {
         return this.#offered(message.over ?? [], now);
       case "presence": {
         if (!this.#isCurrent(message.share)) return [];
+        this.#isSenderHere = message.senderHere;
         return [{ type: "sender", here: message.senderHere }];
       }
       case "completed":
@@ -207,6 +225,17 @@ export class ReceiverSession {
     }
   }
 
+  #hello(challenge: MessageOf<"challenge">, now: number): ReceiverEffect[] {
+    const { relay } = this.#link;
+    try {
+      const hello = helloMessage(challenge, "receiver", this.#options, undefined, relay);
+      return [{ type: "send", message: hello }];
+    } catch (error) {
+      if (!this.#link.isOfSeveral || !(error instanceof FaultError)) throw error;
+      return this.#dropLine(error.code, now);
+    }
+  }
+
   /** @param over stored shares of the channel, which nobody gets any more */
   #offered(over: NonNullable<MessageOf<"offers">["over"]>, now: number): ReceiverEffect[] {
     const [latest] = over;
@@ -221,6 +250,7 @@ export class ReceiverSession {
     if (share.joined) return [];
     share.missingSince = undefined;
     const effects = share.join(this.#window, now);
+    this.#isSenderHere = offer.senderHere;
     effects.push({ type: "sender", here: offer.senderHere });
     if (this.#step.at === "confirming")
       effects.push(share.complete(this.#step.mac, this.#isUnconfirmed));
@@ -261,6 +291,7 @@ export class ReceiverSession {
     const agreed = share.isWhole ? "saving" : "receiving";
     this.#step = { at: event.agreed ? agreed : "previewing", share };
     const effects = isOffered ? share.join(this.#window, now) : [];
+    this.#isSenderHere = offer.senderHere;
     if (this.#step.at === "saving") effects.push({ type: "save" });
     return effects;
   }

@@ -75,7 +75,7 @@ export type SenderEvent =
   | { readonly type: "failed"; readonly fault: FaultCode };
 
 export type SenderEffect =
-  | { readonly type: "connect" }
+  | { readonly type: "connect"; readonly relay?: number }
   | { readonly type: "disconnect" }
   | { readonly type: "send"; readonly message: Message }
   /** Open the entry's name and answer with `name-opened`, before the next message is handled. */

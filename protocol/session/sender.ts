@@ -176,7 +176,7 @@ export class SenderSession {
   #tick(now: number): SenderEffect[] {
     const effect = this.#link.tick(now);
     if (effect === "timed-out") return this.#dropLine(this.#link.timeoutFault, now);
-    const effects: SenderEffect[] = linkEffects(effect);
+    const effects: SenderEffect[] = linkEffects(effect, this.#link.relay);
     effects.push(...this.#pollGate(now), ...this.#dropSlow(now), ...this.#endWhenReached(now));
     return effects;
   }
@@ -221,7 +221,7 @@ export class SenderSession {
     switch (message.t) {
       case "challenge":
         this.#link.challenged();
-        return [{ type: "send", message: helloMessage(message, "sender", this.#options) }];
+        return this.#hello(message, now);
       case "welcome":
         this.#link.welcomed(message);
         if (this.#options.store !== undefined && message.store === undefined) {
@@ -267,6 +267,17 @@ export class SenderSession {
         return this.#dropLine(message.code, now, saidIn(message));
       default:
         throw new FaultError("bad-message", `a sender gets no ${message.t}`);
+    }
+  }
+
+  #hello(challenge: MessageOf<"challenge">, now: number): SenderEffect[] {
+    const { relay } = this.#link;
+    try {
+      const hello = helloMessage(challenge, "sender", this.#options, undefined, relay);
+      return [{ type: "send", message: hello }];
+    } catch (error) {
+      if (!this.#link.isOfSeveral || !(error instanceof FaultError)) throw error;
+      return this.#dropLine(error.code, now);
     }
   }
 
