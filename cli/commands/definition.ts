@@ -61,8 +61,8 @@ export const carrying = {
 /** Arguments that several commands share. */
 export const shared = {
   relay: text(
-    "url",
-    "The relay as ws://, wss://, http:// or https://; for a host alone, wss, port 8000 and port 80 are tried (default: FILESHARE_RELAY, else a relay on this machine or in this network)",
+    "url,...",
+    "The relay as ws://, wss://, http:// or https://; for a host alone, wss, port 8000 and port 80 are tried; of up to 16 relays with commas between them, each is tried in turn, so give both sides the same list (default: FILESHARE_RELAY, else a relay on this machine or in this network)",
   ),
   ca: text(
     "file",

@@ -50,7 +50,7 @@ export const forget = define({
 
 /** For shares at several relays. */
 const stores = {
-  relay: text("url", "Only shares at this relay (default: those at all relays)"),
+  relay: text("url,...", "Only shares at this relay, or at these (default: those at all relays)"),
   ca: shared.ca,
   token: shared.token,
   json: shared.json,

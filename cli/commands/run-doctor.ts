@@ -18,7 +18,12 @@ import { staysHere } from "../connection/own-addresses.ts";
 import { answers, endpointOf } from "../connection/relay-address.ts";
 import { forOthers } from "../connection/for-others.ts";
 import { placeRelay } from "../connection/command-relay.ts";
-import { chooseRelay, chooseToken, type RelayChoice } from "../connection/relay-choice.ts";
+import {
+  chooseRelay,
+  chooseToken,
+  placesOf,
+  type RelayChoice,
+} from "../connection/relay-choice.ts";
 import { shown } from "../screen/format.ts";
 import { jsonLine } from "../screen/json.ts";
 import { VERSION } from "../system/version.ts";
@@ -51,13 +56,21 @@ export async function runDoctor(values: DoctorValues, { routeOf }: Call): Promis
   print(checkConfig(env));
   print(checkState(env));
   const found = await placeOrReport(choice, values.json);
-  const { address, ca, finding } = found;
-  const relay = finding ?? (await noneHere(found)) ?? (await checkRelay(address, ca, token));
-  print(relay);
-  if (relay.verdict === "fine") {
+  const { ca, finding } = found;
+  const told = finding ?? (await noneHere(found));
+  if (told !== undefined) print(told);
+  let first: string | undefined = told?.verdict === "fine" ? found.address : undefined;
+  for (const { address } of told === undefined ? placesOf(found) : []) {
+    const relay = await checkRelay(address, ca, token);
+    print(relay);
+    if (relay.verdict === "fine") first ??= address;
+  }
+  if (first !== undefined) {
+    // As clients do, which take the first one that they reach.
+    const address = first;
     if (token !== undefined && !isPrivate(address)) print(TOKEN_IN_CLEAR);
     if (address.startsWith("wss:")) print(await checkCertificate(address, ca));
-    const others = await checkOthers(found);
+    const others = await checkOthers({ ...found, address, further: [] });
     if (others !== undefined) print(others);
     print(await checkClock(address, ca));
     if (!values.quick)

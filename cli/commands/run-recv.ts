@@ -23,6 +23,7 @@ import { canAsk } from "../screen/own-terminal.ts";
 import { note, placeRelay, relayOfCode, relayOfOptions } from "../connection/command-relay.ts";
 import type { ForOthers } from "../connection/for-others.ts";
 import { webLink } from "../connection/relay-address.ts";
+import { placesOf } from "../connection/relay-choice.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { OnExists } from "../job/jobs.ts";
 import { openScreen } from "../screen/mod.ts";
@@ -81,7 +82,7 @@ export async function runRecv(values: RecvValues, call: Call): Promise<number> {
   // Without an address the receiver looks in the network, for as long as it takes.
   const isEndless = lobby || (timeout === undefined && relay.route === "this-machine");
   const client = receive({
-    relay: relay.address,
+    relay: placesOf(relay).map(({ address }) => address),
     route: relay.route,
     ca: values.ca,
     token: carried?.token ?? token,

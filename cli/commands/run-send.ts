@@ -27,7 +27,7 @@ import { send } from "../library/library.ts";
 import { onInterrupt, startDeadline } from "../system/interrupts.ts";
 import { canAsk } from "../screen/own-terminal.ts";
 import { note, placeRelay, relayOfCode, relayOfOptions } from "../connection/command-relay.ts";
-import { receiveCommand, type RelayChoice } from "../connection/relay-choice.ts";
+import { placesOf, receiveCommand, type RelayChoice } from "../connection/relay-choice.ts";
 import { webLink } from "../connection/relay-address.ts";
 import { openScreen } from "../screen/mod.ts";
 import { notePlace } from "../system/state-place.ts";
@@ -79,7 +79,7 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
   await using _carried = carried;
   const { client, code } = await awaitCode(
     send({
-      relay: relay.address,
+      relay: placesOf(relay).map(({ address }) => address),
       route: relay.route,
       ca: values.ca,
       // A token is for no relay that the network names.
@@ -144,6 +144,7 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
       lobby,
       otherSide: receiveCommand(used, lobby, others.relay),
       link: values.qr ? undefined : webLink(others.relay.address, used),
+      links: values.qr ? undefined : linksOf(relay, others.relay, used),
       qr: values.qr,
       listsAddresses: values.addresses,
       extra: [
@@ -156,6 +157,15 @@ export async function runSend(values: SendValues, call: Call): Promise<number> {
   );
   // Awaited, as the relay ends with this function.
   return await runClient(carried && carrying ? carried.attend(client, carrying) : client, screen);
+}
+
+/** The web links at several relays, by the addresses that this command uses. */
+function linksOf(relay: RelayChoice, others: RelayChoice, code: string): Record<string, string> {
+  const shown = placesOf(others);
+  const links = placesOf(relay).map(({ address }, at) => {
+    return [address, webLink(shown[at]?.address ?? address, code)] as const;
+  });
+  return Object.fromEntries(links);
 }
 
 async function extrasOf(values: SendValues, relay: string, code: string): Promise<string[]> {

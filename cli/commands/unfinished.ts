@@ -178,10 +178,14 @@ export async function runResume(
  * Earlier versions did not keep how the run came to its relay. One that was found in the network is looked for again: it
  * may be at another address by now.
  */
-function relayOf({ relay, route }: Unfinished["kept"]): { relay: string; route: Route } {
+function relayOf(kept: Unfinished["kept"]): { relay: string; route: Route } {
+  const { relay, further = [], route } = kept;
   if (route === "network") return { relay: USUAL_RELAY, route: "this-machine" };
   const untold = isSameRelay(relay, USUAL_RELAY) ? "this-machine" : "option";
-  return { relay, route: ROUTES.find((one) => one === route) ?? untold };
+  return {
+    relay: [relay, ...further].join(","),
+    route: ROUTES.find((one) => one === route) ?? untold,
+  };
 }
 
 function theOnlyOne(): Unfinished {

@@ -7,9 +7,13 @@ import { escapeForDisplay } from "../../protocol/wire/display.ts";
 import { shownAddress } from "./relay-address.ts";
 import { isTyped } from "../arguments/command-line.ts";
 import {
+  atPlaces,
   chooseRelay,
   chooseToken,
+  isPlaced,
   isSameRelay,
+  placesOf,
+  startingAt,
   type RelayChoice,
   type Route,
 } from "./relay-choice.ts";
@@ -61,13 +65,17 @@ export function relayOfOptions(
 
 /**
  * A command or a link names the relay at which its share is, so that one counts, unless another was
- * typed. A token that was not typed beside it is for the usual relay, and goes to no other.
+ * typed. Of a list that has it, it is tried first. A token that was not typed beside it is for the usual relay, and goes to no other.
  * @throws FaultError "bad-relay-address" when the text names something else
  */
 export function relayOfCode({ relay: named }: GivenCode, chosen: RelayChosen): RelayOfCode {
   const { relay, token, ca, typed } = chosen;
-  if (named === undefined || isSameRelay(named, relay.address)) {
-    return { relay, token, notes: [] };
+  if (named === undefined) return { relay, token, notes: [] };
+  const all = placesOf(relay);
+  if (isSameRelay(named, all.map(({ address }) => address).join(","))) {
+    const [begin] = named.split(",");
+    const places = startingAt(all, ({ address }) => isSameRelay(address, begin));
+    return { relay: atPlaces(relay, places), token, notes: [] };
   }
   if (typed.relay) {
     const note = `the relay is ${shownAddress(relay.address)}, as --relay says, and not ${named}, as the text with the code does`;
@@ -94,7 +102,7 @@ interface Search {
 /** @throws FaultError as `findRelay` */
 export async function placeRelay(choice: RelayChoice, search: Search): Promise<RelayChoice> {
   const { connectTimeoutMs, json, quiet = false } = search;
-  if (choice.host === undefined) return choice;
+  if (isPlaced(choice)) return choice;
   const { findRelay } = await import("./find-relay.ts");
   return findRelay(choice, connectTimeoutMs, {
     note: json || quiet ? undefined : (sentence) => note([sentence]),

@@ -6,13 +6,14 @@
  *     ws://relay.example:8000   a relay as `fileshare relay` starts it
  *     ws://relay.example:80     a relay or a proxy without TLS
  *
- * An address with a scheme or a port is taken at its word, so `wss://` never becomes `ws://`.
+ * An address with a scheme or a port is taken at its word, so `wss://` never becomes `ws://`. Of several relays one that is
+ * known or found is enough: a host without an answer stays in the list with all three of its addresses.
  */
 import { decodeControl, FAULTS, FaultError, type FaultCode } from "../../protocol/mod.ts";
 import { relayAddress, shownAddress } from "./relay-address.ts";
 import { onInterrupt } from "../system/interrupts.ts";
 import { RelayLink } from "./relay-link.ts";
-import { RELAY_PORT, type RelayChoice } from "./relay-choice.ts";
+import { atPlaces, isPlaced, placesOf, RELAY_PORT, type RelayChoice } from "./relay-choice.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** The time for an address to answer. ms */
@@ -57,8 +58,7 @@ export async function findRelay(
   timeoutMs: number | undefined,
   { note = () => undefined, signal }: Finding = {},
 ): Promise<RelayChoice> {
-  const { host } = choice;
-  if (host === undefined) return choice;
+  if (isPlaced(choice)) return choice;
   const interrupted = Promise.withResolvers<never>();
   interrupted.promise.catch(() => undefined);
   const interrupt = (): void => interrupted.reject(new FaultError("interrupted"));
@@ -67,18 +67,35 @@ export async function findRelay(
   signal?.addEventListener("abort", interrupt, { once: true });
   const giveUpAt = performance.now() + (timeoutMs ?? Infinity);
   for (;;) {
-    const tried = firstRelay(
-      candidatesOn(host),
-      choice.ca,
-      Math.min(ANSWER_MS, timeoutMs ?? Infinity),
-    );
-    const { address, others } = await Promise.race([tried, interrupted.promise]);
-    if (address !== undefined) {
-      note(foundNote(host, address, others));
-      return { ...choice, address, host: undefined, args: ["--relay", shownAddress(address)] };
+    const patience = Math.min(ANSWER_MS, timeoutMs ?? Infinity);
+    const tried = placesOf(choice).map(async ({ address, host }) => {
+      if (host === undefined) return { host: "", address, others: [] };
+      const { address: found, others } = await firstRelay(candidatesOn(host), choice.ca, patience);
+      return { host, address: found, others };
+    });
+    const all = await Promise.race([Promise.all(tried), interrupted.promise]);
+    if (all.some(({ address }) => address !== undefined)) {
+      const found = all.flatMap(({ host, address, others }) => {
+        if (address !== undefined && host !== "") note(foundNote(host, address, others));
+        return address === undefined ? candidatesOn(host) : [address];
+      });
+      const args = ["--relay", found.map(shownAddress).join(",")];
+      return {
+        ...atPlaces(
+          choice,
+          found.map((address) => ({ address })),
+        ),
+        args,
+      };
     }
-    const hopeless = others.some(({ fault }) => !FAULTS[fault].retry);
-    if (hopeless || performance.now() + AGAIN_MS >= giveUpAt) throw noneFound(host, others);
+    const hopeless = all.every(({ others }) => others.some(({ fault }) => !FAULTS[fault].retry));
+    if (hopeless || performance.now() + AGAIN_MS >= giveUpAt) {
+      const hosts = all.map(({ host }) => host).join(", ");
+      throw noneFound(
+        hosts,
+        all.flatMap(({ others }) => others),
+      );
+    }
     await Promise.race([sleep(AGAIN_MS), interrupted.promise]);
   }
 }

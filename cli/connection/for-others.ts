@@ -6,7 +6,7 @@ import { hostname as ownName } from "node:os";
 import { shownAddress, answers, endpointOf, withoutBrackets } from "./relay-address.ts";
 import { firstRelay } from "./find-relay.ts";
 import { inUrl, isLoopback, ownAddresses } from "./own-addresses.ts";
-import type { RelayChoice } from "./relay-choice.ts";
+import { atPlaces, placesOf, type RelayChoice } from "./relay-choice.ts";
 
 /** On this machine a relay answers at once. ms */
 const ANSWER_MS = 1000;
@@ -28,13 +28,30 @@ export interface Surroundings {
 
 const HERE: Surroundings = { addresses: ownAddresses, answers };
 
+/** The same of each relay of a list. */
+export async function forOthers(
+  relay: RelayChoice,
+  surroundings: Surroundings = HERE,
+): Promise<ForOthers> {
+  const each = await Promise.all(
+    placesOf(relay).map((place) => oneForOthers({ ...relay, ...place }, surroundings)),
+  );
+  const places = each.map(({ relay: { address, host } }) => ({ address, host }));
+  const [only] = each.length === 1 ? each : [];
+  if (only !== undefined) return only;
+  return {
+    relay: atPlaces(relay, places),
+    note: each.find((one) => one.note !== undefined)?.note,
+  };
+}
+
 /**
  * The relay as other machines reach it. An address of the loopback means another machine on every
  * machine; all other addresses stay.
  */
-export async function forOthers(
+async function oneForOthers(
   relay: RelayChoice,
-  { addresses, answers }: Surroundings = HERE,
+  { addresses, answers }: Surroundings,
 ): Promise<ForOthers> {
   const url = new URL(relay.address);
   if (!(await isThisMachine(url.hostname))) return { relay, note: undefined };

@@ -13,13 +13,22 @@ export type { Route };
 export const RELAY_PORT = 8000;
 export const USUAL_RELAY = `ws://127.0.0.1:${RELAY_PORT}`;
 
-export interface RelayChoice {
-  /** Which of the ways in `job/routes.ts` named it. */
-  readonly route: Route;
+/** Relays of one list: a client tries them in turn, and a cluster has no more at its edge. */
+export const RELAYS_MOST = 16;
+
+/** Where a relay is. */
+export interface RelayPlace {
   /** WebSocket address, path included; of a bare host the one at which a relay usually is. */
   readonly address: string;
   /** A host, and a path, without a scheme and a port: `find-relay.ts` finds the address. */
   readonly host?: string | undefined;
+}
+
+export interface RelayChoice extends RelayPlace {
+  /** Which of the ways in `job/routes.ts` named it. */
+  readonly route: Route;
+  /** Those that are tried in turn when it is gone. */
+  readonly further?: readonly RelayPlace[];
   /** Certificates in PEM that the relay's has to lead to; undefined: those that this machine trusts. */
   readonly ca: string | undefined;
   /** Arguments with which the other side reaches the same relay. */
@@ -29,29 +38,72 @@ export interface RelayChoice {
 /**
  * The relay that was named, else that of FILESHARE_RELAY, else the one at its usual place on this machine, and
  * whom to believe that it is it. `job/routes.ts` has the whole order.
+ * @param named one address or several, in a list or with commas between them
  * @param caFile from `--ca`; else FILESHARE_CA
  * @param namedBy the way in which `named` came
- * @throws FaultError "bad-relay-address", "bad-ca", "bad-proxy"
+ * @throws FaultError "bad-relay-address", "bad-ca", "bad-proxy"; "usage" for too many
  */
 export function chooseRelay(
-  named?: string,
+  named?: string | readonly string[],
   caFile?: string,
   namedBy: Route = "option",
 ): RelayChoice {
   const variable = process.env["FILESHARE_RELAY"] || undefined;
-  const given = (named ?? variable ?? USUAL_RELAY).trim();
+  const [first, ...further] = placesIn(named ?? variable ?? USUAL_RELAY);
   const unnamed = variable === undefined ? "this-machine" : "environment";
   const route = named === undefined ? unnamed : namedBy;
+  const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
+  const ca = file === undefined ? undefined : readCaFile(expandHome(file));
+  return { route, ...first, ca, further, args: relayArgs([first, ...further]) };
+}
+
+/** The arguments with which the other side reaches those relays. */
+export function relayArgs(places: readonly RelayPlace[]): string[] {
+  const [first, second] = places;
+  if (second === undefined && first?.address === relayAddress(USUAL_RELAY)) return [];
+  return ["--relay", places.map(({ address }) => shownAddress(address)).join(",")];
+}
+
+/** Each relay once, in its order. @throws FaultError as `chooseRelay` */
+function placesIn(named: string | readonly string[]): [RelayPlace, ...RelayPlace[]] {
+  const texts =
+    typeof named === "string" ? named.split(",") : named.flatMap((one) => one.split(","));
+  if (texts.length > RELAYS_MOST) throw usage(`--relay takes at most ${RELAYS_MOST} relays`);
+  const places = texts.map((text) => placeOf(text.trim()));
+  const byAddress = new Map(places.map((place) => [place.address, place]));
+  const [first = placeOf(""), ...further] = byAddress.values();
+  return [first, ...further];
+}
+
+function placeOf(given: string): RelayPlace {
   const host = bareHost(given);
   const [, name = "", path = ""] = /^([^/]*)(.*)$/.exec(host ?? "") ?? [];
   const address = relayAddress(host === undefined ? given : `ws://${name}:${RELAY_PORT}${path}`);
   proxyFor(address, process.env); // what is wrong with it is found here
-  const file = caFile ?? (process.env["FILESHARE_CA"] || undefined);
-  const ca = file === undefined ? undefined : readCaFile(expandHome(file));
-  const usual = address === relayAddress(USUAL_RELAY);
-  return { route, address, host, ca, args: usual ? [] : ["--relay", shownAddress(address)] };
+  return { address, host };
 }
 
+/** All relays of a choice, in the order in which they are tried. */
+export function placesOf({ address, host, further = [] }: RelayChoice): RelayPlace[] {
+  return [{ address, host }, ...further];
+}
+
+/** The same choice at other places, one at least. */
+export function atPlaces(choice: RelayChoice, places: readonly RelayPlace[]): RelayChoice {
+  const [{ address, host } = choice, ...further] = places;
+  return { ...choice, address, host, further, args: relayArgs(places) };
+}
+
+/** Whether the address of each relay is known. */
+export function isPlaced(choice: RelayChoice): boolean {
+  return placesOf(choice).every(({ host }) => host === undefined);
+}
+
+/** The list from its first match on, round to the one before; the same list without a match. */
+export function startingAt<Item>(list: readonly Item[], isFirst: (item: Item) => boolean): Item[] {
+  const at = Math.max(0, list.findIndex(isFirst));
+  return [...list.slice(at), ...list.slice(0, at)];
+}
 /** A host that was given without a scheme and a port; undefined: an address with one of them. */
 function bareHost(given: string): string | undefined {
   if (isIP(given) === 6) return `[${given}]`;
@@ -59,14 +111,12 @@ function bareHost(given: string): string | undefined {
   return hasMore || !URL.canParse(`ws://${given}`) ? undefined : given.replace(/\/+$/, "");
 }
 
-/** Whether two texts are addresses of one relay. */
+/** Whether a text names relays of another text alone; each is an address, or several with commas between them. */
 export function isSameRelay(one: unknown, other: unknown): boolean {
+  if (typeof one !== "string" || typeof other !== "string") return false;
   try {
-    return (
-      typeof one === "string" &&
-      typeof other === "string" &&
-      relayAddress(one) === relayAddress(other)
-    );
+    const others = new Set(other.split(",").map((text) => relayAddress(text.trim())));
+    return one.split(",").every((text) => others.has(relayAddress(text.trim())));
   } catch {
     return false;
   }

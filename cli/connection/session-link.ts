@@ -1,14 +1,21 @@
-import type { FaultCode } from "../../protocol/wire/faults.ts";
+import { FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
 import type { LinkSocket } from "../../protocol/session/driver.ts";
 import { encodeControl, type Message } from "../../protocol/wire/control.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
-import { type LinkNews, linkEvent, linkFaultDetail, stuckLinkEvent } from "./connect-errors.ts";
+import {
+  linkEvent,
+  linkFaultDetail,
+  stuckLinkEvent,
+  type LinkFault,
+  type LinkNews,
+} from "./connect-errors.ts";
 import type { Job } from "../job/jobs.ts";
 import type { Route } from "../job/routes.ts";
 import { decodeFrame } from "../../protocol/wire/frame.ts";
 import { followBandwidth } from "./far-sockets.ts";
 import { proxyFor } from "./proxy.ts";
-import { endpointOf } from "./relay-address.ts";
+import { endpointOf, shownAddress } from "./relay-address.ts";
+import { startingAt } from "./relay-choice.ts";
 import { isLoopback } from "./own-addresses.ts";
 import { FurtherLinks, SentRecords, type Membership } from "./further-links.ts";
 import { LinkGroup, RelayLink, type RelayLinkEvents } from "./relay-link.ts";
@@ -47,6 +54,9 @@ export interface LinkUser {
  * that carry frames.
  */
 export class SessionLink implements LinkSocket {
+  /** Those that are tried in turn. */
+  #relays: readonly string[];
+  /** The one of the present link, or of the next. */
   #relay: string;
   #route: Route | undefined;
   readonly #ca: string | undefined;
@@ -69,19 +79,23 @@ export class SessionLink implements LinkSocket {
   #turn = 0;
   /** Why there is no link, as far as that is known. */
   #why: string | undefined;
+  /** Why the last try at each relay failed. */
+  readonly #failed = new Map<string, LinkFault>();
 
   constructor(
     {
       relay,
+      further = [],
       route,
       ca,
       limit,
       connections,
-    }: Pick<Job, "relay" | "route" | "ca" | "limit" | "connections">,
+    }: Pick<Job, "relay" | "further" | "route" | "ca" | "limit" | "connections">,
     user?: LinkUser,
   ) {
     // A rate that is limited is little for one connection.
     this.#connections = connections ?? (limit === undefined ? undefined : 1);
+    this.#relays = [relay, ...further];
     this.#relay = relay;
     this.#route = route;
     this.#ca = ca;
@@ -95,6 +109,22 @@ export class SessionLink implements LinkSocket {
   get buffered(): number | undefined {
     if (this.#link === undefined || this.#further === undefined) return this.#link?.buffered;
     return this.#emptiest?.buffered === 0 ? 0 : this.#group.buffered;
+  }
+
+  /** The address of the relay that it leads to. */
+  get relay(): string {
+    return this.#relay;
+  }
+
+  /** All of them from that one on, in the order in which they are tried. */
+  get relays(): { readonly relay: string; readonly further: readonly string[] | undefined } {
+    const [relay = this.#relay, ...rest] = startingAt(this.#relays, (one) => one === this.#relay);
+    return { relay, further: rest.length === 0 ? undefined : rest };
+  }
+
+  /** The name by which that relay is asked for. */
+  get host(): string {
+    return new URL(this.#relay).hostname;
   }
 
   /** Whether it has several connections, or will have in a moment. */
@@ -119,7 +149,8 @@ export class SessionLink implements LinkSocket {
     this.#user = user;
   }
 
-  connect(): void {
+  connect(relay = 0): void {
+    this.#relay = this.#relays[relay] ?? this.#relay;
     if (this.#untold === undefined || performance.now() >= this.#aheadUntil) {
       this.#untold = undefined;
       this.#connect();
@@ -142,8 +173,10 @@ export class SessionLink implements LinkSocket {
         this.#tell((user) => user.opened());
       },
       message: (bytes: Uint8Array) => this.#message(bytes),
-      lost: ({ fault, why }: { fault: FaultCode; why?: string | undefined }) => {
+      lost: (failure: LinkFault) => {
+        const { fault, why } = failure;
         this.#why = why;
+        this.#failed.set(this.#relay, failure);
         this.#aheadUntil = 0;
         this.#dropFurther();
         this.#tell((user) => user.lost(fault));
@@ -242,6 +275,7 @@ export class SessionLink implements LinkSocket {
 
   /** From the next connect on the relay is another one. */
   relocate({ relay, route }: { readonly relay: string; readonly route: Route }): void {
+    this.#relays = [relay];
     this.#relay = relay;
     this.#route = route;
     this.#why = undefined;
@@ -315,8 +349,16 @@ export class SessionLink implements LinkSocket {
     return linkEvent({ url: this.#relay, route: this.#route }, effect, this.#why);
   }
 
+  #failureOf(relay: string): string {
+    const { fault = "relay-unreachable", why } = this.#failed.get(relay) ?? {};
+    return `${shownAddress(relay)}: ${why ?? FAULTS[fault].sentence}`;
+  }
+
   /** The detail of a fault that ends the session; undefined: the fault is not about the link. */
   about(fault: FaultCode): string | undefined {
+    if (this.#relays.length > 1 && linkFaultDetail("", { fault }) !== undefined) {
+      return this.#relays.map((relay) => this.#failureOf(relay)).join("; ");
+    }
     return linkFaultDetail(this.#relay, { fault, why: this.#why });
   }
 }

@@ -1,5 +1,5 @@
 /** One trial of a relay: a connection that proves the code, and waits for an offer. It asks for no record. */
-import { decodeControl, encodeControl } from "../../protocol/wire/control.ts";
+import { decodeControl, encodeControl, type OfferSeen } from "../../protocol/wire/control.ts";
 import { isFrame } from "../../protocol/wire/frame.ts";
 import { helloMessage, type Introduction } from "../../protocol/session/link.ts";
 import { checkWelcome } from "../../protocol/wire/version.ts";
@@ -8,7 +8,7 @@ import { RelayLink } from "../connection/relay-link.ts";
 
 export interface ProbeEvents {
   welcomed(): void;
-  /** It offers something whose sender is there. */
+  /** It offers something that its sender or its store serves. */
   offered(): void;
   /** It offers nothing, and had a stored share that is over. */
   over(): void;
@@ -79,7 +79,7 @@ export class RelayProbe {
         this.#events.welcomed();
         return;
       case "offers":
-        if (message.list.some(({ senderHere }) => senderHere)) this.#events.offered();
+        if (message.list.some(isServed)) this.#events.offered();
         else if (message.over?.[0] !== undefined) this.#events.over();
         return;
       case "fault":
@@ -94,4 +94,9 @@ export class RelayProbe {
     this.end();
     this.#events.failed(fault);
   }
+}
+
+/** By its sender, or from the relay's store. */
+function isServed({ senderHere, stored }: OfferSeen): boolean {
+  return senderHere || stored !== undefined;
 }

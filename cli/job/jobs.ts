@@ -16,10 +16,15 @@ export interface SendJob {
   readonly kind: "send";
   /** WebSocket address of the relay, path included. */
   readonly relay: string;
+  /** WebSocket addresses of further relays, which are tried in turn when that one is gone. */
+  readonly further?: readonly string[] | undefined;
   /** How the client came to that relay. */
   readonly route?: Route | undefined;
-  /** A host on which the job finds the relay first; the found address replaces `relay`. */
-  readonly relayHost?: string | undefined;
+  /**
+   * Hosts, by the address of a relay above that stands for each. The job finds the relay there first; the found address
+   * replaces the other.
+   */
+  readonly relayHosts?: Readonly<Record<string, string>> | undefined;
   /** Authorities to trust, in PEM. Default: those of this machine. */
   readonly ca?: string | undefined;
   /** Token for a relay that asks for one. No state and no output contains it. */
@@ -78,8 +83,9 @@ export interface ReceiveJob {
   readonly relay: string;
   /** Look for the relay in the networks too, beside `relay`. Default: only if no relay is named. */
   readonly search?: boolean | undefined;
+  readonly further?: readonly string[] | undefined;
   readonly route?: Route | undefined;
-  readonly relayHost?: string | undefined;
+  readonly relayHosts?: Readonly<Record<string, string>> | undefined;
   readonly ca?: string | undefined;
   readonly token?: string | undefined;
   readonly code: Code;

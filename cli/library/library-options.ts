@@ -22,6 +22,7 @@ import { LOBBY_CODE } from "../../protocol/code/code.ts";
 import { ON_EXISTS } from "../job/jobs.ts";
 import { ROUTES } from "../job/routes.ts";
 import { suggest } from "../arguments/command-line.ts";
+import { RELAYS_MOST } from "../connection/relay-choice.ts";
 
 /** `usage` in the words of a library, whose options have other names than those of a command. */
 export class OptionFault extends FaultError {
@@ -81,8 +82,15 @@ function object<const Entries extends v.ObjectEntries>(entries: Entries) {
   });
 }
 
+const RELAYS = `has to be a text, or a list of 1 to ${RELAYS_MOST} texts`;
+
 const common = {
-  relay: v.optional(text),
+  relay: v.optional(
+    v.union(
+      [text, v.pipe(words, v.minLength(1, RELAYS), v.maxLength(RELAYS_MOST, RELAYS))],
+      RELAYS,
+    ),
+  ),
   ca: v.optional(text),
   token: v.optional(text),
   connectTimeoutMs: v.optional(timeout(CONNECT_TIMEOUT_MAX_MS)),
@@ -91,7 +99,6 @@ const common = {
   connections: v.optional(whole(CONNECTIONS_PER_SESSION)),
   signal: v.optional(signal),
   master: v.optional(text),
-  relayHost: v.optional(text),
   route: v.optional(v.picklist(ROUTES, `has to be one of ${ROUTES.join(", ")}`)),
 };
 

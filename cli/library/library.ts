@@ -22,7 +22,7 @@ import { RECEIVER_NAME_CHARACTERS } from "../../protocol/wire/limits.ts";
 import { workingFolder } from "../system/shell.ts";
 import { startClient, type Client } from "./client.ts";
 import type { ReceiveJob, SendJob, SendWhat } from "../job/jobs.ts";
-import { chooseRelay, chooseToken } from "../connection/relay-choice.ts";
+import { chooseRelay, chooseToken, placesOf } from "../connection/relay-choice.ts";
 import { relayOfCode } from "../connection/command-relay.ts";
 import { checkSenderCode } from "../send/sender-code.ts";
 
@@ -31,8 +31,11 @@ const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Options that both sides have. */
 interface Common {
-  /** Address of the relay: ws, wss, http, https, or a host alone. Default: FILESHARE_RELAY, else ws://127.0.0.1:8000 */
-  readonly relay?: string | undefined;
+  /**
+   * Address of the relay: ws, wss, http, https, or a host alone. Of several, in a list or with commas between them, each is
+   * tried in turn. Default: FILESHARE_RELAY, else ws://127.0.0.1:8000
+   */
+  readonly relay?: string | readonly string[] | undefined;
   /** PEM file of the authorities to trust for `wss`. Default: FILESHARE_CA, else those of the system */
   readonly ca?: string | undefined;
   /** Token for a relay that asks for one. Default: FILESHARE_TOKEN */
@@ -47,8 +50,10 @@ interface Common {
   readonly signal?: AbortSignal | undefined;
 }
 
-type SendChoices = Omit<Partial<SendJob>, "kind" | "what" | "code" | keyof Common>;
-type ReceiveChoices = Omit<Partial<ReceiveJob>, "kind" | "code" | keyof Common>;
+/** What the option `relay` says. */
+type Placed = "further" | "relayHosts";
+type SendChoices = Omit<Partial<SendJob>, "kind" | "what" | "code" | Placed | keyof Common>;
+type ReceiveChoices = Omit<Partial<ReceiveJob>, "kind" | "code" | Placed | keyof Common>;
 
 export interface SendOptions extends Common, SendChoices {
   /** Paths of files and folders, or a text, or the standard input. */
@@ -144,23 +149,30 @@ export function receive(options: ReceiveOptions): Client {
   });
 }
 
+type Hosts = NonNullable<SendJob["relayHosts"]>;
+
 /** The relay that was asked for, else the one of a command or a link that the code stands in. */
 function whereOf(
   given: GivenCode,
   { relay, route, ca, token }: Pick<SendOptions, "relay" | "route" | "ca" | "token">,
-): Pick<SendJob, "relay" | "route" | "relayHost" | "ca" | "token"> {
+): Pick<SendJob, "relay" | "further" | "route" | "relayHosts" | "ca" | "token"> {
   const where = relayOfCode(given, {
     relay: chooseRelay(relay, ca, route),
     token: chooseToken(token) ?? "",
     ca,
     typed: { relay: relay !== undefined, token: token !== undefined },
   });
-  const { address, host, ca: trustedCertificates } = where.relay;
+  const places = placesOf(where.relay);
+  const [first = where.relay.address, ...others] = places.map(({ address }) => address);
+  const hosts = places.flatMap(({ address, host }) =>
+    host === undefined ? [] : [[address, host]],
+  );
   return {
-    relay: address,
+    relay: first,
+    further: others.length === 0 ? undefined : others,
     route: where.relay.route,
-    relayHost: host,
-    ca: trustedCertificates,
+    relayHosts: hosts.length === 0 ? undefined : (Object.fromEntries(hosts) as Hosts),
+    ca: where.relay.ca,
     token: chooseToken(where.token),
   };
 }

@@ -4,6 +4,7 @@ import { FAULTS, FaultError, signerOf } from "../../protocol/mod.ts";
 import type { FromThread, ToThread } from "./client.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import { findRelay } from "../connection/find-relay.ts";
+import { placesOf } from "../connection/relay-choice.ts";
 import type { Job, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
 import type { Place, RelaySearch } from "../discovery/relay-search.ts";
@@ -28,12 +29,17 @@ const interrupted = new AbortController();
 
 /** The same job with the address of its relay. @throws FaultError as `findRelay` */
 async function placed<Some extends Job>(job: Some): Promise<Some> {
-  const { relay: address, route = "option", relayHost: host, ca, connectTimeoutMs } = job;
-  if (host === undefined) return job;
-  const choice = { route, address, host, ca, args: [] };
+  const { relay, further = [], route = "option", relayHosts: hosts, ca, connectTimeoutMs } = job;
+  if (hosts === undefined) return job;
+  const [first, ...rest] = [relay, ...further].map((address) => ({
+    address,
+    host: hosts[address],
+  }));
+  const choice = { route, address: relay, ...first, further: rest, ca, args: [] };
   const { signal } = interrupted;
-  const found = await findRelay(choice, connectTimeoutMs, { signal });
-  return { ...job, relay: found.address };
+  const found = placesOf(await findRelay(choice, connectTimeoutMs, { signal }));
+  const [at = relay, ...others] = found.map(({ address }) => address);
+  return { ...job, relay: at, further: others };
 }
 
 /** The same job at the relay that has the share. @throws FaultError "interrupted", or why there is none in time */
@@ -57,7 +63,7 @@ async function searched(
   const timer = connectTimeoutMs === undefined ? undefined : setTimeout(isOver, connectTimeoutMs);
   search.begin(resolve);
   try {
-    return { job: { ...job, ...(await promise) }, search };
+    return { job: { ...job, ...(await promise), further: undefined }, search };
   } catch (error) {
     search.close();
     throw error;

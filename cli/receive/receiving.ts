@@ -40,6 +40,7 @@ import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
 import { ChecksumFile } from "./checksum-file.ts";
 import { FoundRelay, isOfRelay } from "./found-relay.ts";
 import { Incoming } from "./incoming.ts";
+import { OtherRelays } from "./other-relays.ts";
 import type { Answer, OnExists, Outcome, ReceiveJob } from "../job/jobs.ts";
 import { keysFor } from "../job/job-keys.ts";
 import { RateLimit } from "../connection/link-flow.ts";
@@ -102,6 +103,8 @@ export class Receiving {
   /** For --checksum-file. */
   readonly #list: ChecksumFile | undefined;
   readonly #relay: FoundRelay;
+  /** Undefined: there is one relay. */
+  readonly #others: OtherRelays | undefined;
   /** A message of the relay is handled, so a fault is the relay's. */
   #isHeeding = false;
   /** The sender accepted the receipt of the last share. */
@@ -132,6 +135,11 @@ export class Receiving {
     const relocate = (to: Place): void => void this.#disk.then(() => this.#relocate(to));
     this.#relay = new FoundRelay(place, search, relocate);
     this.#link = link;
+    const { relay, further = [], ca, token } = job;
+    const introduction = { signer: signerOf(this.#keys, primitives), token };
+    const found = (at: number): void => this.#handle({ type: "moves", relay: at });
+    if (further.length > 0)
+      this.#others = new OtherRelays({ relays: [relay, ...further], ca, introduction, found });
     link.serve({
       opened: () => this.#handle({ type: "opened" }),
       message: (bytes) => this.#message(bytes),
@@ -146,9 +154,10 @@ export class Receiving {
   }
 
   #newSession(): ReceiverSession {
-    const { lobby, connectTimeoutMs, stdout } = this.#job;
+    const { further, lobby, connectTimeoutMs, stdout } = this.#job;
     const options = {
       ...this.#introduction,
+      further: further?.map((one) => new URL(one).hostname),
       lobby,
       agrees: () => !this.#job.ask && this.#link.extends,
       // The search has connected already, and goes on for ever.
@@ -195,7 +204,10 @@ export class Receiving {
       this.#incoming?.checkpoint().catch((error: unknown) => this.#failed(error));
     }
     if (!this.#relay.isAway) this.#handle({ type: "tick" });
-    if (!this.#session.finished) this.#relay.lookAround(now);
+    if (!this.#session.finished) {
+      this.#relay.lookAround(now);
+      this.#others?.tick(now, this.#session.lacksSender, this.#link.relay);
+    }
     this.#pace.tick();
   }
 
@@ -296,8 +308,8 @@ export class Receiving {
   }
 
   get #introduction(): Introduction {
-    const { relay, token } = this.#relay.place;
-    return { signer: signerOf(this.#keys, primitives), host: new URL(relay).hostname, token };
+    const { token } = this.#relay.place;
+    return { signer: signerOf(this.#keys, primitives), host: this.#link.host, token };
   }
 
   #frame(bytes: Uint8Array): void {
@@ -329,7 +341,7 @@ export class Receiving {
       if (agreed && manifest !== undefined) {
         this.#tellOffer(incoming, false);
         this.#emit({ event: "resumed", bytes: incoming.bytes, size: incoming.size });
-        remember(incoming, this.#job);
+        this.#remember(incoming);
       }
       const of = { share: offer.share, receiver };
       const name = sealName(this.#job.name, of, this.#keys, primitives);
@@ -381,11 +393,16 @@ export class Receiving {
       if (bytes > 0) this.#emit({ event: "resumed", bytes, size });
       forgetFormer(incoming, this.#job);
       for (const event of renamedEvents(incoming)) this.#emit(event);
-      if (incoming.kept) remember(incoming, this.#job);
+      if (incoming.kept) this.#remember(incoming);
       this.#handle({ type: "accepted", next });
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  #remember(incoming: Incoming): void {
+    const isSearched = this.#relay.isSearched;
+    remember(incoming, isSearched ? this.#job : { ...this.#job, ...this.#link.relays });
   }
 
   async #save(): Promise<void> {
@@ -475,6 +492,7 @@ export class Receiving {
   async #finish(how: FaultCode | undefined, detail: string | undefined): Promise<void> {
     this.#opening = undefined;
     this.#relay.close();
+    this.#others?.end();
     clearInterval(this.#timer);
     const incoming = this.#incoming;
     this.#incoming = undefined;

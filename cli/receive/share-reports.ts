@@ -99,11 +99,11 @@ export function renamedEvents({ manifest }: Incoming): ClientEvent[] {
 
 /** Notes the receive, so that `fileshare list` and `fileshare resume` find it. */
 export function remember({ offer, manifest }: Incoming, job: ReceiveJob): void {
-  const { again, code, relay, route, out } = job;
+  const { again, code, relay, further, route, out } = job;
   if (again === undefined || manifest === undefined) return;
   const name = manifest.files[0]!.path.split("/", 1)[0]!;
   const share = toHex(offer.share);
-  registerReceive({ share, code, relay, route, again, out, name, bytes: manifest.bytes });
+  registerReceive({ share, code, relay, further, route, again, out, name, bytes: manifest.bytes });
 }
 
 export function forget({ offer }: Incoming, { again, out }: ReceiveJob): void {

@@ -35,6 +35,8 @@ export interface Setting {
   readonly otherSide?: string;
   /** Where a browser on another machine opens the share, if the relay has a page; undefined: shown as a QR code. */
   readonly link?: string | undefined;
+  /** The same at each relay of a list, by its address. */
+  readonly links?: Readonly<Record<string, string>> | undefined;
   /** A QR code with that link is among the lines of `extra`. */
   readonly qr?: boolean;
   /** All addresses of a relay that this command carries are shown, and not the first alone. */

@@ -7,7 +7,7 @@ import { FAULTS, STORE_ENDS } from "../../protocol/wire/faults.ts";
 import { shownAddress } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome } from "../job/jobs.ts";
-import { ROUTE_TEXTS } from "../job/routes.ts";
+import { isFoundHere, ROUTE_TEXTS } from "../job/routes.ts";
 import { count, duration, percent, shown, size, took } from "./format.ts";
 import { carryingLines } from "./carrying-lines.ts";
 import { offerLines, storedText } from "./offer-lines.ts";
@@ -74,6 +74,8 @@ export class Story {
   #found: number | undefined;
   #searchNote: string | undefined;
   #relayAt: string | undefined;
+  /** The relay that was reached last. */
+  #onlineAt: string | undefined;
   /** Bytes of the share at hand that were here before. */
   #before = 0;
   #kept = false;
@@ -341,16 +343,16 @@ export class Story {
       return [line(this.#style.yellow(`${FAULTS[code].sentence}: ${shown(detail ?? url)}`))];
     }
     const isSame = this.#relayAt === undefined || url === this.#relayAt;
+    const isBack = before !== undefined && isSame;
     if (before === online && isSame && untold === undefined) return [];
     this.#online = online;
     this.#relayAt = url;
     if (online) {
-      return [
-        ...this.#browsers(link !== undefined),
-        line(
-          before !== undefined && isSame ? `The relay is back${times(untold)}` : this.#route(event),
-        ),
-      ];
+      // The link of before leads to another relay.
+      if (this.#onlineAt !== undefined && this.#onlineAt !== url) this.#knowsPage = false;
+      const using = isBack ? `The relay is back${times(untold)}` : this.#route(event);
+      this.#onlineAt = url;
+      return [...this.#browsers(link !== undefined, url), line(using)];
     }
     const { sentence, advice } = FAULTS[code ?? "connection-lost"];
     const { yellow } = this.#style;
@@ -367,11 +369,12 @@ export class Story {
     return [...link, ...carryingLines(event, this.#setting).map(line)];
   }
 
-  /** Once: the first connection to any other relay tells a sender whether there is a page. */
-  #browsers(hasPage: boolean): Line[] {
+  /** Once for each relay: the first connection to any other relay tells a sender whether there is a page. */
+  #browsers(hasPage: boolean, url = ""): Line[] {
     if (this.#knowsPage) return [];
     this.#knowsPage = true;
-    const { link, qr = false } = this.#setting;
+    const { links, qr = false } = this.#setting;
+    const link = links?.[url] ?? this.#setting.link;
     if (hasPage && link !== undefined) {
       return [line(`Or open in a browser: ${this.#style.cyan(link)}`)];
     }
@@ -386,7 +389,8 @@ export class Story {
   #route({ url, route, proxy }: EventOf<"relay">): string {
     const named = route === undefined ? "" : ROUTE_TEXTS[route].said;
     const through = proxy === undefined ? "" : `, through the proxy ${shown(proxy)}`;
-    return this.#style.dim(`Using the relay ${shown(shownAddress(url))}${named}${through}`);
+    const has = isFoundHere(route) || (this.#onlineAt ?? url) === url ? "Using" : "Now using";
+    return this.#style.dim(`${has} the relay ${shown(shownAddress(url))}${named}${through}`);
   }
 
   #waits(): Line[] {

@@ -31,6 +31,8 @@ export interface OldShare {
   readonly offer: Offer;
   readonly proof: Uint8Array;
   readonly keys: Keys;
+  /** Where it was. */
+  readonly relay: string;
 }
 
 function ignoreFault(error: unknown): void {
@@ -38,8 +40,9 @@ function ignoreFault(error: unknown): void {
 }
 
 /** Settles when the relay was told, or END_SHARE_MS later: then its receivers find out by themselves. */
-export async function endShare(job: SendJob, old: OldShare, signal: AbortSignal): Promise<void> {
-  const { offer, proof, keys } = old;
+export async function endShare(given: SendJob, old: OldShare, signal: AbortSignal): Promise<void> {
+  const { offer, proof, keys, relay } = old;
+  const job = { ...given, relay, further: undefined };
   if (job.store !== undefined) {
     // The relay's records of it are of no use any more. They also go by themselves, within a day.
     const revoke = { t: "revoke", share: offer.share, proof } as const;

@@ -35,6 +35,7 @@ import {
   againEntry,
   codeEntry,
   dropOldest,
+  furtherEntry,
   openState,
   readEntry,
   stateFolder,
@@ -60,6 +61,8 @@ export interface SendEntry {
   readonly code: Code;
   /** WebSocket address, path included. */
   readonly relay: string;
+  /** Others of its list, in the order in which they are tried next. */
+  readonly further?: readonly string[] | undefined;
   /** How the run came to it. Earlier versions did not say. */
   readonly route?: Route | undefined;
   /** The content of the send and the rules that choose it: equal for the same command. */
@@ -92,6 +95,7 @@ export const sendEntry = v.object({
   proof: hex(32),
   code: codeEntry,
   relay: v.string(),
+  further: v.optional(furtherEntry),
   route: v.optional(v.picklist(ROUTES)),
   what: v.string(),
   again: againEntry,
@@ -193,9 +197,11 @@ export class KeptSend {
     return new KeptSend(entry, sends, own, true);
   }
 
-  /** A relay took the share: from now on another run may go on with it. @throws what the file system throws */
-  accept(): void {
-    if (this.#accepted) return;
+  /** A relay of these took the share: from now on another run may go on with it. @throws what the file system throws */
+  accept({ relay, further }: Pick<SendEntry, "relay" | "further"> = this.entry): void {
+    const isElsewhere = further !== undefined && relay !== this.entry.relay;
+    if (this.#accepted && !isElsewhere) return;
+    if (further !== undefined) this.entry = { ...this.entry, relay, further };
     writeEntry(this.#own, ENTRY, this.entry);
     this.#accepted = true;
   }

@@ -152,13 +152,14 @@ function leaksContent(kept: KeptSend, job: SendJob): boolean {
 
 /** The kept sends of the same command, the newest first. This process has claimed each of them. */
 function* keptFor(job: SendJob): Generator<KeptSend> {
-  const { keep, code, relay, route } = job;
+  const { keep, code, relay, further = [], route } = job;
   if (keep === undefined || keep.anew) return;
   const what = whatIsSent(job);
   for (const entry of keptSends()) {
     // A kept send of other files would be found changed, and be forgotten.
     const same = entry.what === what && entry.share.startsWith(keep.share ?? "");
-    const isThere = entry.relay === relay || (isFoundHere(route) && isFoundHere(entry.route));
+    const isListed = entry.relay === relay || further.includes(entry.relay);
+    const isThere = isListed || (isFoundHere(route) && isFoundHere(entry.route));
     const { stored } = entry;
     if (stored !== undefined && stored > 0 && stored <= Date.now()) {
       forgetSend(entry.share);
@@ -287,7 +288,12 @@ function goOnAnew(
     editions: isLast ? 0 : editions + 1,
     verified: verified + (attempt(() => kept.done.length) ?? 0),
     kept,
-    offered: { offer: job.ask === true ? { ...offer, admit: true } : offer, proof, keys },
+    offered: {
+      offer: job.ask === true ? { ...offer, admit: true } : offer,
+      proof,
+      keys,
+      relay: job.further?.includes(kept.entry.relay) === true ? kept.entry.relay : job.relay,
+    },
   };
   // The relay reads shares of the lobby itself, and knows nothing of editions.
   if (isLast || isLobby(code)) return begin({ job, source, keys, code, past });
@@ -337,7 +343,7 @@ interface Beginning {
 }
 
 function begin({ job, source, keys, code, past, former }: Beginning): OpenShare {
-  const { relay, route, keep } = job;
+  const { relay, further, route, keep } = job;
   const proof = primitives.randomBytes(PROOF_BYTES);
   const share = shareIdFromProof(proof, primitives);
   const apart = holdsBack(job);
@@ -357,7 +363,7 @@ function begin({ job, source, keys, code, past, former }: Beginning): OpenShare 
       const stored = job.store && 0;
       const about = { name, bytes, records, apart, editions, verified, stored };
       return KeptSend.create(
-        { ...ids, code, relay, route, again, ...about },
+        { ...ids, code, relay, further, route, again, ...about },
         { head: encoded.head, stamps },
       );
     });

@@ -1,6 +1,6 @@
 import { FaultError, KEEPALIVE_MS, STORE_ENDS, type FaultCode } from "../../protocol/mod.ts";
 import { errorCode, reasonOf } from "../system/system-error.ts";
-import type { KeptSend } from "./kept-send.ts";
+import type { KeptSend, SendEntry } from "./kept-send.ts";
 import { SealedTags, TAG_BYTES } from "./sealed-tags.ts";
 
 /** A record that left before can't be had again as it was. */
@@ -54,8 +54,8 @@ export class ResumeStore {
   }
 
   /** A relay took the share: from now on it is worth going on with. */
-  accepted(): void {
-    this.#write((kept) => kept.accept());
+  accepted(relays: Pick<SendEntry, "relay" | "further">): void {
+    this.#write((kept) => kept.accept(relays));
   }
 
   /**

@@ -46,6 +46,7 @@ import { unsoundEvent } from "../job/unsound-event.ts";
 import type { Outcome, SendJob } from "../job/jobs.ts";
 import { ResumeStore } from "./resume-store.ts";
 import { webLink } from "../connection/relay-address.ts";
+import { startingAt } from "../connection/relay-choice.ts";
 import { SessionLink } from "../connection/session-link.ts";
 import { RateLimit } from "../connection/link-flow.ts";
 import { Move } from "./move.ts";
@@ -62,6 +63,8 @@ const FULL_SOCKET_SLEEP_MS = 2;
 
 /** Figures of a share that go on in the one that takes its place in the same run. */
 export interface Carried {
+  /** Where it is. */
+  readonly relay: string;
   readonly startedAt: number;
   readonly activeAt: number | undefined;
   /** Files that receivers which are through did not get whole. */
@@ -126,6 +129,11 @@ export class Sending {
     course: Course,
     carried?: Carried,
   ) {
+    // Receivers of a share that goes on are where it was.
+    const before = carried?.relay ?? opened.kept?.entry.relay;
+    const all = startingAt([job.relay, ...(job.further ?? [])], (one) => one === before);
+    const [relay = job.relay, ...further] = all;
+    job = { ...job, relay, further };
     this.#job = job;
     this.#emit = emit;
     this.#pace = new EventPace(emit, () => performance.now());
@@ -167,7 +175,8 @@ export class Sending {
     const capability = capabilityOf(keys, primitives, share);
     this.#session = new SenderSession(
       {
-        ...this.#introduction,
+        ...this.#introduction(relay),
+        further: further.map((one) => new URL(one).hostname),
         offer: job.ask === true ? { ...offer, admit: true } : offer,
         proof,
         capability,
@@ -294,19 +303,19 @@ export class Sending {
   #tellStored(): void {
     if (!this.#storeNews.isUntold) return;
     this.#verifiedAt ??= performance.now();
-    this.#storeNews.tell();
+    this.#storeNews.tell(this.#link.relay);
   }
 
   /** The relay took the share. */
   #accepted(): void {
-    this.#resumeStore.accepted();
+    this.#resumeStore.accepted(this.#link.relays);
     this.#past?.kept?.forget();
     this.#tellOnline();
   }
 
   /** Where browsers receive the share; undefined: the relay has no page. */
   #webLink({ page = false }: { readonly page?: boolean }): string | undefined {
-    return page ? webLink(this.#job.relay, this.#code) : undefined;
+    return page ? webLink(this.#link.relay, this.#code) : undefined;
   }
 
   #tellOnline(): void {
@@ -322,7 +331,8 @@ export class Sending {
       if (message.t === "welcome") {
         const { session, store } = message;
         this.#storeNews.welcomed(store);
-        this.#link.extend({ session, role: "sender", introduction: this.#introduction });
+        const introduction = this.#introduction(this.#link.relay);
+        this.#link.extend({ session, role: "sender", introduction });
       }
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
@@ -338,8 +348,8 @@ export class Sending {
     return this.#source.seekable ? this.#job.connections : 1;
   }
 
-  get #introduction(): Introduction {
-    const { relay, token } = this.#job;
+  #introduction(relay: string): Introduction {
+    const { token } = this.#job;
     return { signer: signerOf(this.#keys, primitives), host: new URL(relay).hostname, token };
   }
 
@@ -504,7 +514,8 @@ export class Sending {
     await this.#link.close();
     this.#source.close();
     this.#past?.kept?.close();
-    const carried = { startedAt: this.#startedAt, activeAt: this.#activeAt, unsound };
+    const { relay } = this.#link;
+    const carried = { relay, startedAt: this.#startedAt, activeAt: this.#activeAt, unsound };
     this.#course.end({ next, carried });
   }
 

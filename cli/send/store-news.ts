@@ -80,8 +80,8 @@ export class StoreNews {
     this.#stored = stored;
   }
 
-  /** Noted before it is told: only this machine can delete it. */
-  tell(): void {
+  /** Noted before it is told: only this machine can delete it. @param relay that has it */
+  tell(relay: string): void {
     const stored = this.#stored;
     if (stored === undefined) return;
     this.#stored = undefined;
@@ -91,7 +91,7 @@ export class StoreNews {
     const told = storedText(stored);
     const until = Date.parse(told.until);
     resumeStore.stored(until);
-    const { relay, route } = job;
+    const { route } = job;
     const { downloads } = job.store ?? {};
     const bytes = source.bytesBefore(records);
     const ids = { share: toHex(share), proof: toHex(proof), code };

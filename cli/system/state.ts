@@ -42,6 +42,8 @@ export interface KeptReceive {
   readonly code: Code;
   /** WebSocket address, path included. */
   readonly relay: string;
+  /** Others of its list, in the order in which they are tried next. */
+  readonly further?: readonly string[] | undefined;
   /** How the run came to it. Earlier versions did not say. */
   readonly route?: string | undefined;
   readonly again: Again;
@@ -61,10 +63,13 @@ const share = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 export const againEntry = v.object({ cwd: text, words: v.array(text) });
 /** Earlier versions kept codes without the word that checks them; it is added. */
 export const codeEntry = v.pipe(v.string(), v.check(isCode), v.transform(parseSenderCode));
+/** Addresses of relays. */
+export const furtherEntry = v.pipe(v.array(text), v.readonly());
 const receiveEntry = v.object({
   share,
   code: codeEntry,
   relay: text,
+  further: v.optional(furtherEntry),
   route: v.optional(text),
   again: againEntry,
   out: text,

@@ -179,10 +179,8 @@ export class Link {
     const hopeless = faults.every((fault) => fault !== undefined && !FAULTS[fault].retry);
     if (!hopeless && !this.#isOutOfPatience(now)) return;
     // The one that says the most.
-    const [telling = "relay-unreachable"] = faults.filter(
-      (fault) => fault !== undefined && fault !== "relay-unreachable",
-    );
-    throw new FaultError(telling);
+    const telling = faults.find((fault) => fault !== undefined && fault !== "relay-unreachable");
+    throw new FaultError(telling ?? "relay-unreachable");
   }
 
   /** The next in order; if all ask to be left alone, the one that does so for the shortest time. */

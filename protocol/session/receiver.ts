@@ -53,13 +53,16 @@ export class ReceiverSession {
     return this.#share?.next;
   }
 
-  /** Whether its relay has no sender for it, so that another relay may. */
-  get lacksSender(): boolean {
-    if (!this.#link.online || this.#options.lobby) return false;
+  /** Whether its relay has no sender for it, so that another relay may. Undefined: there is no line. */
+  get lacksSender(): boolean | undefined {
+    if (!this.#link.online) return undefined;
+    // There a sender is not missing.
+    if (this.#options.lobby) return false;
     const { at } = this.#step;
     if (at === "waiting") return true;
     if (at !== "previewing" && at !== "asking" && at !== "receiving") return false;
-    return !this.#step.share.joined || !this.#isSenderHere;
+    const { joined, offer } = this.#step.share;
+    return !joined || (!this.#isSenderHere && offer.stored === undefined);
   }
 
   get #isUnconfirmed(): boolean {

@@ -144,3 +144,115 @@ describe("patience", () => {
     }
   });
 });
+
+describe("a link to several relays", () => {
+  const several = (giveUpAfterMs?: number, random = (): number => 0): Link =>
+    new Link({ giveUpAfterMs, random, further: ["b", "c"] }, 0);
+
+  function goOnline(link: Link, now: number): void {
+    expect(link.tick(now)).toBe("connect");
+    link.opened(now);
+    link.challenged();
+    link.welcomed(WELCOME);
+  }
+
+  test("tries each in its order, and waits after the last", () => {
+    const link = several();
+    const tried = [0, 0, 0].map(() => {
+      expect(link.tick(0)).toBe("connect");
+      const { relay } = link;
+      expect(link.lost("relay-unreachable", 0)).toBe(true);
+      return relay;
+    });
+    expect(tried).toEqual([0, 1, 2]);
+    expect(link.relay).toBe(0);
+    expect(link.tick(BACKOFF_FIRST_MS / 2 - 1)).toBe("nothing");
+    expect(link.tick(BACKOFF_FIRST_MS / 2)).toBe("connect");
+    // The second round is no news.
+    expect(link.lost("relay-unreachable", 200)).toBe(false);
+  });
+
+  test("waits longer with each round", () => {
+    const link = several();
+    let now = 0;
+    const waits = [0, 1, 2].map(() => {
+      for (let tried = 0; tried < 3; tried++) {
+        link.tick(now);
+        link.lost("relay-unreachable", now);
+      }
+      const from = now;
+      now = link.state.at === "offline" ? link.state.retryAt : now;
+      return now - from;
+    });
+    expect(waits).toEqual([1, 2, 4].map((factor) => (factor * BACKOFF_FIRST_MS) / 2));
+  });
+
+  test("goes back to a relay that it lost without a word, as the other side is there", () => {
+    const link = several();
+    goOnline(link, 0);
+    link.lost("connection-lost", 1000);
+    expect(link.relay).toBe(0);
+    expect(link.tick(1000 + BACKOFF_FIRST_MS)).toBe("connect");
+    link.lost("relay-unreachable", 1300);
+    expect(link.relay).toBe(1);
+  });
+
+  test.each(["going-away", "relay-error", "log-full"] as const)(
+    "leaves a relay that says %s for the next one",
+    (fault) => {
+      const link = several();
+      goOnline(link, 0);
+      link.lost(fault, 1000);
+      expect(link.relay).toBe(1);
+      expect(link.tick(1000)).toBe("connect");
+    },
+  );
+
+  test("does not come to the next relay at one instant with all others", () => {
+    const link = several(undefined, late);
+    goOnline(link, 0);
+    link.lost("going-away", 1000);
+    expect(link.tick(1000 + BACKOFF_FIRST_MS / 2)).toBe("nothing");
+    expect(link.tick(1000 + BACKOFF_FIRST_MS)).toBe("connect");
+  });
+
+  test("stays with the relay whose store failed, which has records of the share", () => {
+    const link = several();
+    goOnline(link, 0);
+    link.lost("store-failed", 1000);
+    expect(link.relay).toBe(0);
+  });
+
+  test("passes over a relay that asked to be left alone", () => {
+    const link = several();
+    link.tick(0);
+    link.lost("too-many", 0, 60_000);
+    for (let now = 0; now < 50_000; now += 10_000) {
+      expect(link.tick(now)).toBe("connect");
+      expect(link.relay).not.toBe(0);
+      link.lost("relay-unreachable", now);
+    }
+  });
+
+  test("fails once no relay can help, with the fault that says the most", () => {
+    const link = several(60_000);
+    for (const fault of ["relay-unreachable", "untrusted-certificate"] as const) {
+      link.tick(0);
+      link.lost(fault, 0);
+    }
+    link.tick(0);
+    // The first one may still come up.
+    link.lost("not-a-relay", 0);
+    faultOf(() => link.tick(60_000), "untrusted-certificate");
+  });
+
+  test("fails at once if all relays are hopeless", () => {
+    const link = several(60_000);
+    for (const fault of ["not-a-relay", "wrong-relay"] as const) {
+      link.tick(0);
+      link.lost(fault, 0);
+    }
+    link.tick(0);
+    faultOf(() => link.lost("no-tls", 0), "not-a-relay");
+  });
+});
