@@ -104,6 +104,7 @@ export function startingAt<Item>(list: readonly Item[], isFirst: (item: Item) =>
   const at = Math.max(0, list.findIndex(isFirst));
   return [...list.slice(at), ...list.slice(0, at)];
 }
+
 /** A host that was given without a scheme and a port; undefined: an address with one of them. */
 function bareHost(given: string): string | undefined {
   if (isIP(given) === 6) return `[${given}]`;
@@ -122,8 +123,12 @@ export function isSameRelay(one: unknown, other: unknown): boolean {
   }
 }
 
-/** Whether a text names the relay of an address. A bare host names every relay on it, as `find-relay.ts` may find any. */
+/** Whether one of the relays in a text is that of an address. A bare host names every relay on it, as `find-relay.ts` may find any. */
 export function namesRelay(given: string, address: string): boolean {
+  return given.split(",").some((one) => isNamedBy(one, address));
+}
+
+function isNamedBy(given: string, address: string): boolean {
   const host = bareHost(given.trim());
   if (host === undefined) return isSameRelay(given, address);
   const [one, other] = [URL.parse(relayAddress(host)), URL.parse(address)];

@@ -7,8 +7,8 @@ import { revokeShares, storedShares, type StoreAccess } from "../send/stored-sha
 import { OptionFault } from "./library-options.ts";
 
 export interface StoredOptions {
-  /** Only shares at this relay. Default: shares at all relays */
-  readonly relay?: string | undefined;
+  /** Only shares at this relay, or at these. Default: shares at all relays */
+  readonly relay?: string | readonly string[] | undefined;
   /** PEM file of the authorities to trust for `wss`. Default: FILESHARE_CA, else those of the system */
   readonly ca?: string | undefined;
   /** Token for every asked relay. Default: FILESHARE_TOKEN, for `relay` or the relay of FILESHARE_RELAY where one is set */
@@ -46,7 +46,7 @@ export async function revoke(code: string, options: RevokeOptions): Promise<Revo
 function accessOf({ relay, ca, token }: StoredOptions): StoreAccess {
   chooseRelay(relay, ca); // what is wrong with them is found here
   return {
-    relay: relay ?? (process.env["FILESHARE_RELAY"] || undefined),
+    relay: relay?.toString() ?? (process.env["FILESHARE_RELAY"] || undefined),
     only: relay !== undefined,
     ca,
     token: chooseToken(token),

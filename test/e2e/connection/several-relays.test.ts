@@ -166,7 +166,7 @@ describe("one name with several addresses", () => {
   test.skipIf(namespace === undefined).each([
     { first: "an IPv4 address where nothing listens", addresses: ["127.0.0.1", "127.0.0.2"] },
     { first: "an IPv6 address where nothing listens", addresses: ["::1", "127.0.0.2"] },
-  ])("is tried past $first", async ({ addresses }) => {
+  ])("is tried past $first (needs unshare)", async ({ addresses }) => {
     await using relay = await startRelay({ workers: 1, hostname: "127.0.0.2" });
     const hosts = join(newFolder(), "hosts");
     await Bun.write(hosts, addresses.map((address) => `${address} ${NAME}\n`).join(""));
