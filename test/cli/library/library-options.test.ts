@@ -96,7 +96,11 @@ async function laterFaultOf(call: (...given: never[]) => Promise<unknown>, ...gi
 
 test.each([
   [stored, [{ share: "0123" }], "stored() are not valid: share is no option"],
-  [stored, [{ relay: 1 }], "stored() are not valid: relay has to be a text, not 1"],
+  [
+    stored,
+    [{ relay: 1 }],
+    "stored() are not valid: relay has to be a text, or a list of 1 to 16 texts, not 1",
+  ],
   [stored, [null], "stored() are not valid: what is given has to be an object, not null"],
   [revoke, [], "revoke() are not valid: code is missing"],
   [revoke, [5], "revoke() are not valid: code has to be a text, not 5"],

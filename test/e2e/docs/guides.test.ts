@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { startRelay, type Relay } from "../../../relay/mod.ts";
+import { ownPort } from "../../support/net/own-port.ts";
 import { lacksProgram } from "../../needs.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { commandLines, read } from "../../support/documents.ts";
@@ -47,6 +48,10 @@ class Desk implements AsyncDisposable {
     mkdirSync(join(this.folder, "runtime"), { mode: 0o700 });
     writeFileSync(program, `#!/bin/sh\nexec ${SHELL_FILESHARE} "$@"\n`);
     chmodSync(program, 0o755);
+  }
+
+  get relay(): string {
+    return this.#relay.url;
   }
 
   static async open(): Promise<Desk> {
@@ -275,7 +280,7 @@ test(
   async () => {
     await using desk = await Desk.open();
     const lines = commandLines(await read("docs/how-to/use-in-scripts.md"));
-    const [send, recv, pack, unpack, doctor, ...others] = lines;
+    const [send, recv, pack, unpack, several, doctor, ...others] = lines;
     expect(others).toEqual([]);
     desk.file("big.iso", 500_000);
     desk.file("src/a.ts", 10_000);
@@ -289,6 +294,11 @@ test(
     const unpacking = desk.run(`cd inbox && ${unpack}`, "there");
     expect(await all([packing, unpacking])).toEqual([0, 0]);
     expect(existsSync(desk.path("inbox/src/a.ts"))).toBe(true);
+    const gone = `ws://127.0.0.1:${await ownPort()}`;
+    const list = several?.replace("wss://one.example,wss://two.example", `${gone},${desk.relay}`);
+    const resending = desk.run(`${list} --json`);
+    await resending.line(/"event":"relay".*"online":true/);
+    expect(await all([resending, desk.run(`cd inbox && ${recv}`, "there")])).toEqual([0, 0]);
     expect(await desk.run(doctor).exited).toBe(0);
   },
   LIMIT_MS,
