@@ -45,6 +45,26 @@ function plain(
 }
 
 describe("the plain screen", () => {
+  test("says that a sender moved to another relay, and the web link there", () => {
+    const at = (url: string, online: boolean): ClientEvent => {
+      const link = { link: `http://${url.slice(5, -3)}/#code` };
+      return { event: "relay", url, online, route: "option", ...(online && link) };
+    };
+    const [one, two] = ["ws://one.example/ws", "ws://two.example/ws"];
+    const links = { [one]: "http://one.example/#code", [two]: "http://two.example/#code" };
+    const events = [at(one, true), at(one, false), at(two, true), at(two, false), at(two, true)];
+    const { out } = plain({ ...SENDER, link: links[one], links }, events);
+    expect(out.slice(0, 7)).toEqual([
+      "Or open in a browser: http://one.example/#code",
+      "Using the relay ws://one.example, as --relay says",
+      "The connection to the relay broke: ws://one.example/ws; trying again.",
+      "Or open in a browser: http://two.example/#code",
+      "Now using the relay ws://two.example, as --relay says",
+      "The connection to the relay broke: ws://two.example/ws; trying again.",
+      "The relay is back",
+    ]);
+  });
+
   test("says sent of a receiver that can't say that it saved the file", () => {
     const through = (id: string, confirmed?: false): ClientEvent => ({
       event: "receiver",
