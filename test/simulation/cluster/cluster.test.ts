@@ -22,6 +22,11 @@ const KEPT = [
   { seed: 123, why: "the directory answers no claim" },
   { seed: 1634, why: "a change without an answer happens after its claim was given up" },
   { seed: 5195, why: "a link claims a share whose sender is let in just now" },
+  {
+    seed: 3140,
+    why: "the store lets a sender in after the directory came back with another owner",
+  },
+  { seed: 4484, why: "the store holds up two claims of a share that another relay owns since" },
 ] as const;
 
 function play(seed: number): void {
