@@ -397,7 +397,7 @@ export class Story {
     if (this.#waiting) return [];
     this.#waiting = true;
     const { lobby } = this.#setting;
-    return [line(lobby ? "Waiting in the lobby for a file" : "Waiting for the sender")];
+    return [line(lobby ? "Waiting in the lobby for a file" : "Waiting for a share with this code")];
   }
 
   /** The speed does not count the time of waiting for receivers and answers. */

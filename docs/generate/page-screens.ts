@@ -77,7 +77,7 @@ const url = `${relay.url}/ws`;
 {
   await using proxy = await HoldingProxy.start(relay.port, "down", 5 * MiB);
   await using page = await openCode(browser, pageOf(proxy), CODE, { before: NO_PICKERS });
-  await page.see("The page waits for the sender.");
+  await page.see("The page waits for a share with this code.");
   await shoot(page, "waiting");
   const what = { from: "paths", paths: [slides] } as const;
   await using _ = send({ relay: url, code: CODE, what, stay: true });

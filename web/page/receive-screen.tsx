@@ -43,7 +43,7 @@ function sentenceOf(state: ReceiveState): string {
       if (step.edition) return "The sender's files changed. The page waits for the new offer.";
       return state.lobby
         ? "The page waits for files in the lobby."
-        : "The page waits for the sender. Leave it open; it goes on by itself.";
+        : "The page waits for a share with this code. Leave it open; it goes on by itself.";
     case "unadmitted":
       return "The sender has to admit you first.";
     case "transferring":

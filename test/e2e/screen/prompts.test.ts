@@ -67,13 +67,13 @@ describe("recv asks for the code", () => {
       await pty.shows(line);
     }
     pty.type("\r");
-    await pty.shows("Waiting for the sender");
+    await pty.shows("Waiting for a share with this code");
     pty.type(CTRL_C);
     expect(await pty.exited).toBe(130);
     expect(pty.grid()).toEqual([
       `Code: ${CODE}`,
       `Using the relay ${relay.url}, as FILESHARE_RELAY says`,
-      "Waiting for the sender",
+      "Waiting for a share with this code",
       "Interrupted",
     ]);
   });
@@ -148,7 +148,7 @@ describe("recv asks for the code", () => {
     await using pty = ask(["recv"]);
     await pty.shows("Code: ");
     for (const text of typed) pty.type(text);
-    await pty.shows("Waiting for the sender");
+    await pty.shows("Waiting for a share with this code");
     expect(pty.raw).not.toContain("not a code");
     pty.type(CTRL_C);
     expect(await pty.exited).toBe(130);

@@ -71,7 +71,7 @@ describeIn("chromium", (browser) => {
     const code = newCode();
     await using proxy = await HoldingProxy.start(at.relay.port, "down", 2 * MiB);
     await using page = await openCode(browser(), pageOf(proxy), code, { before: NO_PICKERS });
-    await page.see("The page waits for the sender.");
+    await page.see("The page waits for a share with this code.");
     await isFine(page, "waiting");
     await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
     await page.find("button", "Save");

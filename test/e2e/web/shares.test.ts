@@ -165,7 +165,7 @@ describeIn("chromium", (browser) => {
       const { path, bytes } = makeFile(at.folder, "late.bin", 5000);
       const code = newCode();
       await using page = await openCode(browser(), pageOf(at.relay), code, { before: NO_PICKERS });
-      await page.see("The page waits for the sender.");
+      await page.see("The page waits for a share with this code.");
       await using sender = send({ relay: `${at.relay.url}/ws`, code, path });
       await save(page);
       expect(Buffer.compare(await page.downloaded("late.bin", 5000), bytes)).toBe(0);
@@ -177,7 +177,7 @@ describeIn("chromium", (browser) => {
       await page.fill("Code", "candy-ketchup-harbor-tilt-useful-drip-subjekt");
       await page.click("button", "Receive");
       await page.see(/subjekt/);
-      expect(await page.text()).not.toContain("The page waits for the sender.");
+      expect(await page.text()).not.toContain("The page waits for a share with this code.");
     });
 
     test("hears that the sender stopped", async () => {
