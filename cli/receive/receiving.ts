@@ -12,6 +12,7 @@ import {
   FAULTS,
   FaultError,
   ReceiverSession,
+  STORE_ENDS,
   decodeControl,
   decodeFrame,
   faultMessage,
@@ -37,6 +38,7 @@ import type { ClientEvent } from "../job/event-schema.ts";
 import { unsoundEvent } from "../job/unsound-event.ts";
 import { Progress } from "../job/progress.ts";
 import { makeDestination, removeEmptyDestination } from "../system/folder.ts";
+import { unregisterReceive } from "../system/state.ts";
 import { ChecksumFile } from "./checksum-file.ts";
 import { FoundRelay, isOfRelay } from "./found-relay.ts";
 import { Incoming } from "./incoming.ts";
@@ -46,6 +48,7 @@ import { keysFor } from "../job/job-keys.ts";
 import { RateLimit } from "../connection/link-flow.ts";
 import type { Place, RelaySearch } from "../discovery/relay-search.ts";
 import { SessionLink } from "../connection/session-link.ts";
+import { markSaved, savedBefore } from "./saved-marks.ts";
 import {
   forget,
   forgetFormer,
@@ -107,6 +110,8 @@ export class Receiving {
   readonly #others: OtherRelays | undefined;
   /** A message of the relay is handled, so a fault is the relay's. */
   #isHeeding = false;
+  /** The stored share that the relay last said to be over. */
+  #overShare: Uint8Array | undefined;
   /** The sender accepted the receipt of the last share. */
   #isConfirmed = false;
   /** Disk work under way; the thread ends only after it. */
@@ -299,6 +304,8 @@ export class Receiving {
   }
 
   #hear(message: Message): void {
+    if (message.t === "offers") this.#overShare = message.over?.[0]?.share ?? this.#overShare;
+    if (message.t === "cancel") this.#overShare = message.share;
     const isEnd = message.t === "fault" && !message.retry;
     if (this.#relay.isSearched && isEnd && this.#isHeeding) this.#leaveRelay();
     else this.#handle({ type: "message", message });
@@ -418,12 +425,35 @@ export class Receiving {
       this.#notWhole = unsound.length > 0;
       if (this.#notWhole) this.#emit(unsoundEvent(unsound));
       if (incoming.kept) forget(incoming, this.#job);
+      this.#mark(incoming);
       this.#handle({ type: "saved", mac: incoming.receipt() });
       // The sender does not wait for files that are read.
       this.#list?.add(incoming.takeSums(), unsound, (fault) => this.#tellOneOfMany(fault));
     } catch (error) {
       this.#failed(error);
     }
+  }
+
+  /** Before the relay counts the download: a run that is killed after that is the last one that gets the share. */
+  #mark({ offer, skipped, saved }: Incoming): void {
+    if (offer.stored === undefined || this.#notWhole || skipped.files > 0) return;
+    markSaved(toHex(offer.share), this.#job, saved);
+  }
+
+  /** An earlier run saved all of the share that is over. @returns whether it is told so */
+  #tellSaved(): boolean {
+    const { stdout, checksum, checksumFile } = this.#job;
+    // Those want more than size and time show.
+    if (this.#overShare === undefined || stdout || checksum || checksumFile) return false;
+    const share = toHex(this.#overShare);
+    const saved = savedBefore(share, this.#job);
+    if (saved === undefined) return false;
+    const sum = (of: "files" | "bytes"): number => saved.reduce((all, one) => all + one[of], 0);
+    const bytes = sum("bytes");
+    this.#emit({ event: "skipped", files: sum("files"), bytes });
+    this.#emit({ event: "done", bytes, seconds: 0 });
+    unregisterReceive(share, this.#job.out);
+    return true;
   }
 
   /** A fault of the share at hand ends it; an error that is no fault of the table ends the thread. */
@@ -489,7 +519,7 @@ export class Receiving {
     });
   }
 
-  async #finish(how: FaultCode | undefined, detail: string | undefined): Promise<void> {
+  async #finish(end: FaultCode | undefined, detail: string | undefined): Promise<void> {
     this.#opening = undefined;
     this.#relay.close();
     this.#others?.end();
@@ -497,8 +527,10 @@ export class Receiving {
     const incoming = this.#incoming;
     this.#incoming = undefined;
     if (incoming !== undefined) this.#keep(incoming, incoming.size);
-    const closed = this.#link.close(how === undefined && this.#isConfirmed);
+    const closed = this.#link.close(end === undefined && this.#isConfirmed);
     await this.#disk;
+    const isHere = end !== undefined && STORE_ENDS.has(end) && this.#tellSaved();
+    const how = isHere ? undefined : end;
     const unlisted = await this.#list?.settled();
     const fault = how ?? unlisted?.code ?? (this.#notWhole ? "not-whole" : undefined);
     if (this.#madeOut) removeEmptyDestination(this.#job.out);

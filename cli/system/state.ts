@@ -117,7 +117,7 @@ function receiveName(share: string, out: string): string {
   return `${share}-${shortHash(out, 16)}.json`;
 }
 
-export type StateKind = "sends" | "receives" | "ids" | "stored";
+export type StateKind = "sends" | "receives" | "ids" | "stored" | "saved";
 
 /** Where they are remembered; it may not be there. @throws FaultError "write-failed" for nowhere */
 export function statePath(kind: StateKind): string {

@@ -1,6 +1,15 @@
 /** Shares that a relay stores, from the side of people: `send --store`, `recv`, `stored` and `revoke`, and the library. */
 import { afterAll, beforeAll, beforeEach, describe, expect, setSystemTime, test } from "bun:test";
-import { appendFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import * as v from "valibot";
 
@@ -17,6 +26,7 @@ import { stateOfEachTest } from "../../support/clients/own-state.ts";
 import { jsonLines, run as runProgram, type Ran } from "../../support/clients/program.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 import { makeFile } from "../../support/files.ts";
+import { Proxy } from "../../support/net/proxy.ts";
 import { until } from "../../support/until.ts";
 
 const MiB = 1024 * 1024;
@@ -71,8 +81,7 @@ async function stored(what: SendOptions["what"], more: Partial<SendOptions> = {}
   return { code, events };
 }
 
-function receiving(given: string) {
-  const out = join(folder.path, crypto.randomUUID());
+function receiving(given: string, out = join(folder.path, crypto.randomUUID())) {
   const code = parseCode(given);
   const transfer = receive({ code, master: masterOf(code), relay: relay.url, out });
   return { out, transfer };
@@ -147,6 +156,49 @@ describe("A share that is stored", () => {
     expect(find((await received(code)).events, "offer")?.stored?.downloads).toBe(1);
     expect(await faultOf(code)).toEqual({ fault: "exhausted", exitCode: EXIT.failed });
     expect(await listed()).toMatchObject([{ state: "exhausted", most: 1 }]);
+  });
+
+  test("is here already for a receiver that has all of it, also once it is over, while that is unchanged", async () => {
+    const tree = join(folder.path, "twice");
+    mkdirSync(join(tree, "deep"), { recursive: true });
+    makeFile(join(tree, "deep"), "a.bin", 5000);
+    const file = makeFile(folder.path, "alone.bin", 3000);
+    for (const [path, within, bytes] of [
+      [tree, "twice/deep/a.bin", 5000],
+      [file.path, "alone.bin", 3000],
+    ] as const) {
+      const { code } = await stored([path], { store: { life: 3600, downloads: 1 } });
+      const { out } = await received(code);
+      const again = receiving(code, out);
+      expect(await eventsOf(again.transfer)).toContainEqual({ event: "skipped", files: 1, bytes });
+      expect(await again.transfer.outcome).toEqual({ fault: undefined, exitCode: EXIT.done });
+      const over = { fault: "exhausted", exitCode: EXIT.failed } as const;
+      expect(await faultOf(code)).toEqual(over);
+      const { atimeMs, mtimeMs } = statSync(join(out, within));
+      utimesSync(join(out, within), atimeMs / 1000, mtimeMs / 1000 + 1);
+      expect(await receiving(code, out).transfer.outcome).toEqual(over);
+      rmSync(join(out, within));
+      expect(await receiving(code, out).transfer.outcome).toEqual(over);
+    }
+  });
+
+  test("is here already for a receiver that was killed after the last download was counted", async () => {
+    const file = makeFile(folder.path, "killed.bin", 3000);
+    const { code } = await stored([file.path], { store: { life: 3600, downloads: 1 } });
+    await using proxy = await Proxy.start({ port: Number(new URL(relay.url).port) });
+    const held = proxy.holdAfter(1);
+    const out = join(folder.path, "killed");
+    const words = ["recv", code, "--yes", "--out", out, "--relay", proxy.url];
+    const receiver = fileshare(words, env);
+    await held;
+    await until(async () => (await listed())[0]?.state === "exhausted");
+    receiver.kill("SIGKILL");
+    await receiver.exited;
+    proxy.release();
+    const again = await run(words);
+    expect(again.out).toContain("Not fetched: 1 file that is here");
+    expect(again.exitCode).toBe(EXIT.done);
+    expect(readdirSync(out)).toEqual([file.name]);
   });
 
   test("ends with its life", async () => {
