@@ -45,6 +45,8 @@ export interface Relay {
   readonly url: string;
   /** The plain port that only says to come by TLS. */
   readonly httpPort: number | undefined;
+  /** The port for other relays of its cluster. */
+  readonly clusterPort: number | undefined;
   /** The certificate in use; undefined: no TLS. */
   readonly certificate: Certificate | undefined;
   /** Undefined: it has none. */
@@ -126,6 +128,7 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
     port: started.port,
     url: `${scheme}://${localAddress(hostname)}:${started.port}`,
     httpPort: started.httpPort,
+    clusterPort: started.clusterPort,
     get certificate() {
       return started.certificate;
     },

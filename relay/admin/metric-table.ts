@@ -143,6 +143,16 @@ export const METRICS: readonly Metric[] = [
     ["door", "role"],
   ),
   gauge(
+    "fileshare_edge_lines",
+    "Connections of other relays of the cluster: for control, or for the records of one share.",
+    (source) =>
+      by("kind", {
+        control: sum(source, ({ edges }) => edges.lines),
+        stream: sum(source, ({ edges }) => edges.streams),
+      }),
+    ["kind"],
+  ),
+  gauge(
     "fileshare_receivers",
     "Receivers in a share: live ones wait for the newest record, paused ones take nothing.",
     (source) =>

@@ -7,6 +7,7 @@ import type { AdminOptions } from "../admin/listener.ts";
 import type { LogFileOptions } from "../log/log-file.ts";
 import type { Policy } from "../access/policy.ts";
 import type { StorePlace } from "../store/record-store.ts";
+import type { ClusterPlace } from "../worker/thread-messages.ts";
 import type { ReportLevel, Reporter } from "../worker/reports.ts";
 import type { WorkerStats } from "../worker/stats.ts";
 
@@ -85,6 +86,8 @@ export interface Supervision {
   readonly tokensMs: number;
   /** Instead of CERTIFICATE_EVERY_MS. */
   readonly certificateMs: number;
+  /** Other relays may come, without a directory that says so. */
+  readonly cluster?: ClusterPlace | undefined;
 }
 
 export const SUPERVISION: Supervision = {

@@ -23,7 +23,7 @@ import { guardPort } from "../system/guard.ts";
 import { LivePolicy } from "./live-policy.ts";
 import { openLogFile, type LogFile } from "../log/log-file.ts";
 import type { PageFile } from "../../web/mod.ts";
-import type { WorkerStart } from "../worker/thread-messages.ts";
+import type { ClusterPlace, Ports, WorkerStart } from "../worker/thread-messages.ts";
 import type { Policy, WorkerPolicy } from "../access/policy.ts";
 import { reclaim, type PoolBuffers } from "../log/block-pool.ts";
 import {
@@ -57,6 +57,7 @@ export class Supervisor implements ManagedRelay {
   #guard = new DisposableStack();
   #port: number;
   #httpPort: number | undefined;
+  #clusterPort: number | undefined;
   readonly #kept: KeptCertificate | undefined;
   readonly #refusals: SharedArrayBuffer;
   readonly #limits: LiveLimits;
@@ -162,7 +163,7 @@ export class Supervisor implements ManagedRelay {
    *   `bad-ban-file`, `relay-failed`
    */
   static async start(options: RelayOptions): Promise<Supervisor> {
-    const { hostname, port, httpPort, workers, tls, onlyFor } = options;
+    const { hostname, port, httpPort, workers, tls, onlyFor, supervision } = options;
     if (onlyFor !== undefined && workers !== 1) {
       throw new RangeError("a relay for one channel has one worker");
     }
@@ -170,6 +171,10 @@ export class Supervisor implements ManagedRelay {
     using guard = new DisposableStack();
     if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
     if (httpPort !== undefined && httpPort !== 0) guard.use(guardPort(hostname, httpPort));
+    const cluster = supervision?.cluster;
+    if (cluster !== undefined && cluster.port !== 0 && workers > 1) {
+      guard.use(guardPort(cluster.hostname, cluster.port));
+    }
     let supervisor: Supervisor;
     const events: S3Events = {
       away: (...told) => reportAway(supervisor.#reports.report, ...told),
@@ -248,6 +253,11 @@ export class Supervisor implements ManagedRelay {
 
   get httpPort(): number | undefined {
     return this.#httpPort;
+  }
+
+  /** Where other relays come. */
+  get clusterPort(): number | undefined {
+    return this.#clusterPort;
   }
 
   get certificate(): Certificate | undefined {
@@ -348,6 +358,11 @@ export class Supervisor implements ManagedRelay {
     this.#directory.handle(message, performance.now());
   }
 
+  get #cluster(): ClusterPlace | undefined {
+    const place = this.#options.supervision?.cluster;
+    return place && { ...place, port: this.#clusterPort ?? place.port };
+  }
+
   #startOf(worker: number): WorkerStart {
     const {
       hostname,
@@ -381,12 +396,14 @@ export class Supervisor implements ManagedRelay {
       addresses: this.#addresses,
       egress: this.#egress,
       store: this.#store?.place,
+      cluster: this.#cluster,
     };
   }
 
-  #ready(worker: number, start: WorkerStart, port: number, httpPort: number | undefined): void {
+  #ready(worker: number, start: WorkerStart, { port, httpPort, clusterPort }: Ports): void {
     this.#port = port;
     this.#httpPort = httpPort;
+    this.#clusterPort = clusterPort;
     // It may have changed since the thread was started.
     this.#workers.post(worker, { t: "policy", policy: this.#policy.current });
     const tls = this.#kept?.certificate.pair;

@@ -6,7 +6,7 @@
 import { FaultError } from "../../protocol/mod.ts";
 
 import { listenFault } from "../system/guard.ts";
-import type { ToWorker, WorkerStart } from "../worker/thread-messages.ts";
+import type { Ports, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
 import { RestartPolicy } from "./restart-policy.ts";
 import { WorkerThread, type WorkerEvents } from "./worker-thread.ts";
 
@@ -15,7 +15,7 @@ export interface WorkerPoolEvents extends Pick<
   "directory" | "storeBook" | "stats" | "measures" | "report"
 > {
   /** It listens. @param start what it was told when its thread was started; that may be over by now */
-  ready(worker: number, start: WorkerStart, port: number, httpPort: number | undefined): void;
+  ready(worker: number, start: WorkerStart, ports: Ports): void;
   pageWanted(worker: number): void;
   /** Its thread is gone, whatever it was about. */
   ended(worker: number): void;
@@ -142,9 +142,9 @@ export class WorkerPool {
       measures: (measures) => events.measures(measures),
       report: (report) => events.report(report),
       pageWanted: () => events.pageWanted(worker),
-      ready: (port, httpPort) => {
+      ready: (ports) => {
         place.restarts.up(performance.now());
-        events.ready(worker, start, port, httpPort);
+        events.ready(worker, start, ports);
         up();
       },
       failed: (why) => {

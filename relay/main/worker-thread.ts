@@ -11,7 +11,7 @@
  */
 import { CLOSE_MS, SETTLE_MS, TICK_MS } from "../limits/limits.ts";
 
-import type { FromWorker, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
+import type { FromWorker, Ports, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
 import type { ToDirectory, ToStoreBook } from "../share/messages.ts";
 import type { WorkerMeasures } from "../worker/measures.ts";
 import type { Report } from "../worker/reports.ts";
@@ -32,7 +32,7 @@ const WORKER_ENDING_PINGS = 5;
 const LATE_PINGS = Math.ceil(WORKER_SILENT_PINGS / 3);
 
 export interface WorkerEvents {
-  ready(port: number, httpPort: number | undefined): void;
+  ready(ports: Ports): void;
   directory(message: ToDirectory): void;
   storeBook(message: ToStoreBook): void;
   stats(stats: WorkerStats): void;
@@ -154,7 +154,7 @@ export class WorkerThread {
         this.#at = "ready";
         this.#wasReady = true;
         this.#silentPeriods = 0;
-        this.#events.ready(message.port, message.httpPort);
+        this.#events.ready(message.ports);
         return;
       case "pong":
         this.#asked = false;

@@ -117,6 +117,10 @@ export class Bundles implements Outlet {
     this.#sockets.send(socket, message);
   }
 
+  sendToEdge(socket: SocketId, message: Uint8Array): void {
+    this.#sockets.sendToEdge?.(socket, message);
+  }
+
   fail(socket: SocketId, code: SocketFault, detail?: string, after?: number): void {
     this.#sockets.fail(socket, code, detail, after);
   }

@@ -194,6 +194,10 @@ export class ClientRouter implements Outlet {
     else this.later(() => this.#locals.get(socket)?.message(message));
   }
 
+  sendToEdge(socket: SocketId, message: Uint8Array): void {
+    this.#sockets.sendToEdge?.(socket, message);
+  }
+
   fail(socket: SocketId, code: SocketFault, detail?: string, after?: number): void {
     if (socket >= 0) {
       this.#sockets.fail(socket, code, detail, after);

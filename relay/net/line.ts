@@ -46,11 +46,17 @@ export class Line {
   #heardAt: number;
   #pingedAt: number;
 
-  constructor(options: LineOptions, { address }: ClientAddress, remote: RemoteEnd | null) {
+  /** @param isEdge it came to the port of other relays */
+  constructor(
+    options: LineOptions,
+    { address }: ClientAddress,
+    remote: RemoteEnd | null,
+    isEdge = false,
+  ) {
     const { clock, kernel } = options;
     const now = clock();
     this.#options = options;
-    this.key = remote === null ? undefined : kernel?.keyOf(remote.address, remote.port);
+    this.key = remote === null ? undefined : kernel?.keyOf(remote.address, remote.port, isEdge);
     this.#isDirect = address === remote?.address && !isLoopback(address);
     if (kernel !== undefined && this.key !== undefined) {
       this.#meter = new ReceiveMeter(kernel, this.key, now);
@@ -100,10 +106,12 @@ export class Line {
     this.#meter?.came(length);
   }
 
-  /** Whether what came may be handled; false: it is too much. To be asked once for each. */
-  allows(): boolean {
-    const { limits, clock } = this.#options;
-    return this.#messages.spend(limits.now["messages-per-second"], clock());
+  /**
+   * Whether what came may be handled; false: it is too much. To be asked once for each.
+   * @param perSecond instead of the limit of clients
+   */
+  allows(perSecond = this.#options.limits.now["messages-per-second"]): boolean {
+    return this.#messages.spend(perSecond, this.#options.clock());
   }
 
   /** So many answers are owed for what it was given. */

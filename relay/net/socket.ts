@@ -18,6 +18,8 @@ export interface SocketData extends Peer {
   readonly line: Line;
   /** The server that it came to; undefined: it gets everything by itself. */
   readonly publisher: Publisher | undefined;
+  /** It came to the port of other relays; its role is `receiver` once it proved to be one. */
+  readonly isEdge: boolean;
   /** Undefined before its hello. */
   grant: Grant | undefined;
   role: PeerRole;
@@ -43,7 +45,10 @@ export type Socket = Bun.ServerWebSocket<SocketData>;
 
 /** A client before its hello. */
 export function newSocketData(
-  given: Pick<SocketData, "id" | "client" | "line" | "publisher" | "tick" | "disconnect">,
+  given: Pick<
+    SocketData,
+    "id" | "client" | "line" | "publisher" | "isEdge" | "tick" | "disconnect"
+  >,
 ): SocketData {
   return {
     ...given,

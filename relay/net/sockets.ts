@@ -49,6 +49,11 @@ const SPARE_BYTES = 1024;
 const SPARE_PART = 16;
 /** Of Bun (uWebSockets): the size of its cork buffer. */
 const AT_ONCE_BYTES = 16 * 1024;
+/**
+ * Of one line of another relay: 10,000 receivers that end at once are two messages each, which fit into the burst. Frames
+ * that it was given earn their answers beside that.
+ */
+export const EDGE_MESSAGES_PER_SECOND = 2500;
 const NO_MEMORY = "too many wait for the relay's memory";
 
 export interface SocketsOptions extends LineOptions {
@@ -121,12 +126,27 @@ export class Sockets implements Outlet, TopicHost<Socket> {
 
   /** For a request that is about to become a socket. */
   dataFor(client: ClientAddress, remote: RemoteEnd | null, publisher?: Publisher): SocketData {
+    return this.#dataFor(client, remote, publisher, false);
+  }
+
+  /** Likewise at the port of other relays. */
+  edgeDataFor(client: ClientAddress, remote: RemoteEnd | null): SocketData {
+    return this.#dataFor(client, remote, undefined, true);
+  }
+
+  #dataFor(
+    client: ClientAddress,
+    remote: RemoteEnd | null,
+    publisher: Publisher | undefined,
+    isEdge: boolean,
+  ): SocketData {
     const id = this.#nextId++;
     return newSocketData({
       id,
       client,
-      line: new Line(this.#options, client, remote),
+      line: new Line(this.#options, client, remote, isEdge),
       publisher,
+      isEdge,
       tick: () => this.#tick(id),
       disconnect: (reason) => this.#disconnect(id, reason),
     });
@@ -143,8 +163,9 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     const { data } = socket;
     const { id, turnedAway } = data;
     this.#open.set(id, socket);
-    this.openedEver++;
-    data.line.watch(true, (bytes) => this.#arrived(socket, bytes));
+    if (!data.isEdge) this.openedEver++;
+    // The server of other relays has a limit of its own for messages.
+    if (!data.isEdge) data.line.watch(true, (bytes) => this.#arrived(socket, bytes));
     if (turnedAway === undefined) return true;
     this.#turnedAway.add(id);
     this.fail(id, socketFault(turnedAway.code), turnedAway.detail, turnedAway.after);
@@ -164,8 +185,13 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     this.#mayTalk(socket.data);
   }
 
-  #mayTalk({ id, line, closing, main }: SocketData): boolean {
+  #mayTalk({ id, line, closing, main, isEdge, role }: SocketData): boolean {
     if (closing !== undefined) return false;
+    if (isEdge && role !== "stranger") {
+      if (line.allows(EDGE_MESSAGES_PER_SECOND)) return true;
+      this.fail(id, "too-fast", `more than ${EDGE_MESSAGES_PER_SECOND} messages per second`);
+      return false;
+    }
     if ((main?.line ?? line).allows()) return true;
     this.#refuse(id, "messages-per-second");
     return false;
@@ -285,6 +311,11 @@ export class Sockets implements Outlet, TopicHost<Socket> {
       data.line.earn(ADMISSIONS_PER_SHARE);
     }
     this.sendPacked(id, message, encodeControl(message));
+  }
+
+  sendToEdge(id: SocketId, message: Uint8Array): void {
+    const socket = this.#open.get(id);
+    if (socket !== undefined && socket.data.closing === undefined) this.#give(socket, message);
   }
 
   fail(id: SocketId, code: SocketFault, detail?: string, after?: number): void {

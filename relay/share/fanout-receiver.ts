@@ -6,6 +6,8 @@ import type { Party } from "./read-ahead.ts";
 
 export interface Receiver extends KeptFor {
   readonly id: Uint8Array;
+  /** It is a stream of another relay, which reports the receivers that it serves. */
+  readonly isEdge: boolean;
   /** The window that it asked for; it has it when it is admitted. */
   asked: number;
   name: Uint8Array;
@@ -17,9 +19,15 @@ export interface Receiver extends KeptFor {
   hasBegun: boolean;
 }
 
-export function newReceiver(id: Uint8Array, key: string, party: Party): Receiver {
+export function newReceiver(
+  id: Uint8Array,
+  key: string,
+  party: Party,
+  isEdge: boolean,
+): Receiver {
   return {
     id,
+    isEdge,
     key,
     party,
     asked: 0,

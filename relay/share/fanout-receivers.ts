@@ -30,14 +30,20 @@ export class FanoutReceivers {
    * one upload after another.
    */
   #came = 0;
+  /** Streams of other relays among them. */
+  #edges = 0;
 
   constructor(topic: Topic) {
     this.#topic = topic;
   }
 
-  /** How many are remembered. */
+  /** How many are remembered, without those of other relays. */
   get size(): number {
-    return this.#byKey.size;
+    return this.#byKey.size - this.#edges;
+  }
+
+  get edges(): number {
+    return this.#edges;
   }
 
   get remembered(): Iterable<Receiver> {
@@ -54,7 +60,8 @@ export class FanoutReceivers {
 
   get standing(): FanoutStanding {
     const standing = { live: 0, catchUp: 0, paused: 0, least: Infinity, most: 0 };
-    for (const { live, window, acked } of this.#bySocket.values()) {
+    for (const { live, window, acked, isEdge } of this.#bySocket.values()) {
+      if (isEdge) continue;
       if (live) standing.live++;
       else if (window <= NOT_AGREED_WINDOW) standing.paused++;
       else standing.catchUp++;
@@ -85,11 +92,12 @@ export class FanoutReceivers {
   /** One that was not known comes. */
   add(receiver: Receiver): void {
     this.#byKey.set(receiver.key, receiver);
+    if (receiver.isEdge) this.#edges++;
     this.#came++;
   }
 
-  forget({ key }: Receiver): void {
-    this.#byKey.delete(key);
+  forget({ key, isEdge }: Receiver): void {
+    if (this.#byKey.delete(key) && isEdge) this.#edges--;
   }
 
   /** One asks again for what it was given. */
@@ -109,7 +117,7 @@ export class FanoutReceivers {
 
   attach(socket: SocketId, receiver: Receiver): void {
     this.#bySocket.set(socket, receiver);
-    this.#topic.subscribe(socket);
+    if (!receiver.isEdge) this.#topic.subscribe(socket);
   }
 
   detach(socket: SocketId): void {
@@ -126,5 +134,6 @@ export class FanoutReceivers {
     this.#bySocket.clear();
     this.#topic.close();
     this.#byKey.clear();
+    this.#edges = 0;
   }
 }

@@ -4,8 +4,10 @@
  * records from the log or its replica.
  */
 import {
+  FaultError,
   WINDOW_MOST_RECORDS,
   WINDOW_RECORDS,
+  concat,
   socketFault,
   toHex,
   type LeaveReason,
@@ -29,6 +31,17 @@ import { ReadAhead } from "./read-ahead.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import { Admissions, type Admission } from "./admissions.ts";
 
+/**
+ * Streams of other relays to one share at one worker: STREAMS_MOST of each of 64, which are more relays than one
+ * network has.
+ */
+export const EDGE_STREAMS_MOST = 256;
+
+/** The home's word on receivers, for the relays that have them. */
+export type WordToEdges =
+  | { readonly t: "confirmed" | "full"; readonly receiver: Uint8Array }
+  | { readonly t: "decided"; readonly admission: Admission };
+
 /** The home of the share, as a fan-out calls it. */
 export interface Upstream extends ReceiptOutput {
   need(needs: readonly PartyNeed[]): void;
@@ -40,12 +53,16 @@ export interface Upstream extends ReceiptOutput {
    * @param isOver it is a reader by HTTP and gone
    */
   begun?(receiver: string, address: string | undefined, isOver: boolean): void;
+  /** The receiver may be at another relay. */
+  toEdges?(word: WordToEdges): void;
   // Of a share that can't be read again:
   /** The least record that receivers here need; undefined: they need none. */
   watermark(next: number | undefined): void;
   /** A receiver came here; it may have been at another worker before. */
   came(receiver: Uint8Array, next: number): void;
 }
+
+const TOO_MANY = "streams of other relays";
 
 export class Fanout {
   readonly offer: Offer;
@@ -110,6 +127,16 @@ export class Fanout {
     return this.#lanes.sent;
   }
 
+  /** Streams of other relays. */
+  get edges(): number {
+    return this.#receivers.edges;
+  }
+
+  /** What the sender decided, as far as it is known here. */
+  get decisions(): readonly Admission[] {
+    return this.#admissions.list;
+  }
+
   get standing(): FanoutStanding {
     return this.#receivers.standing;
   }
@@ -122,9 +149,17 @@ export class Fanout {
   /**
    * A receiver begins, comes back or asks again from where it is.
    * @param address what limits for each address count it as
+   * @param edge the id of the relay, if that reads a stream
    */
-  join(socket: SocketId, join: MessageOf<"join">, now: number, address?: string): void {
-    const key = toHex(join.receiver);
+  join(
+    socket: SocketId,
+    join: MessageOf<"join">,
+    now: number,
+    address?: string,
+    edge?: Uint8Array,
+  ): void {
+    const id = this.#idOf(join, edge);
+    const key = toHex(id);
     const dismissed = this.#admissions.of(key)?.dismissed;
     if (dismissed !== undefined) {
       this.closed(socket);
@@ -133,11 +168,13 @@ export class Fanout {
     }
     let receiver = this.#receivers.of(key);
     if (receiver === undefined) {
-      if (this.#receivers.size >= this.#limits.now["receivers-per-share"]) {
+      if (edge !== undefined) {
+        if (this.#receivers.edges >= EDGE_STREAMS_MOST) throw new FaultError("too-many", TOO_MANY);
+      } else if (this.#receivers.size >= this.#limits.now["receivers-per-share"]) {
         this.#refuseFull(socket);
         return;
       }
-      receiver = newReceiver(join.receiver, key, this.#readAhead.newParty());
+      receiver = newReceiver(id, key, this.#readAhead.newParty(), edge !== undefined);
       this.#receivers.add(receiver);
     }
     this.#now = now;
@@ -172,9 +209,23 @@ export class Fanout {
       if (attaches) this.#upstream.came(receiver.id, receiver.next);
     }
     // At once: a sender that knows of no other receiver would end with the first receipt.
-    if (attaches) this.#upstream.report([this.#entry(receiver)]);
-    else this.#changed.add(receiver);
+    if (attaches && !receiver.isEdge) this.#upstream.report([this.#entry(receiver)]);
+    else this.#noteChanged(receiver);
     this.#lanes.pump(receiver, now);
+  }
+
+  /**
+   * Ids of streams differ from those of receivers in length. Of a share that can't be read again another relay has
+   * one stream, and goes on by the next line where the last one broke.
+   */
+  #idOf({ receiver }: MessageOf<"join">, edge: Uint8Array | undefined): Uint8Array {
+    if (edge === undefined) return receiver;
+    return this.#isReadAgain ? concat(edge, receiver) : edge;
+  }
+
+  /** The relay of a stream reports its receivers. */
+  #noteChanged(receiver: Receiver): void {
+    if (!receiver.isEdge) this.#changed.add(receiver);
   }
 
   ack(socket: SocketId, ack: MessageOf<"ack">, now: number): void {
@@ -187,7 +238,7 @@ export class Fanout {
     if (receiver.acked > before) this.#noteAcked(receiver);
     this.#open(receiver, ack.window);
     this.#noteBegun(receiver);
-    this.#changed.add(receiver);
+    this.#noteChanged(receiver);
     this.#retention?.acked(receiver, before, now);
     this.#lanes.pump(receiver, now);
   }
@@ -233,8 +284,9 @@ export class Fanout {
   exhaust(begun: readonly string[]): void {
     const mayFinish = new Set(begun);
     for (const receiver of this.#receivers.attached) {
-      const { socket, receipt, key } = receiver;
+      const { socket, receipt, key, isEdge } = receiver;
       if (socket === undefined || receipt !== undefined || mayFinish.has(key)) continue;
+      if (isEdge) continue;
       this.#dismiss(receiver, socket, "exhausted");
     }
   }
@@ -243,12 +295,14 @@ export class Fanout {
   confirmed(id: Uint8Array): void {
     const receiver = this.#receivers.of(toHex(id));
     if (receiver !== undefined) this.#receipts.confirmed(receiver);
+    this.#upstream.toEdges?.({ t: "confirmed", receiver: id });
   }
 
   /** With all workers together the share has as many receivers as it may have, without this one. */
   refuse(id: Uint8Array): void {
     const key = toHex(id);
     const receiver = this.#receivers.of(key);
+    this.#upstream.toEdges?.({ t: "full", receiver: id });
     if (receiver?.socket === undefined) return;
     this.#refuseFull(receiver.socket);
     // Its sender never heard of it.
@@ -281,6 +335,7 @@ export class Fanout {
   decide(list: readonly Admission[]): void {
     for (const admission of list) {
       this.#admissions.add(admission);
+      this.#upstream.toEdges?.({ t: "decided", admission });
       const receiver = this.#receivers.of(toHex(admission.receiver));
       if (receiver?.socket === undefined) continue;
       if (admission.dismissed === undefined) this.#reopen(receiver);
@@ -293,7 +348,9 @@ export class Fanout {
     // The slowest receiver of a share that can't be read again holds records of the log for all others.
     const most = this.#isReadAgain ? WINDOW_MOST_RECORDS : WINDOW_RECORDS;
     receiver.asked = Math.min(window, most);
-    const served = !this.#admits || this.#admissions.of(receiver.key) !== undefined;
+    // Another relay admits its own.
+    const { isEdge, key } = receiver;
+    const served = isEdge || !this.#admits || this.#admissions.of(key) !== undefined;
     receiver.window = served ? receiver.asked : 0;
   }
 
@@ -301,7 +358,7 @@ export class Fanout {
     const { window, acked } = receiver;
     this.#open(receiver, receiver.asked);
     if (receiver.window === window) return;
-    this.#changed.add(receiver);
+    this.#noteChanged(receiver);
     this.#retention?.acked(receiver, acked, this.#now);
     this.#lanes.pump(receiver, this.#now);
   }
@@ -406,7 +463,7 @@ export class Fanout {
     this.#lanes.sourceChanged(log);
     this.#retention?.resend();
     for (const receiver of this.#receivers.remembered) {
-      this.#changed.add(receiver);
+      this.#noteChanged(receiver);
       this.#receipts.resend(receiver);
     }
   }
@@ -427,7 +484,7 @@ export class Fanout {
   }
 
   #noteBegun(receiver: Receiver): void {
-    if (receiver.hasBegun || !hasBegun(receiver)) return;
+    if (receiver.isEdge || receiver.hasBegun || !hasBegun(receiver)) return;
     receiver.hasBegun = true;
     this.#upstream.begun?.(receiver.key, receiver.party.group, false);
   }
@@ -441,8 +498,9 @@ export class Fanout {
     if (receiver.socket !== undefined) this.#receivers.detach(receiver.socket);
     receiver.socket = undefined;
     this.#receipts.detached(receiver);
-    this.#changed.add(receiver);
+    this.#noteChanged(receiver);
     this.#retention?.changed(receiver, this.#now);
+    if (receiver.isEdge) this.#receivers.forget(receiver);
   }
 
   #refuseFull(socket: SocketId): void {

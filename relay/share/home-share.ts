@@ -36,7 +36,7 @@ const DRAIN_QUIET_MS = 1000;
 /** Messages of fan-outs to the home. */
 export type FanoutMessage = Extract<
   PeerMessage,
-  { t: "need" | "report" | "receipt" | "watermark" | "came" | "detached" }
+  { t: "need" | "report" | "receipt" | "watermark" | "came" | "detached" | "listens" }
 >;
 
 export interface HomeOptions extends HomeStoreOptions {
@@ -50,6 +50,8 @@ export interface HomeOptions extends HomeStoreOptions {
   readonly passBytesPerSecond: number | undefined;
   /** Of all senders of the worker. */
   readonly budget: CreditBudget;
+  /** Of a share that can't be read again, once another relay listens at this worker: see `PeerMessage`. */
+  readonly kept: (first: number) => void;
   /** The first receiver came. */
   readonly joined: () => void;
   /** The first receiver took more than a look: it agreed, and has a record, or it has all. */
@@ -70,6 +72,9 @@ export class HomeShare {
   readonly #options: HomeOptions;
   /** Other workers with receivers of this share. */
   readonly #remote = new Set<number>();
+  /** Workers at which other relays listen, this one too, and the first record that they were told. */
+  readonly #listening = new Set<number>();
+  #firstTold: number | undefined;
   #trimming: LogTrimmer;
   #quietSince: number | undefined;
   readonly #admissions = new Admissions();
@@ -281,8 +286,14 @@ export class HomeShare {
       case "came":
         this.#sendCame(from, message.receiver, message.next);
         return;
+      case "listens":
+        this.#serve(from);
+        this.#listening.add(from);
+        if (this.origin?.firstKept !== undefined) this.#sendKept(from, this.origin.firstKept);
+        return;
       case "detached":
         this.#remote.delete(from);
+        this.#listening.delete(from);
         this.origin?.needsNothing(from);
         return;
     }
@@ -301,6 +312,7 @@ export class HomeShare {
 
   workerLost(worker: number): void {
     this.#remote.delete(worker);
+    this.#listening.delete(worker);
     this.origin?.workerLost(worker, this.#options.now());
     for (const awaited of this.#handover.workerLost(worker)) this.#resumeFrom(awaited, undefined);
   }
@@ -331,6 +343,7 @@ export class HomeShare {
     }
     const before = this.origin.heldUp(now);
     if (before !== undefined) this.#sendHeldUp(before);
+    this.#tellFirst(this.origin);
     const attached = this.#isAttached;
     this.#tellSender(now);
     const isServed = socket !== undefined || this.needsNoSender;
@@ -342,6 +355,18 @@ export class HomeShare {
     this.#weighLog();
     this.#trimming.tick(this.#log, this.origin, { attached, abandoned, isAhead }, now);
     this.#endIfSilent(this.origin, now);
+  }
+
+  #tellFirst({ firstKept }: Origin): void {
+    if (firstKept === undefined || firstKept === this.#firstTold) return;
+    this.#firstTold = firstKept;
+    for (const worker of this.#listening) this.#sendKept(worker, firstKept);
+  }
+
+  #sendKept(to: number, first: number): void {
+    const { worker, kept, toPeer } = this.#options;
+    if (to === worker) kept(first);
+    else toPeer(to, { t: "kept", first });
   }
 
   /** A sender that is asked and sends nothing. Clients of other doors have limits of their own there. */
@@ -507,6 +532,8 @@ export class HomeShare {
     this.origin?.senderLost();
     this.origin = undefined;
     this.#remote.clear();
+    this.#listening.clear();
+    this.#firstTold = undefined;
     this.#admissions.clear();
   }
 }

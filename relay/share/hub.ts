@@ -30,6 +30,8 @@ import { LiveLimits } from "../limits/limits.ts";
 import {
   ShareTable,
   type Client,
+  type EdgeClient,
+  type EdgeStream,
   type ReceiverClient,
   type SenderClient,
   type StrangerClient,
@@ -42,9 +44,11 @@ import { CreditBudget } from "./sender-credit.ts";
 import { Senders } from "./senders.ts";
 import { Sessions } from "./sessions.ts";
 import { LookUps } from "./look-ups.ts";
+import type { ClusterSecret } from "../cluster/proof.ts";
+import { Edges, clientOf, type EdgeCounts } from "./edges.ts";
 import { LocalShare, type ShareOptions } from "./local-share.ts";
 
-export interface HubOptions extends Omit<ShareOptions, "budget"> {
+export interface HubOptions extends Omit<ShareOptions, "budget" | "edges"> {
   /** The host name by which the operator calls the relay; hellos are signed for it. */
   readonly relayName?: string | undefined;
   /** Whether it serves one channel alone; clients are told before they say which is theirs. */
@@ -57,6 +61,14 @@ export interface HubOptions extends Omit<ShareOptions, "budget"> {
   readonly mayStore?: (socket: SocketId, entry: ProvedHello) => StoreTerms | undefined;
   readonly primitives: SyncPrimitives;
   readonly limits?: LiveLimits;
+  /** Undefined: the relay is in no cluster. */
+  readonly cluster?: ClusterOfHub | undefined;
+}
+
+export interface ClusterOfHub {
+  readonly secret: ClusterSecret;
+  /** A socket of the cluster's listener proved that it is another relay. */
+  readonly welcomed: (socket: SocketId) => void;
 }
 
 /** The longest life of a stored share in seconds, and the most bytes of one. */
@@ -80,6 +92,8 @@ export class Hub {
   readonly #limits: LiveLimits;
   readonly #budget = new CreditBudget();
   readonly #lookUps: LookUps;
+  /** Undefined: the relay is in no cluster. */
+  readonly #edges: Edges | undefined;
   /** Of shares that are over. */
   readonly ended = noTotals();
   #draining = false;
@@ -93,6 +107,11 @@ export class Hub {
       this.#shares,
     );
     this.#receivers = new Receivers(options, this.#shares);
+    const { cluster, outlet } = options;
+    const asked = (channel: string, isAsked: boolean): void => {
+      this.#receivers.edgesAsk(channel, isAsked);
+    };
+    this.#edges = cluster && new Edges({ ...cluster, outlet, asked }, this.#shares);
     this.#lookUps = new LookUps(options.worker, options.toStoreBook);
   }
 
@@ -102,6 +121,10 @@ export class Hub {
 
   get shares(): Iterable<LocalShare> {
     return this.#shares.all;
+  }
+
+  get edges(): EdgeCounts {
+    return this.#edges?.counts ?? { lines: 0, streams: 0 };
   }
 
   /** @param key of a share: its id in hex */
@@ -123,6 +146,16 @@ export class Hub {
       ...(relayName && { name: relayName }),
       ...(hasOneChannel && { only: true }),
     });
+  }
+
+  /** A socket of the cluster's listener: another relay, or nobody. */
+  edgeOpened(socket: SocketId, now: number): void {
+    const { outlet, primitives } = this.#options;
+    const deadline = now + this.#limits.now["hello-timeout"];
+    const nonce = primitives.randomBytes(NONCE_BYTES);
+    const isEdge = true;
+    this.#clients.set(socket, { role: "stranger", deadline, nonce, address: undefined, isEdge });
+    outlet.send(socket, { t: "challenge", nonce });
   }
 
   /**
@@ -161,7 +194,9 @@ export class Hub {
     const client = this.#clients.get(main);
     if (client === undefined) return;
     try {
-      if (isFrame(bytes)) {
+      if (isOfEdge(client)) {
+        this.#edgeMessage(socket, client, bytes);
+      } else if (isFrame(bytes)) {
         if (client.role !== "sender") throw new FaultError("wrong-role", "a frame");
         this.#senders.frame(main, client, bytes);
       } else if (main === socket) {
@@ -184,6 +219,20 @@ export class Hub {
       this.#control(socket, client, message);
     } catch (error) {
       this.#refuse(socket, error);
+    }
+  }
+
+  #edgeMessage(socket: SocketId, client: OfEdge, bytes: Uint8Array): void {
+    const edges = this.#edges;
+    if (edges === undefined) return;
+    if (client.role === "edge") edges.message(socket, client, bytes);
+    else if (client.role === "receiver") {
+      this.#receivers.message(socket, client, edges.streamMessage(client, bytes), this.#now);
+    } else {
+      const hello = edges.hello(client, bytes);
+      const proved = clientOf(hello);
+      this.#clients.set(socket, proved);
+      edges.opened(socket, proved, hello);
     }
   }
 
@@ -210,6 +259,9 @@ export class Hub {
     for (const further of this.#sessions.close(socket)) {
       this.#options.outlet.unbundle?.(socket, further);
       this.#options.outlet.fail(further, "not-here");
+    }
+    if (client !== undefined && client.role !== "stranger" && isOfEdge(client)) {
+      this.#edges?.closed(socket, client);
     }
     if (client?.role === "receiver") this.#receivers.closed(socket, client);
     else if (client?.role === "sender") this.#senders.closed(socket, client);
@@ -256,7 +308,8 @@ export class Hub {
   #drainMore(): void {
     const { worker, outlet, toDirectory } = this.#options;
     for (const [socket, client] of this.#clients) {
-      if (client.role === "stranger" || client.share === undefined) {
+      const stays = client.role === "edge" && this.#isOwnerIn(client.channel);
+      if (client.role === "stranger" || (client.share === undefined && !stays)) {
         outlet.fail(socket, "going-away");
       }
     }
@@ -264,6 +317,10 @@ export class Hub {
       const { key, epoch } = record;
       if (home.isQuiet(this.#now)) toDirectory({ t: "quiet", worker, key, epoch });
     }
+  }
+
+  #isOwnerIn(channel: string): boolean {
+    return this.#shares.inChannel(channel).some(({ record }) => record.remote === undefined);
   }
 
   // Messages of clients
@@ -275,7 +332,7 @@ export class Hub {
       return;
     }
     const senders: readonly string[] = SENT_BY[message.t];
-    if (message.t === "hello" || !senders.includes(client.role)) {
+    if (client.role === "edge" || message.t === "hello" || !senders.includes(client.role)) {
       throw new FaultError("wrong-role", message.t);
     }
     if (client.role === "sender") this.#senders.message(socket, client, message);
@@ -452,16 +509,19 @@ export class Hub {
     durable,
   }: Extract<FromDirectory, { t: "opened" }>): void {
     const known = this.#shares.get(record.key);
-    const options = { ...this.#options, budget: this.#budget };
+    const options = { ...this.#options, budget: this.#budget, edges: this.#edges };
     const share = known ?? new LocalShare(record, options, this.#limits, () => this.#now);
     if (known === undefined) this.#shares.add(share);
     const replaced = share.home.ownerSocket;
+    // The relays that read it from here hear that it is another one's.
+    if (record.remote !== undefined && share.record.remote === undefined) share.sendPresence(false);
     share.opened(record, socket, previousHome, durable);
     if (replaced !== undefined && replaced !== socket) {
       this.#forgetShare(replaced);
       this.#options.outlet.fail(replaced, "replaced");
     }
     if (socket !== undefined) this.#senders.accepted(share, socket, this.#clients.get(socket));
+    this.#edges?.announce(share);
     if (known !== undefined) share.sendPresence(record.owner !== undefined);
     else this.#receivers.announce(share);
   }
@@ -477,6 +537,7 @@ export class Hub {
     const last: Message =
       fault === undefined ? { t: "end", share } : { t: "cancel", share, reason: fault };
     this.#receivers.broadcast(known, last);
+    this.#edges?.tell(known, last);
     this.#forget(known);
   }
 
@@ -484,6 +545,7 @@ export class Hub {
   #shareDismissed(key: string): void {
     const share = this.#shares.get(key);
     if (share === undefined) return;
+    this.#edges?.tell(share, { t: "presence", share: share.record.offer.share, senderHere: false });
     for (const socket of this.#forget(share)) this.#options.outlet.fail(socket, "going-away");
   }
 
@@ -509,4 +571,15 @@ export class Hub {
     const client = this.#clients.get(socket);
     if (client !== undefined && client.role !== "stranger") client.share = undefined;
   }
+}
+
+/** A socket of the cluster's listener. */
+type OfEdge =
+  | (StrangerClient & { readonly isEdge: true })
+  | (ReceiverClient & { readonly edge: EdgeStream })
+  | EdgeClient;
+
+function isOfEdge(client: Client): client is OfEdge {
+  if (client.role === "stranger") return client.isEdge === true;
+  return client.role === "edge" || (client.role === "receiver" && client.edge !== undefined);
 }

@@ -4,10 +4,11 @@
  * one for each share.
  */
 import type { Totals } from "./totals.ts";
-import { shareFault, type ShareFault } from "../../protocol/mod.ts";
+import { shareFault, type Message, type ShareFault } from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
-import { Fanout, type Upstream } from "./fanout.ts";
+import { EdgeReceivers } from "./edge-receivers.ts";
+import { Fanout, type Upstream, type WordToEdges } from "./fanout.ts";
 import { HomeShare, type FanoutMessage } from "./home-share.ts";
 import type { FromHome } from "./home-store.ts";
 import type {
@@ -22,6 +23,7 @@ import type { StoredState } from "../store/stored-share.ts";
 import { Origin } from "./origin.ts";
 import type { CreditBudget } from "./sender-credit.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
+import type { RecordReader } from "../log/block-log.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
 import { ReplicaLog } from "../log/replica.ts";
 
@@ -33,6 +35,16 @@ type FromFanout =
   | Pick<Extract<ToStoreBook, { t: "begun" }>, "t" | "receiver" | "address" | "isOver">
   | Pick<Extract<ToStoreBook, { t: "finishing" }>, "t">;
 
+/** Other relays with a control line at this worker, by channel; see `Edges`. */
+export interface ShareEdges {
+  lines(channel: string): number;
+  announce(share: LocalShare): void;
+  tell(share: LocalShare, message: Message): void;
+  word(share: LocalShare, word: WordToEdges): void;
+  /** @param line of the relay that has the receiver */
+  full(share: LocalShare, line: SocketId, receiver: Uint8Array): void;
+}
+
 export interface ShareOptions {
   readonly worker: number;
   readonly pool: BlockPool;
@@ -41,6 +53,8 @@ export interface ShareOptions {
   /** Undefined: the relay stores no shares. */
   readonly toStoreBook?: ((message: ToStoreBook) => void) | undefined;
   readonly openRecords?: OpenRecords | undefined;
+  /** Undefined: the relay is in no cluster. */
+  readonly edges?: ShareEdges | undefined;
   /** Of all senders of the worker. */
   readonly budget: CreditBudget;
   /** Instead of STALL_TIMEOUT_MS. */
@@ -52,7 +66,11 @@ export interface ShareOptions {
 export class LocalShare {
   readonly fanout: Fanout;
   readonly home: HomeShare;
+  readonly edgeReceivers: EdgeReceivers;
   record: ShareRecord;
+  readonly isReadAgain: boolean;
+  /** Of a share that can't be read again: the first record still to be had, as the home said last. */
+  first: number | undefined;
   readonly #options: ShareOptions;
   /** The worker with the log; it stays so while its sender is away. */
   #homeWorker: number | undefined;
@@ -68,9 +86,22 @@ export class LocalShare {
     this.#homeWorker = owner;
     this.#replica = new ReplicaLog(pool, Origin.frameBytes(offer));
     const isReadAgain = offer.seekable || record.stored !== undefined;
+    this.isReadAgain = isReadAgain;
+    const edgeReceivers = new EdgeReceivers({
+      report: (entries) => this.#toHome({ t: "report", entries }),
+      receipt: (receipt) =>
+        this.#toHome({ t: "receipt", receipt, wasSent: true, wasServed: receipt.records > 0 }),
+      full: (line, receiver) => options.edges?.full(this, line, receiver),
+      mostReceivers: () => limits.now["receivers-per-share"],
+    });
+    this.edgeReceivers = edgeReceivers;
     const upstream: Upstream = {
       need: (needs) => this.#toHome({ t: "need", needs }),
-      report: (entries) => this.#toHome({ t: "report", entries }),
+      report: (given) => {
+        const entries = edgeReceivers.reportedHere(given);
+        if (entries.length > 0) this.#toHome({ t: "report", entries });
+      },
+      toEdges: (word) => this.#toEdges(word),
       acknowledged: (before) => this.home.acknowledged(before),
       receipt: (receipt, wasSent, wasServed) =>
         this.#toHome({ t: "receipt", receipt, wasSent, wasServed }),
@@ -98,6 +129,7 @@ export class LocalShare {
       isReadAgain,
       openRecords: options.openRecords,
       toStoreBook: (message) => this.#sendBook(message),
+      kept: (first) => this.#kept(first),
       joined: () => this.#sendDirectory({ t: "joined" }),
       accepted: () => this.#sendDirectory({ t: "accepted" }),
       over: ({ code, detail = "" }) =>
@@ -121,20 +153,50 @@ export class LocalShare {
     this.#noteLimit(wasLimited);
     this.fanout.admits(record.offer.admit === true);
     const { owner, stored } = record;
+    if (record.remote !== undefined) this.edgeReceivers.clear();
     if (owner === undefined) return;
     this.#homeWorker = owner;
     const isHome = owner === this.#options.worker;
     if (isHome) this.home.storeIn(stored, durable);
     if (socket !== undefined) {
-      this.fanout.sourceChanged(this.home.senderCame(socket, previousHome));
+      this.#sourceChanged(this.home.senderCame(socket, previousHome));
       return;
     }
     if (isHome && stored !== undefined) {
-      this.fanout.sourceChanged(this.home.serve());
+      this.#sourceChanged(this.home.serve());
       return;
     }
     this.home.senderMoved(owner);
-    this.fanout.sourceChanged(this.#replica);
+    this.#sourceChanged(this.#replica);
+  }
+
+  #sourceChanged(log: RecordReader): void {
+    this.fanout.sourceChanged(log);
+    this.listen();
+    this.edgeReceivers.resend();
+  }
+
+  /** Relays with a control line here hear of the share from now on. */
+  listen(): void {
+    if (this.#edgeLines > 0) this.#toHome({ t: "listens" });
+  }
+
+  get #edgeLines(): number {
+    const { channel, remote } = this.record;
+    return remote === undefined ? (this.#options.edges?.lines(channel) ?? 0) : 0;
+  }
+
+  #toEdges(word: WordToEdges): void {
+    const { edges } = this.#options;
+    if (word.t === "full") this.edgeReceivers.refused(word.receiver);
+    else if (this.#edgeLines > 0) edges?.word(this, word);
+    if (word.t === "confirmed") this.edgeReceivers.confirmed(word.receiver);
+  }
+
+  #kept(first: number): void {
+    if (first === this.first) return;
+    this.first = first;
+    this.#options.edges?.announce(this);
   }
 
   /** The book says more of the store. @param durable how many records survive a crash */
@@ -200,6 +262,9 @@ export class LocalShare {
       case "gone":
         this.fanout.gone(message.before);
         return;
+      case "kept":
+        if (!this.#isHome) this.#kept(message.first);
+        return;
       case "full":
         this.fanout.refuse(message.receiver);
         return;
@@ -246,11 +311,13 @@ export class LocalShare {
   sendPresence(senderHere: boolean): void {
     const { share } = this.record.offer;
     this.fanout.publish({ t: "presence", share, senderHere });
+    this.#options.edges?.tell(this, { t: "presence", share, senderHere });
   }
 
   destroy(): void {
     this.home.destroy();
     this.fanout.destroy();
+    this.edgeReceivers.clear();
   }
 
   get #isHome(): boolean {
@@ -259,7 +326,7 @@ export class LocalShare {
 
   /** The origin need not tell us of records while nobody here wants them. */
   #sendDetached(): void {
-    const attached = this.fanout.attached > 0;
+    const attached = this.fanout.attached > 0 || this.#edgeLines > 0;
     if (this.#wasAttached && !attached) this.#toHome({ t: "detached" });
     this.#wasAttached = attached;
   }

@@ -65,6 +65,8 @@ export interface ShareRecord {
   readonly epoch: number;
   /** Undefined: nothing of it is stored. */
   readonly stored?: StoredState | undefined;
+  /** The id of the relay with its sender, in hex; undefined: it is this relay. */
+  readonly remote?: string | undefined;
 }
 
 /** Between the fan-out of one worker and the origin at another. The main thread passes it on. */
@@ -79,6 +81,8 @@ export type PeerMessage =
       readonly wasServed: boolean;
     }
   | { readonly t: "detached" }
+  /** Another relay hears of this share here: of its receivers, and where it begins. */
+  | { readonly t: "listens" }
   /** The share has as many receivers as it may have, without this one. */
   | { readonly t: "full"; readonly receiver: Uint8Array }
   | { readonly t: "available"; readonly index: number; readonly place: RecordPlace }
@@ -92,6 +96,8 @@ export type PeerMessage =
   | { readonly t: "watermark"; readonly next: number | undefined }
   /** Records before it can't be had any more: an answer to a worker that needs some. */
   | { readonly t: "gone"; readonly before: number }
+  /** To a worker that listens: the first record that can still be had. */
+  | { readonly t: "kept"; readonly first: number }
   /** Receivers wait for room that those before this record keep; see `Fanout.heldUp`. */
   | { readonly t: "held-up"; readonly before: number }
   /** A receiver came; passed on to all, since the worker where it was before may not know it yet. */
@@ -113,7 +119,13 @@ export interface PeerEnvelope {
 /** From a worker to the main thread, about stored shares. */
 export type ToStoreBook =
   /** Receivers of this channel are at the worker from now on, or are not any more. */
-  | { readonly t: "asked"; readonly worker: number; readonly channel: string }
+  | {
+      readonly t: "asked";
+      readonly worker: number;
+      readonly channel: string;
+      /** They are receivers of other relays alone. Said again when that changes. */
+      readonly isForEdges?: true;
+    }
   | { readonly t: "unasked"; readonly worker: number; readonly channel: string }
   /** A request of HTTP reads this share; answered by `looked-up`, after `opened` if it is stored. */
   | {

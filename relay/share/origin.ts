@@ -133,6 +133,11 @@ export class Origin {
     this.#wants.ask();
   }
 
+  /** The first record that can still be had; undefined: all can, or it is not known yet. */
+  get firstKept(): number | undefined {
+    return this.#paced?.begun === true ? this.#paced.gone : undefined;
+  }
+
   /** The store may take more by now. */
   askMore(): void {
     this.#wants.ask();

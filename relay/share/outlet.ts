@@ -64,6 +64,8 @@ export interface Outlet {
   /** The further one is gone. */
   unbundle?(main: SocketId, further: SocketId): void;
   send(socket: SocketId, message: Message): void;
+  /** A message to another relay, packed. */
+  sendToEdge?(socket: SocketId, message: Uint8Array): void;
   /** Says why and closes. @param after seconds, before which trying again is of no use */
   fail(socket: SocketId, code: SocketFault, detail?: string, after?: number): void;
 }

@@ -16,6 +16,8 @@ const SECOND_MS = 1000;
 
 interface Channel {
   readonly name: string;
+  /** Whether other relays have control lines in it. */
+  hasEdges: boolean;
   /** Its receivers. */
   readonly topic: Topic;
   /** Stored shares that are over, for receivers that find no other. */
@@ -43,13 +45,9 @@ export class Receivers {
 
   opened(socket: SocketId, client: ReceiverClient): void {
     const { channel } = client;
-    let others = this.#byChannel.get(channel);
-    if (others === undefined) {
-      others = { name: channel, topic: this.#outlet.newTopic(), over: [] };
-      this.#byChannel.set(channel, others);
-      this.#tellBook("asked", channel);
-    }
+    const others = this.#channel(channel);
     others.topic.subscribe(socket);
+    if (others.topic.size === 1) this.#ask(others);
     // The string that all have and not the one just made: there is a client for each.
     client.channel = others.name;
     const list = this.#shares.inChannel(channel).map(asSeen);
@@ -66,19 +64,46 @@ export class Receivers {
     receivers.topic.publish({ t: "offers", list: [], over: [...list] });
   }
 
-  #tellBook(t: "asked" | "unasked", channel: string): void {
-    this.#options.toStoreBook?.({ t, worker: this.#options.worker, channel });
+  /** Another relay has the first control line in a channel, or none any more. */
+  edgesAsk(channel: string, isAsked: boolean): void {
+    const others = this.#channel(channel);
+    others.hasEdges = isAsked;
+    if (isAsked && others.topic.size === 0) this.#ask(others);
+    if (!isAsked) this.#left(others);
+  }
+
+  #channel(name: string): Channel {
+    const known = this.#byChannel.get(name);
+    const channel = known ?? { name, topic: this.#outlet.newTopic(), over: [], hasEdges: false };
+    this.#byChannel.set(name, channel);
+    return channel;
+  }
+
+  #ask({ name: channel, topic }: Channel): void {
+    const { toStoreBook, worker } = this.#options;
+    const isForEdges = topic.size === 0;
+    toStoreBook?.({ t: "asked", worker, channel, ...(isForEdges && { isForEdges }) });
+  }
+
+  /** A receiver left, or the last control line. */
+  #left(channel: Channel): void {
+    const { name, topic, hasEdges } = channel;
+    if (topic.size > 0) return;
+    if (hasEdges) {
+      this.#ask(channel);
+      return;
+    }
+    topic.close();
+    this.#byChannel.delete(name);
+    this.#options.toStoreBook?.({ t: "unasked", worker: this.#options.worker, channel: name });
   }
 
   closed(socket: SocketId, client: ReceiverClient): void {
+    this.#shares.of(client)?.fanout.closed(socket);
+    if (client.edge !== undefined) return;
     const others = this.#byChannel.get(client.channel);
     others?.topic.unsubscribe(socket);
-    if (others?.topic.size === 0) {
-      others.topic.close();
-      this.#byChannel.delete(client.channel);
-      this.#tellBook("unasked", client.channel);
-    }
-    this.#shares.of(client)?.fanout.closed(socket);
+    if (others !== undefined) this.#left(others);
   }
 
   message(socket: SocketId, client: ReceiverClient, message: Message, now: number): void {
@@ -123,13 +148,15 @@ export class Receivers {
   #join(socket: SocketId, client: ReceiverClient, join: MessageOf<"join">, now: number): void {
     const key = toHex(join.share);
     const share = this.#shares.get(key);
-    // A share of another channel is as unknown as one that never was.
-    if (share?.record.channel !== client.channel) {
+    const { edge } = client;
+    // A share of another channel is as unknown as one that never was. Relays make no chains.
+    const isRemote = edge !== undefined && share?.record.remote !== undefined;
+    if (share?.record.channel !== client.channel || isRemote) {
       const reason = "no-such-share";
       this.#outlet.send(socket, { t: "cancel", share: join.share, reason });
       return;
     }
-    if (isExhausted(share, join)) {
+    if (edge === undefined && isExhausted(share, join)) {
       this.#outlet.send(socket, { t: "cancel", share: join.share, reason: "exhausted" });
       return;
     }
@@ -138,7 +165,7 @@ export class Receivers {
     }
     // As with the channel's.
     client.share = share.record.key;
-    share.fanout.join(socket, join, now, client.address);
+    share.fanout.join(socket, join, now, client.address, edge?.relay);
   }
 }
 

@@ -47,7 +47,7 @@ export class ShareTable {
 }
 
 /** The client of a socket; its hello binds its role for ever. */
-export type Client = StrangerClient | SenderClient | ReceiverClient;
+export type Client = StrangerClient | SenderClient | ReceiverClient | EdgeClient;
 
 export interface StrangerClient {
   readonly role: "stranger";
@@ -56,6 +56,8 @@ export interface StrangerClient {
   readonly nonce: Uint8Array;
   /** Its address as limits count it; undefined: not counted. */
   readonly address: string | undefined;
+  /** It came to the cluster's listener: it may be another relay, and nothing else. */
+  readonly isEdge?: true;
 }
 
 export interface SenderClient {
@@ -78,4 +80,20 @@ export interface ReceiverClient {
   readonly address: string | undefined;
   channel: string;
   share: string | undefined;
+  /** Undefined: it is no relay. */
+  readonly edge?: EdgeStream | undefined;
+}
+
+/** A stream by which another relay reads one share. */
+export interface EdgeStream {
+  readonly relay: Uint8Array;
+  readonly share: Uint8Array;
+}
+
+/** The control line of another relay, about all shares of one channel. */
+export interface EdgeClient {
+  readonly role: "edge";
+  readonly channel: string;
+  readonly address: undefined;
+  share: undefined;
 }

@@ -18,9 +18,16 @@ const FEW_DESCRIPTORS = 2000;
 /** Descriptors tried before all are listed: a socket just accepted has one of the next. */
 const LIKELY_DESCRIPTORS = 8;
 
-/** A peer in one way of writing: 16 bytes of address, IPv4 as mapped to IPv6, and 2 of port. */
+/**
+ * A peer in one way of writing: 16 bytes of address, IPv4 as mapped to IPv6, and 2 of port; then one that says to which
+ * of our ports it came.
+ */
 export type PeerKey = Uint8Array;
-const KEY_BYTES = 18;
+const PEER_BYTES = 18;
+const KEY_BYTES = PEER_BYTES + 1;
+/** Of a key: the port of clients, or that of other relays. */
+const CLIENTS = 0;
+const EDGES = 1;
 
 export type Descriptor = number;
 
@@ -35,6 +42,7 @@ export class Connections {
   readonly #found: PeerKey = new Uint8Array(KEY_BYTES);
   #likely: Descriptor = 3;
   #ownPort: number | undefined;
+  #edgePort: number | undefined;
 
   protected constructor(libc: Library) {
     this.libc = libc;
@@ -46,6 +54,11 @@ export class Connections {
    */
   set ownPort(port: number) {
     this.#ownPort = port;
+  }
+
+  /** Connections to this one are found too, by keys of their own. */
+  set edgePort(port: number) {
+    this.#edgePort = port;
   }
 
   /** Whether `find` may miss a connection that is there: what it would take is taken too often. */
@@ -73,8 +86,11 @@ export class Connections {
     const names = listed();
     for (const name of names) {
       const descriptor = Number(name);
-      if (this.#readPeer(descriptor) && this.#isToOwnPort(descriptor))
-        this.#known.set(nameOf(this.#found), descriptor);
+      if (!this.#readPeer(descriptor)) continue;
+      const port = this.#portOf(descriptor);
+      if (port === undefined) continue;
+      this.#found[PEER_BYTES] = port;
+      this.#known.set(nameOf(this.#found), descriptor);
     }
     if (names.length <= FEW_DESCRIPTORS) return;
     const ended = performance.now();
@@ -84,12 +100,15 @@ export class Connections {
   /** Whether this descriptor is the connection with this peer, and not one that came after it. */
   isPeer(socket: Descriptor, peer: PeerKey): boolean {
     if (!this.#readPeer(socket)) return false;
-    for (let at = KEY_BYTES - 1; at >= 0; at--) if (this.#found[at] !== peer[at]) return false;
-    return this.#isToOwnPort(socket);
+    for (let at = PEER_BYTES - 1; at >= 0; at--) if (this.#found[at] !== peer[at]) return false;
+    return this.#portOf(socket) === peer[PEER_BYTES];
   }
 
-  /** An address is written in several ways; here it has one. */
-  keyOf(address: string, port: number): PeerKey | undefined {
+  /**
+   * An address is written in several ways; here it has one.
+   * @param isEdge it came to the port of other relays
+   */
+  keyOf(address: string, port: number, isEdge = false): PeerKey | undefined {
     const key = this.#found.fill(0);
     const text = Buffer.from(`${address}\0`);
     const { inet_pton } = this.libc;
@@ -97,6 +116,7 @@ export class Connections {
     else if (inet_pton(AF_INET6, ptr(text), ptr(key)) !== 1) return undefined;
     key[16] = port >> 8;
     key[17] = port & 0xff;
+    key[PEER_BYTES] = isEdge ? EDGES : CLIENTS;
     // Small as long as no code asks for its `buffer`; there is one for each socket.
     return key.slice();
   }
@@ -106,13 +126,16 @@ export class Connections {
     return descriptor;
   }
 
-  #isToOwnPort(socket: Descriptor): boolean {
-    if (this.#ownPort === undefined) return true;
+  /** Which of our ports a connection came to; undefined: neither. */
+  #portOf(socket: Descriptor): number | undefined {
+    if (this.#ownPort === undefined) return CLIENTS;
     const address = this.#address;
     this.#addressLength[0] = ADDRESS_BYTES;
     const { getsockname } = this.libc;
-    if (getsockname(socket, ptr(address), ptr(this.#addressLength)) !== 0) return false;
-    return (address[2] ?? 0) * 256 + (address[3] ?? 0) === this.#ownPort;
+    if (getsockname(socket, ptr(address), ptr(this.#addressLength)) !== 0) return undefined;
+    const port = (address[2] ?? 0) * 256 + (address[3] ?? 0);
+    if (port === this.#ownPort) return CLIENTS;
+    return port === this.#edgePort ? EDGES : undefined;
   }
 
   /** Reads the peer of a connection into `#found`; false: it is none. */

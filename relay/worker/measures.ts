@@ -2,6 +2,7 @@
 import { type FaultCode } from "../../protocol/mod.ts";
 import { TICK_MS } from "../limits/limits.ts";
 
+import type { EdgeCounts } from "../share/edges.ts";
 import type { Hub } from "../share/hub.ts";
 import type { MemoryBudget, MemoryMeasures } from "../limits/memory-budget.ts";
 import { addLanes, addTotals, noLanes, type LaneCounts, type Totals } from "../share/totals.ts";
@@ -37,6 +38,8 @@ export interface WorkerMeasures {
   /** Faults that were told, by code. */
   readonly faults: Readonly<Partial<Record<FaultCode, number>>>;
   readonly clients: ClientCounts;
+  /** Lines of other relays; they count as no clients. */
+  readonly edges: EdgeCounts;
   readonly lanes: LaneCounts;
   /** Bytes that wait for sockets, over all and of the socket with most. */
   readonly buffered: number;
@@ -105,6 +108,7 @@ export class Measures {
       opened: sockets.openedEver,
       faults: { ...this.#faults },
       clients: peers.counts,
+      edges: hub.edges,
       lanes,
       buffered: sum,
       bufferedMost: most,
@@ -118,7 +122,7 @@ export class Measures {
     const { live, catchUp, paused, least, most } = share.fanout.standing;
     const { ownerSocket, blocks } = share.home;
     const { sockets } = this.#options;
-    const isAnybodyHere = share.fanout.attached > 0;
+    const isAnybodyHere = live + catchUp + paused > 0;
     return {
       key: share.record.key,
       totals: share.totals,

@@ -44,6 +44,17 @@ export interface WorkerStart {
   readonly egress: SharedArrayBuffer;
   /** Where the relay stores shares; undefined: nowhere. */
   readonly store: StorePlace | undefined;
+  /** Where other relays of its cluster come; undefined: it is in none. */
+  readonly cluster: ClusterPlace | undefined;
+}
+
+/** The port for other relays, 0 for a free one, and what they have to prove. */
+export interface ClusterPlace {
+  readonly hostname: string;
+  readonly port: number;
+  readonly secret: Uint8Array;
+  /** The id of this relay, in hex. */
+  readonly relay: string;
 }
 
 export type ToWorker =
@@ -62,10 +73,20 @@ export type ToWorker =
   | { readonly t: "drain" }
   /** All clients are disconnected; answered by `drained`. */
   | { readonly t: "close" };
+
+/** At which a worker listens. */
+export interface Ports {
+  readonly port: number;
+  /** The plain one beside one with TLS. */
+  readonly httpPort: number | undefined;
+  /** That of other relays. */
+  readonly clusterPort: number | undefined;
+}
+
 export type FromWorker =
   | ToDirectory
   | ToStoreBook
-  | { readonly t: "ready"; readonly port: number; readonly httpPort: number | undefined }
+  | { readonly t: "ready"; readonly ports: Ports }
   | { readonly t: "stats"; readonly stats: WorkerStats }
   | { readonly t: "measures"; readonly measures: WorkerMeasures }
   | { readonly t: "report"; readonly report: Report }

@@ -5,11 +5,13 @@
  */
 import type { FaultCode } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { ClusterSecret } from "../cluster/proof.ts";
 
 import { LiveLimits, CLOSE_MS, SETTLE_MS, TICK_MS } from "../limits/limits.ts";
 import { AddressTable } from "../limits/address-table.ts";
 import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
 import { DescriptorGuard } from "./descriptor-guard.ts";
+import { EdgeDoor } from "./edge-door.ts";
 import type { TlsPair } from "../access/certificate.ts";
 import { Bundles } from "../net/bundles.ts";
 import { Egress } from "../net/egress.ts";
@@ -122,6 +124,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       enter: (id, channel, address) => hub.enter(id, channel, clock(), address),
     },
   });
+  const { cluster } = given;
   const hub = new Hub({
     worker,
     pool,
@@ -138,6 +141,10 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     hasPage: given.page,
     admit: (id, hello) => router.admit(id, hello),
     mayStore: (id) => (router.mayStore(id) ? storeTerms(limits.now) : undefined),
+    cluster: cluster && {
+      secret: new ClusterSecret(cluster.secret, nodePrimitives),
+      welcomed: (id) => edgeDoor?.welcomed(id),
+    },
   });
   const peers = new Peers(new AddressTable(given.addresses, worker), limits, sharedClock);
   const lobby = new Lobby({
@@ -176,6 +183,13 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     isLobbyOpen,
   });
 
+  const error = (mistake: Error): Response => {
+    // As in any other handler, a mistake ends this worker.
+    setImmediate(() => {
+      throw mistake;
+    });
+    return refusal(500, "The relay made a mistake.");
+  };
   const open = (at: number, pair: TlsPair | undefined): Bun.Server<ClientData> =>
     Bun.serve<ClientData>({
       hostname: given.hostname,
@@ -185,13 +199,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       idleTimeout: HTTP_IDLE_SECONDS,
       // Otherwise Bun shows source code to clients.
       development: false,
-      error(mistake) {
-        // As in any other handler, a mistake ends this worker.
-        setImmediate(() => {
-          throw mistake;
-        });
-        return refusal(500, "The relay made a mistake.");
-      },
+      error,
       // Bodies are streamed and never kept whole.
       maxRequestBodySize: Number.MAX_SAFE_INTEGER,
       fetch: (request, server) => {
@@ -212,12 +220,19 @@ function start(given: WorkerStart): (message: ToWorker) => void {
   if (kernel !== undefined) kernel.ownPort = listener.port;
   const { hostname, httpPort } = given;
   const hint = httpPort === undefined ? undefined : openHint(hostname, httpPort, listener.port);
-  const listeners = [listener, ...(hint === undefined ? [] : [hint])];
+  const isShared = given.workers > 1;
+  const edgeDoor =
+    cluster &&
+    new EdgeDoor({ place: cluster, isShared, sockets, hub, egress, websocket, clock, error });
+  const clusterPort = edgeDoor?.listener.port;
+  if (kernel !== undefined && clusterPort !== undefined) kernel.edgePort = clusterPort;
+  const listeners = [listener, hint, edgeDoor?.listener].filter((each) => each !== undefined);
   const descriptorGuard = new DescriptorGuard(listeners, given.descriptors, reports.report);
   const timer = setInterval(() => {
     hub.tick(clock());
     sockets.tick();
     peers.tick();
+    edgeDoor?.tick();
     clientRouter.tick();
     memory.tick();
     arrivals?.tick();
@@ -236,14 +251,14 @@ function start(given: WorkerStart): (message: ToWorker) => void {
         report: (each) => post({ t: "stats", stats: each }),
       })
     : undefined;
-  post({ t: "ready", port: listener.port, httpPort: hint?.port });
+  post({ t: "ready", ports: { port: listener.port, httpPort: hint?.port, clusterPort } });
 
   const close = async (): Promise<void> => {
     // Clients in a transfer have much on its way: a reset at once would lose the reason.
     const { text, http } = peers.counts;
     const clientsOfLobby = text.sender + text.receiver + http.sender + http.receiver;
     const busy =
-      clientsOfLobby > 0 ||
+      clientsOfLobby + hub.edges.lines + hub.edges.streams > 0 ||
       [...hub.shares].some(({ fanout, home }) => {
         return fanout.attached > 0 || home.ownerSocket !== undefined;
       });
@@ -251,6 +266,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     const settlesUntil = clock() + SETTLE_MS;
     while (!hub.settle(clock()) && clock() < settlesUntil) await Bun.sleep(SETTLE_LOOK_MS);
     peers.disconnect("going-away");
+    edgeDoor?.disconnect();
     if (busy) await Bun.sleep(CLOSE_MS);
     clearInterval(timer);
     clearInterval(polling);

@@ -1,0 +1,233 @@
+/**
+ * The other relays of the cluster at one worker. They come to a listener of their own, prove the cluster's secret, and
+ * are one of two from then on:
+ *
+ *   stranger --edge-hello with a share-> stream         a receiver to its share; `Receivers` and `Fanout` serve it
+ *            --edge-hello--------------> control line   hears of the shares of its channel that this relay owns, and
+ *                                                       tells of receivers, which count as receivers of this worker
+ *
+ * A share that itself comes from another relay is not given on. The hub owns it, and passes on what changes. No I/O.
+ */
+import {
+  FaultError,
+  decodeAck,
+  equalBytes,
+  isFrame,
+  toHex,
+  type Message,
+} from "../../protocol/mod.ts";
+
+import type { ClusterSecret } from "../cluster/proof.ts";
+import {
+  CLUSTER_VERSION,
+  decodeFromEdge,
+  encodeCluster,
+  type ClusterShare,
+  type OwnMessage,
+  type OwnMessageOf,
+} from "../cluster/wire.ts";
+import type { Admission } from "./admissions.ts";
+import type { WordToEdges } from "./fanout.ts";
+import type { LocalShare, ShareEdges } from "./local-share.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import type { EdgeClient, ReceiverClient, ShareTable, StrangerClient } from "./share-table.ts";
+
+export interface EdgesOptions {
+  readonly outlet: Outlet;
+  readonly secret: ClusterSecret;
+  /** A socket proved that it is another relay. */
+  readonly welcomed?: ((socket: SocketId) => void) | undefined;
+  /** The first control line in a channel came, or the last one went. */
+  readonly asked: (channel: string, isAsked: boolean) => void;
+}
+
+/** Control lines, and streams that were opened, joined or not. */
+export interface EdgeCounts {
+  readonly lines: number;
+  readonly streams: number;
+}
+
+export class Edges implements ShareEdges {
+  readonly #options: EdgesOptions;
+  readonly #shares: ShareTable;
+  /** Control lines by channel; the listener bounds them. */
+  readonly #lines = new Map<string, Set<SocketId>>();
+  #lineCount = 0;
+  #streamCount = 0;
+
+  constructor(options: EdgesOptions, shares: ShareTable) {
+    this.#options = options;
+    this.#shares = shares;
+  }
+
+  get counts(): EdgeCounts {
+    return { lines: this.#lineCount, streams: this.#streamCount };
+  }
+
+  /**
+   * The first message of a socket of the cluster's listener.
+   * @throws FaultError `bad-message`, `version-mismatch`, `not-proved`
+   */
+  hello({ nonce }: StrangerClient, bytes: Uint8Array): OwnMessageOf<"edge-hello"> {
+    const hello = isFrame(bytes) ? undefined : decodeFromEdge(bytes);
+    if (hello?.t !== "edge-hello") throw new FaultError("bad-message", "no edge-hello");
+    if (hello.v !== CLUSTER_VERSION) {
+      const detail = `this relay speaks version ${CLUSTER_VERSION} of the cluster, and the other one ${hello.v}`;
+      throw new FaultError("version-mismatch", detail);
+    }
+    this.#options.secret.checkEdge(hello, nonce);
+    return hello;
+  }
+
+  /** It proved its hello. @param client that it is from now on, see `clientOf` */
+  opened(
+    socket: SocketId,
+    client: EdgeClient | ReceiverClient,
+    hello: OwnMessageOf<"edge-hello">,
+  ): void {
+    const { outlet, secret, welcomed, asked } = this.#options;
+    this.#send(socket, { t: "edge-welcome", mac: secret.ownerProof(hello.nonce, hello) });
+    welcomed?.(socket);
+    if (client.role === "receiver") {
+      this.#streamCount++;
+      // Relays send no pings.
+      outlet.noPing(socket);
+      return;
+    }
+    const { channel } = client;
+    this.#lineCount++;
+    const lines = this.#lines.get(channel) ?? new Set();
+    this.#lines.set(channel, lines.add(socket));
+    if (lines.size === 1) asked(channel, true);
+    const shares = this.#shares.inChannel(channel);
+    for (const share of shares) share.listen();
+    const list = shares.flatMap((share) => seenBy(share) ?? []);
+    this.#send(socket, { t: "shares", list });
+    for (const { record, fanout } of shares) {
+      if (record.remote !== undefined) continue;
+      for (const each of fanout.decisions) this.#send(socket, decisionOf(record.offer.share, each));
+    }
+  }
+
+  /**
+   * A message of a control line.
+   * @throws FaultError `wrong-role`, `bad-message`
+   */
+  message(socket: SocketId, { channel }: EdgeClient, bytes: Uint8Array): void {
+    if (isFrame(bytes)) throw new FaultError("wrong-role", "a frame");
+    const message = decodeFromEdge(bytes);
+    if (message.t !== "receivers" && message.t !== "receipt") {
+      throw new FaultError("wrong-role", message.t);
+    }
+    const share = this.#shares.get(toHex(message.share));
+    // It may have ended meanwhile.
+    if (share?.record.channel !== channel || share.record.remote !== undefined) return;
+    if (message.t === "receivers") share.edgeReceivers.report(socket, message.list);
+    else {
+      const { receiver, records, mac, unconfirmed } = message;
+      const receipt = { receiver, records, mac, ...(unconfirmed === true && { unconfirmed }) };
+      share.edgeReceivers.receipt(socket, receipt);
+    }
+  }
+
+  /**
+   * A message of a stream.
+   * @returns what its share has to do with
+   * @throws FaultError `wrong-role`, `bad-message`
+   */
+  streamMessage({ edge }: ReceiverClient, bytes: Uint8Array): Message {
+    if (isFrame(bytes)) throw new FaultError("wrong-role", "a frame");
+    const message = decodeAck(bytes) ?? decodeFromEdge(bytes);
+    if (message.t !== "join" && message.t !== "ack") throw new FaultError("wrong-role", message.t);
+    if (edge === undefined || !equalBytes(edge.share, message.share)) {
+      throw new FaultError("bad-message", "another share than that of the hello");
+    }
+    return message;
+  }
+
+  /** A line or a stream is gone. */
+  closed(socket: SocketId, client: EdgeClient | ReceiverClient): void {
+    if (client.role === "receiver") {
+      this.#streamCount--;
+      return;
+    }
+    const { channel } = client;
+    this.#lineCount--;
+    const lines = this.#lines.get(channel);
+    lines?.delete(socket);
+    if (lines?.size === 0) {
+      this.#lines.delete(channel);
+      this.#options.asked(channel, false);
+    }
+    for (const share of this.#shares.inChannel(channel)) share.edgeReceivers.lineClosed(socket);
+  }
+
+  // What the relays of a channel hear
+
+  lines(channel: string): number {
+    return this.#lines.get(channel)?.size ?? 0;
+  }
+
+  /** A share is new here, or changed. */
+  announce(share: LocalShare): void {
+    const seen = seenBy(share);
+    if (seen !== undefined) this.#tellAll(share.record.channel, { t: "shares", list: [seen] });
+  }
+
+  tell({ record }: LocalShare, message: Message): void {
+    if (record.remote === undefined) this.#tellAll(record.channel, message);
+  }
+
+  word({ record }: LocalShare, word: WordToEdges): void {
+    const { share } = record.offer;
+    if (word.t === "confirmed") {
+      const { receiver } = word;
+      this.#tellAll(record.channel, { t: "receipted", share, receiver });
+    } else if (word.t === "decided") {
+      this.#tellAll(record.channel, decisionOf(share, word.admission));
+    }
+  }
+
+  full({ record }: LocalShare, line: SocketId, receiver: Uint8Array): void {
+    this.#send(line, { t: "full", share: record.offer.share, receiver });
+  }
+
+  #tellAll(channel: string, message: OwnMessage | Message): void {
+    const lines = this.#lines.get(channel);
+    if (lines === undefined) return;
+    const bytes = encodeCluster(message);
+    for (const line of lines) this.#options.outlet.sendToEdge?.(line, bytes);
+  }
+
+  #send(line: SocketId, message: OwnMessage | Message): void {
+    this.#options.outlet.sendToEdge?.(line, encodeCluster(message));
+  }
+}
+
+export function clientOf({
+  relay,
+  channel: id,
+  share,
+}: OwnMessageOf<"edge-hello">): EdgeClient | ReceiverClient {
+  const channel = toHex(id);
+  const common = { channel, address: undefined, share: undefined };
+  if (share === undefined) return { role: "edge", ...common };
+  return { role: "receiver", ...common, edge: { relay, share } };
+}
+
+/** Undefined: it comes from another relay itself, or where it begins is not known yet. */
+function seenBy({ record, first, isReadAgain }: LocalShare): ClusterShare | undefined {
+  const { offer, owner, capability, remote } = record;
+  if (remote !== undefined || (!isReadAgain && first === undefined)) return undefined;
+  return {
+    ...offer,
+    senderHere: owner !== undefined,
+    ...(capability && { capability }),
+    ...(first !== undefined && { first }),
+  };
+}
+
+function decisionOf(share: Uint8Array, { receiver, dismissed }: Admission): Message {
+  if (dismissed === undefined) return { t: "admit", share, receiver };
+  return { t: "dismiss", share, receiver, reason: dismissed };
+}
