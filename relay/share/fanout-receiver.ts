@@ -19,12 +19,7 @@ export interface Receiver extends KeptFor {
   hasBegun: boolean;
 }
 
-export function newReceiver(
-  id: Uint8Array,
-  key: string,
-  party: Party,
-  isEdge: boolean,
-): Receiver {
+export function newReceiver(id: Uint8Array, key: string, party: Party, isEdge: boolean): Receiver {
   return {
     id,
     isEdge,
