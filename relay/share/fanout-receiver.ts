@@ -6,8 +6,6 @@ import type { Party } from "./read-ahead.ts";
 
 export interface Receiver extends KeptFor {
   readonly id: Uint8Array;
-  /** It is a stream of another relay, which reports the receivers that it serves. */
-  readonly isEdge: boolean;
   /** The window that it asked for; it has it when it is admitted. */
   asked: number;
   name: Uint8Array;

@@ -11,9 +11,16 @@ import type { RecordReader } from "../log/block-log.ts";
 
 /** A receiver that has not agreed yet joins with a window of one record at most. */
 export const NOT_AGREED_WINDOW = 1;
+/**
+ * Another relay stands still while its own receivers do; it disconnects those first, which takes it as long as it takes
+ * this relay.
+ */
+const EDGE_STALLS = 2;
 
 export interface KeptFor extends Reader {
   readonly key: string;
+  /** It is a stream of another relay. */
+  readonly isEdge: boolean;
   /** It said that it goes. */
   left: LeaveReason | undefined;
   /** When it last acknowledged something new, or waited for us, or was paused. */
@@ -55,12 +62,15 @@ export class Retention {
   }
 
   /** Keeps what it lacks as long as it is here and its window open, and for a while after. */
-  changed({ key, socket, window, acked, unpaced, left }: KeptFor, now: number): void {
+  changed(receiver: KeptFor, now: number): void {
+    const { key, socket, window, acked, unpaced, left } = receiver;
+    const agreed = window > NOT_AGREED_WINDOW || hasAgreedReceivers(receiver);
+    const takes = window > 0 || hasAgreedReceivers(receiver);
     if (acked > unpaced) this.#stalled.delete(key);
     if (acked <= unpaced || acked >= this.#records) this.#watermark.delete(key);
-    else if (socket !== undefined && window > 0) this.#watermark.set(key, acked);
+    else if (socket !== undefined && takes) this.#watermark.set(key, acked);
     else if (socket !== undefined) this.#watermark.lose(key, now + PAUSE_GRACE_MS);
-    else if (left !== undefined || window <= NOT_AGREED_WINDOW) this.#watermark.delete(key);
+    else if (left !== undefined || !agreed) this.#watermark.delete(key);
     else this.#watermark.lose(key, now + LOST_GRACE_MS);
     this.#sendLeast();
   }
@@ -77,10 +87,11 @@ export class Retention {
 
   /** Whether it makes no progress, though it could; if so, nothing is kept for it from now on. */
   stalls(receiver: KeptFor, log: RecordReader, now: number): boolean {
-    const { next, acked } = receiver;
+    const { next, acked, isEdge } = receiver;
     const waits = next === acked && !log.has(next);
     if (waits || this.#watermark.get(receiver.key) === undefined) receiver.progressAt = now;
-    if (now - receiver.progressAt < this.#stallMs) return false;
+    const most = isEdge ? EDGE_STALLS * this.#stallMs : this.#stallMs;
+    if (now - receiver.progressAt < most) return false;
     this.giveUp(receiver);
     return true;
   }
@@ -112,4 +123,9 @@ export class Retention {
   #sendLeast(): void {
     if (this.#watermark.least !== this.#sent) this.resend();
   }
+}
+
+/** Another relay wants nothing while its log is full; it took more than a look, so it will. */
+function hasAgreedReceivers({ isEdge, acked }: KeptFor): boolean {
+  return isEdge && acked > NOT_AGREED_WINDOW;
 }
