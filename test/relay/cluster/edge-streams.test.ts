@@ -1,53 +1,8 @@
 /** Streams of other relays: the records of a share, over real sockets of a relay with two workers. */
 import { describe, expect, test } from "bun:test";
-import { FAULTS, FRAME_BYTES, FRAME_HEADER_BYTES } from "../../../protocol/mod.ts";
-import { startRelay, type RelayOptions } from "../../../relay/mod.ts";
-import { EdgeLine, edgesMayCome } from "../../support/relay/scripted-edge.ts";
-import { channelId } from "../../support/relay/channel.ts";
-import { RawClient, rawShare, randomId, type RawShare } from "../../support/relay/raw-client.ts";
-import { RawReceiver } from "../../support/relay/raw-receiver.ts";
-
-interface StageOptions extends Partial<RelayOptions> {
-  readonly records?: number;
-  readonly frameBytes?: number;
-  readonly of?: (share: RawShare) => RawShare;
-}
-
-/** A relay of a cluster that has the sender of a share. */
-async function stage({
-  records = 30,
-  frameBytes = 20_000,
-  of = (share) => share,
-  ...more
-}: StageOptions) {
-  const stack = new AsyncDisposableStack();
-  const relay = stack.use(await startRelay({ workers: 2, supervision: edgesMayCome(), ...more }));
-  const secretOfChannel = randomId();
-  const channel = channelId(secretOfChannel);
-  const share = of(rawShare(records, frameBytes - FRAME_HEADER_BYTES));
-  const serve = async () =>
-    stack.use(await RawClient.serving(`${relay.url}/ws`, secretOfChannel, share));
-  const sender = await serve();
-  const id = share.offer.share;
-  return {
-    relay,
-    share,
-    id,
-    channel,
-    sender,
-    serve,
-    stream: async (more = {}) =>
-      stack.use(await EdgeLine.open({ port: relay.clusterPort, channel, share: id, ...more })),
-    control: async (more = {}) =>
-      stack.use(await EdgeLine.open({ port: relay.clusterPort, channel, ...more })),
-    receiver: async () =>
-      stack.use(await RawReceiver.open({ port: relay.port, channel: secretOfChannel, share })),
-    /** The records as the sender gives them. */
-    frames: (from: number, end: number) =>
-      Array.from({ length: end - from }, (_, at) => new Uint8Array(share.frame(from + at))),
-    [Symbol.asyncDispose]: () => stack.disposeAsync(),
-  };
-}
+import { FAULTS, FRAME_BYTES } from "../../../protocol/mod.ts";
+import { edgeStage } from "../../support/relay/edge-stage.ts";
+import { randomId, type RawShare } from "../../support/relay/raw-client.ts";
 
 describe.each([
   { how: "straight from the log's file", zeroCopy: true },
@@ -57,7 +12,7 @@ describe.each([
     "has frames of %p bytes as they came",
     async (frameBytes) => {
       const records = frameBytes === FRAME_BYTES ? 8 : 30;
-      await using at = await stage({ zeroCopy, frameBytes, records });
+      await using at = await edgeStage({ zeroCopy, frameBytes, records });
       const stream = await at.stream();
       expect(await stream.take(at.id, 0, records)).toEqual(at.frames(0, records));
       // What came is the share's frames, and nothing beside them.
@@ -67,7 +22,7 @@ describe.each([
 });
 
 test("streams read a share at several places at once, and a late one reads from the start", async () => {
-  await using at = await stage({ records: 60 });
+  await using at = await edgeStage({ records: 60 });
   const streams = [await at.stream(), await at.stream(), await at.stream()];
   const places = [0, 20, 40];
   const taken = await Promise.all(
@@ -82,7 +37,7 @@ test("streams read a share at several places at once, and a late one reads from 
 });
 
 test("a stream moves its window, and gets no record beyond it", async () => {
-  await using at = await stage({ records: 30 });
+  await using at = await edgeStage({ records: 30 });
   const stream = await at.stream();
   expect(await stream.take(at.id, 3, 7)).toEqual(at.frames(3, 7));
   stream.onFrame = () => undefined;
@@ -94,7 +49,7 @@ test("a stream moves its window, and gets no record beyond it", async () => {
 });
 
 test("a stream whose line broke goes on by another one", async () => {
-  await using at = await stage({ records: 30 });
+  await using at = await edgeStage({ records: 30 });
   const first = await at.stream();
   await first.take(at.id, 0, 11);
   await first[Symbol.asyncDispose]();
@@ -103,7 +58,7 @@ test("a stream whose line broke goes on by another one", async () => {
 });
 
 test("a stream goes on when the sender comes back by another line", async () => {
-  await using at = await stage({ records: 40 });
+  await using at = await edgeStage({ records: 40 });
   const stream = await at.stream();
   await stream.take(at.id, 0, 10);
   await at.serve();
@@ -113,7 +68,7 @@ test("a stream goes on when the sender comes back by another line", async () => 
 
 test("a share that admits each receiver is given to a stream at once", async () => {
   const of = (share: RawShare): RawShare => ({ ...share, offer: { ...share.offer, admit: true } });
-  await using at = await stage({ of });
+  await using at = await edgeStage({ of });
   const receiver = await at.receiver();
   receiver.join();
   const stream = await at.stream();
@@ -122,7 +77,7 @@ test("a share that admits each receiver is given to a stream at once", async () 
 });
 
 test("a stream shows up in no report, and ends no share", async () => {
-  await using at = await stage({});
+  await using at = await edgeStage();
   const stream = await at.stream();
   await stream.take(at.id, 0, 30);
   const receiver = await at.receiver();
@@ -142,7 +97,7 @@ describe("a share that can't be read again", () => {
   });
 
   test("is kept for a stream, also while its line is broken", async () => {
-    await using at = await stage({
+    await using at = await edgeStage({
       of,
       records: 24,
       frameBytes: FRAME_BYTES,
@@ -162,7 +117,7 @@ describe("a share that can't be read again", () => {
   });
 
   test("names the first record that is still to be had, again when that changes", async () => {
-    await using at = await stage({
+    await using at = await edgeStage({
       of,
       records: 40,
       frameBytes: FRAME_BYTES,
@@ -184,7 +139,7 @@ describe("a share that can't be read again", () => {
 });
 
 test("a stream for a share that is not there is told so", async () => {
-  await using at = await stage({});
+  await using at = await edgeStage();
   const share = randomId();
   const stream = await at.stream({ share });
   stream.join(share, 0, 16);
@@ -195,7 +150,7 @@ test("a stream for a share that is not there is told so", async () => {
 });
 
 test("streams and control lines hear of a relay that ends", async () => {
-  await using at = await stage({});
+  await using at = await edgeStage();
   const stream = await at.stream();
   const control = await at.control();
   await stream.take(at.id, 0, 10);
