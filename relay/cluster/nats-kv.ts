@@ -56,6 +56,11 @@ export type NatsTimes = typeof NATS_TIMES;
 const OPERATIONS_MOST = 1000;
 /** Markers that a relay remembers to take away; the next relay that connects finds the others. */
 const MARKERS_MOST = 20_000;
+/**
+ * Servers before it take two changes of one revision now and then if they are a cluster (nats-server#4320), and number
+ * changes differently after one was killed.
+ */
+const CLUSTER_VERSION_LEAST: readonly [number, number] = [2, 10];
 /** In one round: 20 per second and relay. */
 const SWEEPS_MOST = 100;
 /** A round trip older than that says nothing about now. ms */
@@ -233,11 +238,17 @@ class NatsKv implements DirectoryKv {
       return "the NATS server has no JetStream; start it with -js or jetstream {} in its configuration";
     }
     const { questionMs: timeout, heartbeatMs, sweepMs } = this.#times;
+    const isClustered = nc.info.cluster !== undefined;
+    const [major = 0, minor = 0] = nc.info.version.split(".").map(Number);
+    const [least, leastMinor] = CLUSTER_VERSION_LEAST;
+    if (isClustered && (major < least || (major === least && minor < leastMinor))) {
+      const why = `NATS ${nc.info.version} in a cluster can lose changes; use ${least}.${leastMinor} or later, or one server`;
+      this.#say("warn", "directory-shape", { why });
+    }
     const js = this.#library.jetstream(nc, { timeout });
     const manager = await this.#library.jetstreamManager(nc, { timeout, checkAPI: false });
     const open = (what: string, ttl?: number): Promise<NatsBucket> => {
       const shape = { name: `fileshare-${this.#options.name}-${what}`, ttl };
-      const isClustered = nc.info?.cluster !== undefined;
       return NatsBucket.open(this.#library, js, manager, shape, isClustered, (why) => {
         this.#say("warn", "directory-shape", { why });
       });

@@ -421,6 +421,8 @@ describe.skipIf(lacksNats)("three servers", () => {
     await using a = await open(nats.urls, name);
     await using b = await open(nats.urls, name);
     await Promise.all([a.heard.sync(1), b.heard.sync(1)]);
+    const isOld = /^2\.[0-9]\./.test(await natsVersion(nats.urls));
+    expect(a.reports.some((one) => one.includes("can lose changes"))).toBe(isOld);
     const revision = revisionOf(await a.kv.putShare(key(1), ONE, 0));
     for (const server of nats.servers) {
       await server.kill();
@@ -539,6 +541,11 @@ describe.skipIf(lacksNats)("a server that asks", () => {
     expect(a.heard.events).toEqual([]);
   });
 });
+
+async function natsVersion(servers: readonly string[]): Promise<string> {
+  await using nc = await connection(servers);
+  return nc.nc.info?.version ?? "";
+}
 
 async function connection(servers: readonly string[]) {
   const nc = await connect({ servers: [...servers] });
