@@ -15,6 +15,8 @@ import type { RecordRun } from "../store/record-store.ts";
 
 /** Receivers of an edge read at few places at once: the head, and one for each that came late. */
 export const STREAMS_MOST = 4;
+/** Records of runs that go on somewhere, while a run waits for a stream. Then streams end until one is free. */
+export const OVERTAKEN_MOST_RECORDS = 64;
 
 /** The lines of the streams, by number. */
 export interface StreamLines {
@@ -35,12 +37,17 @@ interface Stream {
   isJoiningAgain: boolean;
 }
 
+interface WaitingRun extends RecordRun {
+  /** Records of later runs that a stream was given meanwhile. */
+  overtaken: number;
+}
+
 export class Streams {
   readonly #lines: StreamLines;
   readonly #most: number;
   readonly #streams = new Map<number, Stream>();
-  /** Runs that no stream reads yet; the origin's credit bounds them. */
-  #waiting: RecordRun[] = [];
+  /** Runs that no stream reads yet, the oldest first; the origin's credit bounds them. */
+  readonly #waiting: WaitingRun[] = [];
   #ids = 0;
 
   /** @param most one for a share that can't be read again: its records come in their order */
@@ -53,8 +60,10 @@ export class Streams {
     return this.#streams.size;
   }
 
-  want(run: RecordRun): void {
-    this.#waiting.push({ ...run });
+  want({ first, count }: RecordRun): void {
+    const before = this.#waiting.find((run) => run.first + run.count === first);
+    if (before === undefined) this.#waiting.push({ first, count, overtaken: 0 });
+    else before.count += count;
     this.#assign();
   }
 
@@ -82,7 +91,7 @@ export class Streams {
     stream.isJoiningAgain = false;
     stream.next++;
     this.#lines.ack(id, stream.next, stream.end - stream.next);
-    if (stream.next === stream.end || this.#waiting.length > 0) this.#assign();
+    if (this.#waiting.length > 0) this.#assign();
     return true;
   }
 
@@ -92,46 +101,58 @@ export class Streams {
     if (stream === undefined) return;
     this.#streams.delete(id);
     const { next, end } = stream;
-    if (next < end) this.#waiting.unshift({ first: next, count: end - next });
+    if (next < end) this.#waiting.unshift({ first: next, count: end - next, overtaken: 0 });
     this.#assign();
   }
 
   /** The origin wants nothing any more of what it asked for. */
   forget(): void {
-    this.#waiting = [];
-    for (const { id } of this.#streams.values()) this.#lines.close(id);
+    this.#waiting.length = 0;
+    const ids = [...this.#streams.keys()];
     this.#streams.clear();
+    for (const id of ids) this.#lines.close(id);
   }
 
   #assign(): void {
-    this.#waiting = this.#waiting.filter((run) => !this.#take(run));
-    const opening = [...this.#streams.values()].filter(({ isOpen }) => !isOpen).length;
-    if (this.#waiting.length <= opening || this.#streams.size >= this.#most) return;
-    const id = this.#ids++;
-    const stream = { id, isOpen: false, next: 0, end: 0, isJoiningAgain: false };
-    this.#streams.set(id, stream);
-    this.#lines.open(id);
+    for (let at = 0; at < this.#waiting.length;) {
+      const run = this.#waiting[at]!;
+      this.#take(run, this.#waiting.slice(0, at));
+      if (run.count === 0) this.#waiting.splice(at, 1);
+      else at++;
+    }
+    const streams = [...this.#streams.values()];
+    const opening = streams.filter(({ isOpen }) => !isOpen).length;
+    // A run that goes on waits for the window of its stream.
+    const lost = this.#waiting.filter(({ first }) => !streams.some(({ end }) => end === first));
+    for (let more = lost.length - opening; more > 0; more--) {
+      if (this.#streams.size >= this.#most) return;
+      const id = this.#ids++;
+      const stream = { id, isOpen: false, next: 0, end: 0, isJoiningAgain: false };
+      this.#streams.set(id, stream);
+      this.#lines.open(id);
+    }
   }
 
-  /** @returns whether a stream reads all of the run */
-  #take(run: RecordRun): boolean {
+  /** Gives what it can of a run to a stream. @param older runs that have waited for longer */
+  #take(run: WaitingRun, older: readonly WaitingRun[]): void {
     const open = [...this.#streams.values()].filter(({ isOpen }) => isOpen);
-    const going = open.find(({ next, end }) => end === run.first && next < end);
+    const going = open.find(({ end }) => end === run.first && end > 0);
     const stream = going ?? open.find(({ next, end }) => next === end);
-    if (stream === undefined) return false;
-    const goesOn = stream.end === run.first && stream.end > 0;
-    if (!goesOn) {
+    if (stream === undefined) return;
+    if (older.some(({ overtaken }) => overtaken >= OVERTAKEN_MOST_RECORDS)) return;
+    if (going === undefined) {
       stream.next = run.first;
       stream.end = run.first;
     }
     // What a window cannot hold waits for it to move on.
     const count = Math.min(run.count, stream.next + WINDOW_MOST_RECORDS - stream.end);
+    if (count === 0) return;
     stream.end += count;
-    if (goesOn) this.#lines.ack(stream.id, stream.next, stream.end - stream.next);
-    else this.#join(stream, false);
     run.first += count;
     run.count -= count;
-    return run.count === 0;
+    for (const each of older) each.overtaken += count;
+    if (going === undefined) this.#join(stream, false);
+    else this.#lines.ack(stream.id, stream.next, stream.end - stream.next);
   }
 
   #join(stream: Stream, isAgain: boolean): void {

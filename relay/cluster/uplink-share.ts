@@ -6,8 +6,9 @@
  *                   --receivers, receipt--> control line ------> owner
  *                   <--receipted, admit, dismiss, presence, end, cancel--
  *
- * The hub's origin asks for each record once, and holds what it needs: so the share crosses to the edge once. `Uplink`
- * owns it. No I/O.
+ * The hub's origin asks for each record once, and holds what it needs: so the share crosses to the edge once. No limit of
+ * time ends it for its silence, since the owner limits the time of the sender: it lasts as long as its link. `Uplink` owns it.
+ * No I/O.
  */
 import {
   decodeFrame,
@@ -21,15 +22,18 @@ import {
 import { STREAMS_MOST, Streams } from "./streams.ts";
 import type { ClusterShare } from "./wire.ts";
 
-/** Between two tries to claim the share, or to open a stream that broke. ms */
-const AGAIN_MS = 500;
+/** The first wait between two tries to claim a share or to open a stream, and the longest; each is twice the one before. ms */
+const AGAIN_MS = { first: 500, most: 8000 } as const;
 
 /** A sender at the hub of the edge: a client of its process. */
 export interface LocalSender {
+  /** Claims the share. */
   offer(share: ClusterShare): void;
   control(message: Message): void;
   /** @param bytes may be reused after it returns */
   frame(bytes: Uint8Array): void;
+  /** Whether the owner has its sender. */
+  presence(senderHere: boolean): void;
   /** The share has as many receivers as it may have, without this one. */
   full(receiver: Uint8Array): void;
   close(): void;
@@ -58,6 +62,25 @@ export type ShareMessage = Extract<
   { t: "presence" | "end" | "cancel" | "receipted" | "admit" | "dismiss" }
 >;
 
+/** When something is tried again that failed. */
+class Again {
+  #at: number | undefined;
+  #wait: number = AGAIN_MS.first;
+
+  failed(now: number): void {
+    this.#at = now + this.#wait;
+    this.#wait = Math.min(AGAIN_MS.most, this.#wait * 2);
+  }
+
+  worked(): void {
+    this.#wait = AGAIN_MS.first;
+  }
+
+  waits(now: number): boolean {
+    return this.#at !== undefined && now < this.#at;
+  }
+}
+
 export class UplinkShare {
   readonly key: string;
   readonly #host: UplinkShareHost;
@@ -65,12 +88,12 @@ export class UplinkShare {
   /** By stream: the owner takes a receiver that comes again for the same one. */
   readonly #receivers = new Map<number, Uint8Array>();
   #share: ClusterShare;
+  /** Undefined: the hub refused it, and it is claimed again. */
   #sender: LocalSender | undefined;
-  /** When it is claimed again after the hub refused it; undefined: it did not. */
-  #claimAt: number | undefined;
-  /** Streams that broke are opened again from then on. */
-  #openAt = 0;
+  readonly #claims = new Again();
+  readonly #opens = new Again();
   readonly #toOpen = new Set<number>();
+  #isOver = false;
   #now: number;
 
   constructor(share: ClusterShare, host: UplinkShareHost, now: number) {
@@ -94,11 +117,17 @@ export class UplinkShare {
 
   /** The owner says it again. */
   update(share: ClusterShare): void {
+    const { senderHere } = this.#share;
     this.#share = share;
+    if (share.senderHere !== senderHere) this.#sender?.presence(share.senderHere);
   }
 
   /** A message of the owner about this share. @returns whether the share is over */
   heard(message: ShareMessage): boolean {
+    if (message.t === "presence") {
+      this.update({ ...this.#share, senderHere: message.senderHere });
+      return false;
+    }
     this.#sender?.control(message);
     if (message.t !== "end" && message.t !== "cancel") return false;
     this.close();
@@ -119,44 +148,51 @@ export class UplinkShare {
     if (!isOfShare(tag, this.#share.share)) {
       throw new FaultError("bad-message", "a frame of another share");
     }
-    if (this.#streams.came(id, index)) this.#sender?.frame(bytes);
+    if (!this.#streams.came(id, index)) return;
+    this.#opens.worked();
+    this.#sender?.frame(bytes);
   }
 
   streamClosed(id: number, now: number): void {
+    this.#now = now;
     this.#receivers.delete(id);
     this.#toOpen.delete(id);
-    this.#openAt = now + AGAIN_MS;
+    this.#opens.failed(now);
     this.#streams.broken(id);
   }
 
   tick(now: number): void {
     this.#now = now;
-    if (this.#claimAt !== undefined && now >= this.#claimAt) this.#claim();
-    if (now < this.#openAt) return;
-    for (const id of this.#toOpen) this.#host.openStream(id);
+    if (this.#sender === undefined && !this.#isOver && !this.#claims.waits(now)) this.#claim();
+    if (this.#opens.waits(now)) return;
+    const toOpen = [...this.#toOpen];
     this.#toOpen.clear();
+    for (const id of toOpen) this.#host.openStream(id);
   }
 
   /** The link ends, or its control line broke: the hub waits for another sender. */
   close(): void {
+    this.#isOver = true;
+    this.#leave();
+  }
+
+  #leave(): void {
     this.#streams.forget();
     this.#receivers.clear();
     this.#toOpen.clear();
-    this.#claimAt = undefined;
     this.#sender?.close();
     this.#sender = undefined;
   }
 
   #claim(): void {
-    this.#claimAt = undefined;
     const sender = this.#host.sender({
       message: (message) => {
         if (this.#sender === sender) this.#said(message);
       },
       failed: () => {
         if (this.#sender !== sender) return;
-        this.close();
-        this.#claimAt = this.#now + AGAIN_MS;
+        this.#leave();
+        this.#claims.failed(this.#now);
       },
     });
     this.#sender = sender;
@@ -166,14 +202,12 @@ export class UplinkShare {
   /** The hub of the edge speaks to its sender. */
   #said(message: Message): void {
     switch (message.t) {
+      case "accepted":
+        this.#claims.worked();
+        return;
       case "want":
         this.#streams.want(message);
         return;
-      case "accepted": {
-        const { share, senderHere } = this.#share;
-        if (!senderHere) this.#sender?.control({ t: "presence", share, senderHere });
-        return;
-      }
       case "receivers":
       case "receipt":
         this.#host.toOwner(message);
@@ -184,8 +218,8 @@ export class UplinkShare {
   }
 
   #open(id: number): void {
-    if (this.#now >= this.#openAt) this.#host.openStream(id);
-    else this.#toOpen.add(id);
+    if (this.#opens.waits(this.#now)) this.#toOpen.add(id);
+    else this.#host.openStream(id);
   }
 
   #join(id: number, from: number, window: number): void {

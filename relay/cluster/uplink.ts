@@ -7,6 +7,7 @@
 import {
   FaultError,
   NONCE_BYTES,
+  OFFERS_PER_MESSAGE,
   fromHex,
   isFrame,
   toHex,
@@ -29,6 +30,8 @@ import {
 export const RECONNECT_MS = { first: 250, most: 5000 } as const;
 /** An owner that says nothing for so long after a line was opened is gone. ms */
 export const WELCOME_MS = 10_000;
+/** Shares of one link: one message of the owner names as many, and an honest one has no more in a channel. */
+export const LINK_SHARES_MOST = OFFERS_PER_MESSAGE;
 
 export type Link = Extract<FromCluster, { t: "link" }>;
 
@@ -37,8 +40,10 @@ export interface UplinkHost {
   connect(line: number): void;
   send(line: number, bytes: Uint8Array): void;
   disconnect(line: number): void;
-  sender(link: Link, events: LocalSenderEvents): LocalSender;
+  sender(events: LocalSenderEvents): LocalSender;
   tell(message: ToCluster): void;
+  /** The line of a stream broke, for the log; `tell` says it of control lines. */
+  streamLost(why: string): void;
   randomBytes(length: number): Uint8Array;
 }
 
@@ -50,7 +55,8 @@ interface Line {
   readonly stream: number;
   readonly deadline: number;
   hello: OwnMessageOf<"edge-hello"> | undefined;
-  isWelcome: boolean;
+  /** Undefined: it is not welcome yet. */
+  welcomeAt: number | undefined;
 }
 
 export interface UplinkOptions {
@@ -72,9 +78,10 @@ export class Uplink {
   #control: Line | undefined;
   #connectAt: number | undefined;
   #wait: number = RECONNECT_MS.first;
+  /** Since the control line was opened. */
+  #isNamed = false;
   #ids = 0;
   #now: number;
-  #isEnded = false;
 
   constructor(options: UplinkOptions, now: number) {
     this.#options = options;
@@ -98,8 +105,9 @@ export class Uplink {
     if (line === undefined) return;
     try {
       if (!isFrame(bytes)) this.#heard(line, decodeFromOwner(bytes));
-      else if (line.isWelcome && line.share !== undefined) line.share.frame(line.stream, bytes);
-      else throw new FaultError("bad-message", "a frame that no stream asked for");
+      else if (line.welcomeAt === undefined || line.share === undefined)
+        throw new FaultError("bad-message", "a frame that no stream asked for");
+      else line.share.frame(line.stream, bytes);
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
       this.#drop(line, error.message);
@@ -116,7 +124,8 @@ export class Uplink {
   tick(now: number): void {
     this.#now = now;
     for (const line of this.#lines.values()) {
-      if (!line.isWelcome && now >= line.deadline) this.#drop(line, "the owner said nothing");
+      if (line.welcomeAt !== undefined || now < line.deadline) continue;
+      this.#drop(line, `the owner did not welcome it within ${WELCOME_MS / 1000} s`);
     }
     if (this.#connectAt !== undefined && now >= this.#connectAt) this.#connect();
     for (const share of this.#shares.values()) share.tick(now);
@@ -124,7 +133,6 @@ export class Uplink {
 
   /** No receiver needs it any more. */
   end(): void {
-    this.#isEnded = true;
     this.#connectAt = undefined;
     this.#closeAll();
   }
@@ -136,8 +144,9 @@ export class Uplink {
 
   #open(share: UplinkShare | undefined, stream: number): Line {
     const deadline = this.#now + WELCOME_MS;
-    const line = { id: this.#ids++, share, stream, deadline, hello: undefined, isWelcome: false };
-    this.#lines.set(line.id, line);
+    const id = this.#ids++;
+    const line = { id, share, stream, deadline, hello: undefined, welcomeAt: undefined };
+    this.#lines.set(id, line);
     this.#options.host.connect(line.id);
     return line;
   }
@@ -149,15 +158,18 @@ export class Uplink {
         this.#greet(line, message.nonce);
         return;
       case "edge-welcome":
-        if (line.hello === undefined) throw new FaultError("bad-message", "a welcome too early");
+        if (line.hello === undefined || line.welcomeAt !== undefined) {
+          throw new FaultError("bad-message", "a welcome out of turn");
+        }
         this.#options.secret.checkOwner(message.mac, line.hello);
-        line.isWelcome = true;
+        line.welcomeAt = this.#now;
         if (line.share !== undefined) line.share.streamOpened(line.stream);
         return;
       case "fault":
         throw new FaultError(message.code, message.message);
       default:
-        if (!line.isWelcome) throw new FaultError("bad-message", "a message before the welcome");
+        if (line.welcomeAt === undefined)
+          throw new FaultError("bad-message", "a message before the welcome");
         this.#about(line, message);
     }
   }
@@ -166,9 +178,11 @@ export class Uplink {
     line: Line,
     message: Exclude<OwnerMessage, { t: "challenge" | "edge-welcome" | "fault" }>,
   ): void {
-    // A stream hears `cancel` alone: of the share, or that its record can't be had any more.
     if (line.share !== undefined) {
-      if (message.t === "cancel") this.#drop(line, message.reason);
+      if (message.t !== "cancel") return;
+      // The owner has let go of what a receiver here may need: its next list says where the share begins by now.
+      const lost = message.reason === "too-late" ? this.#control : undefined;
+      this.#drop(lost ?? line, `the owner ended a stream: ${message.reason}`);
       return;
     }
     if (message.t === "shares") {
@@ -192,21 +206,23 @@ export class Uplink {
 
   #named(list: readonly ClusterShare[]): void {
     const { host, worker } = this.#options;
-    this.#wait = RECONNECT_MS.first;
     for (const each of list) {
       const known = this.#shares.get(toHex(each.share));
-      if (known === undefined) this.#add(each);
-      else known.update(each);
+      if (known !== undefined) known.update(each);
+      else if (this.#shares.size < LINK_SHARES_MOST) this.#add(each);
+      else throw new FaultError("bad-message", `more than ${LINK_SHARES_MOST} shares`);
     }
+    if (this.#isNamed) return;
+    this.#isNamed = true;
     host.tell({ t: "linked", worker, link: this.link.link });
   }
 
   #add(given: ClusterShare): void {
-    const { host, link } = this.#options;
+    const { host } = this.#options;
     const share: UplinkShare = new UplinkShare(
       given,
       {
-        sender: (events) => host.sender(link, events),
+        sender: (events) => host.sender(events),
         toOwner: (message) => this.#toOwner(message),
         openStream: (stream) => void this.#open(share, stream),
         toStream: (stream, message) => {
@@ -228,7 +244,7 @@ export class Uplink {
 
   #toOwner(message: Message): void {
     const { host } = this.#options;
-    if (this.#control?.isWelcome === true) host.send(this.#control.id, encodeCluster(message));
+    if (this.#control?.welcomeAt !== undefined) host.send(this.#control.id, encodeCluster(message));
   }
 
   #streamOf(share: UplinkShare, stream: number): Line | undefined {
@@ -245,15 +261,18 @@ export class Uplink {
   }
 
   #lost(line: Line, why: string): void {
+    const { host, worker } = this.#options;
     this.#lines.delete(line.id);
     if (line.share !== undefined) {
+      host.streamLost(why);
       line.share.streamClosed(line.stream, this.#now);
       return;
     }
-    this.#control = undefined;
     this.#closeAll();
-    if (this.#isEnded) return;
-    const { host, worker } = this.#options;
+    this.#isNamed = false;
+    // One that breaks again and again is opened less and less often.
+    const heldMs = line.welcomeAt === undefined ? 0 : this.#now - line.welcomeAt;
+    if (heldMs >= RECONNECT_MS.most) this.#wait = RECONNECT_MS.first;
     host.tell({ t: "link-lost", worker, link: this.link.link, why });
     this.#connectAt = this.#now + this.#wait;
     this.#wait = Math.min(RECONNECT_MS.most, this.#wait * 2);

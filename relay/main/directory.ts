@@ -18,7 +18,13 @@ import {
 import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import { LiveLimits } from "../limits/limits.ts";
-import type { FromDirectory, ShareRecord, ToDirectory } from "../share/messages.ts";
+import {
+  isSenderHere,
+  type FromDirectory,
+  type SenderPresence,
+  type ShareRecord,
+  type ToDirectory,
+} from "../share/messages.ts";
 import type { Report, ReportLevel, Reporter } from "../worker/reports.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
 import type { OpenedShare, StoredState } from "../store/stored-share.ts";
@@ -113,6 +119,9 @@ export class Directory {
         if (entry !== undefined) entry[message.t] = true;
         return;
       }
+      case "presence":
+        if (this.isOwner(message.key, message.epoch)) this.#presence(message);
+        return;
       case "orphan":
         if (this.isOwner(message.key, message.epoch)) this.#orphan(message.key, now);
         return;
@@ -285,8 +294,8 @@ export class Directory {
       const age = now - openedAt;
       if (orphanedAt !== undefined && now - orphanedAt >= SENDER_GRACE_MS) {
         this.#close(key, "sender-gone");
-      } else if (record.stored !== undefined) {
-        // The book of stored shares knows its life.
+      } else if (record.stored !== undefined || record.remote !== undefined) {
+        // The book of stored shares knows its life, or the relay that has the sender.
         continue;
       } else if (age >= limits["share-life"]) {
         this.end(key, this.#limits.over("share-life"));
@@ -309,12 +318,12 @@ export class Directory {
    */
   claim(claim: ShareClaim, now: number, stored?: OpenedShare): boolean {
     this.#now = now;
-    const { worker, socket, key, channel, offer, capability, address } = claim;
+    const { worker, socket, key, channel, offer, capability, address, uplink } = claim;
     const known = this.#entries.get(key);
     const refusal =
       known === undefined
         ? this.#noRoom(key, channel, address, now)
-        : mismatch(known.record, claim);
+        : (mismatch(known.record, claim) ?? rivalOf(known, claim));
     if (refusal !== undefined) {
       this.refuse(claim, refusal);
       return false;
@@ -330,6 +339,7 @@ export class Directory {
       owner: worker,
       epoch,
       ...(stored && { stored: stored.state }),
+      ...(uplink && { remote: uplink.relay, isSenderAway: uplink.isSenderAway }),
     };
     const previousHome = known?.home === worker ? undefined : known?.home;
     const { number, openedAt, joined, accepted } = known ?? {
@@ -342,7 +352,7 @@ export class Directory {
       record,
       number,
       home: worker,
-      senderHere: true,
+      senderHere: isSenderHere(record),
       orphanedAt: undefined,
       address: known === undefined ? address : known.address,
       openedAt,
@@ -442,6 +452,15 @@ export class Directory {
     }
   }
 
+  #presence(message: SenderPresence): void {
+    const entry = this.#entries.get(message.key);
+    if (entry?.record.remote === undefined) return;
+    entry.record = { ...entry.record, isSenderAway: !message.senderHere };
+    entry.senderHere = message.senderHere;
+    this.#output.changed?.();
+    for (const each of this.#output.workers()) this.#output.toWorker(each, message);
+  }
+
   #close(key: string, fault: ShareFault | undefined, detail?: string): void {
     this.#remove(key, { t: "closed", key, fault, detail });
   }
@@ -470,7 +489,7 @@ export class Directory {
 }
 
 /** It needs its sender no more. */
-function isStored({ record }: Entry): boolean {
+function isStored({ record }: Pick<Entry, "record">): boolean {
   return record.stored?.isWhole === true;
 }
 
@@ -487,6 +506,12 @@ function mismatch(
     offer.bytes === claim.offer.bytes &&
     offer.seekable === claim.offer.seekable;
   return same ? undefined : new FaultError("not-your-share");
+}
+
+/** An uplink takes no share from a sender of this relay. */
+function rivalOf({ record, senderHere }: Entry, { uplink }: ShareClaim): FaultError | undefined {
+  const isOurs = record.remote === undefined && (senderHere || isStored({ record }));
+  return uplink !== undefined && isOurs ? new FaultError("replaced") : undefined;
 }
 
 function sizeOf(offer: Offer): { readonly bytes?: number; readonly records?: number } {

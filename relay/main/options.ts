@@ -2,6 +2,7 @@ import { CERTIFICATE_EVERY_MS, type CertificateFiles } from "../access/certifica
 import { workerScript } from "../system/binary.ts";
 import { WORKER_RESTART_MS } from "./restart-policy.ts";
 
+import type { ToCluster } from "../cluster/messages.ts";
 import type { NatsOptions } from "../cluster/nats-connection.ts";
 import type { AdminOptions } from "../admin/listener.ts";
 import type { LogFileOptions } from "../log/log-file.ts";
@@ -88,6 +89,8 @@ export interface Supervision {
   readonly certificateMs: number;
   /** Other relays may come, without a directory that says so. */
   readonly cluster?: ClusterPlace | undefined;
+  /** Told how links of its workers fare. */
+  readonly onLinks: (message: ToCluster) => void;
 }
 
 export const SUPERVISION: Supervision = {
@@ -96,4 +99,5 @@ export const SUPERVISION: Supervision = {
   restartMs: WORKER_RESTART_MS,
   tokensMs: TOKENS_EVERY_MS,
   certificateMs: CERTIFICATE_EVERY_MS,
+  onLinks: () => undefined,
 };

@@ -8,6 +8,7 @@ import { LiveLimits, TICK_MS } from "../limits/limits.ts";
 import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import type { Ban, Bans } from "../access/bans.ts";
+import type { FromCluster } from "../cluster/messages.ts";
 import type { Health, ManagedRelay, ManagedStore } from "../admin/manager.ts";
 import { Measuring } from "../admin/measuring.ts";
 import { KeptCertificate, type Certificate } from "../access/certificate.ts";
@@ -103,6 +104,7 @@ export class Supervisor implements ManagedRelay {
         ready: (...ready) => this.#ready(...ready),
         directory: (message) => this.#heard(message),
         storeBook: (message) => this.#keeper?.handle(message),
+        cluster: (message) => supervision.onLinks(message),
         stats: (stats) => onStats?.(stats),
         measures: (measures) => this.measuring.received(measures),
         report: (report) => onReport?.(report),
@@ -298,6 +300,11 @@ export class Supervisor implements ManagedRelay {
     const stored = this.#keeper?.remove(number);
     if (stored !== undefined) this.#directory.forbid(stored, now);
     return stored !== undefined || this.#directory.remove(number, now);
+  }
+
+  /** Has a worker read shares from another relay of the cluster, or no more. */
+  toWorker(worker: number, message: FromCluster): void {
+    this.#workers.post(worker, message);
   }
 
   /** Ends one worker as if it had crashed; for tests of supervision. */

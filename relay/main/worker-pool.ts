@@ -12,7 +12,7 @@ import { WorkerThread, type WorkerEvents } from "./worker-thread.ts";
 
 export interface WorkerPoolEvents extends Pick<
   WorkerEvents,
-  "directory" | "storeBook" | "stats" | "measures" | "report"
+  "directory" | "storeBook" | "cluster" | "stats" | "measures" | "report"
 > {
   /** It listens. @param start what it was told when its thread was started; that may be over by now */
   ready(worker: number, start: WorkerStart, ports: Ports): void;
@@ -138,6 +138,7 @@ export class WorkerPool {
     const thread = new WorkerThread(script, pingMs, start, {
       directory: (message) => events.directory(message),
       storeBook: (message) => events.storeBook(message),
+      cluster: (message) => events.cluster(message),
       stats: (stats) => events.stats(stats),
       measures: (measures) => events.measures(measures),
       report: (report) => events.report(report),

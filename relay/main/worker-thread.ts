@@ -11,6 +11,7 @@
  */
 import { CLOSE_MS, SETTLE_MS, TICK_MS } from "../limits/limits.ts";
 
+import type { ToCluster } from "../cluster/messages.ts";
 import type { FromWorker, Ports, ToWorker, WorkerStart } from "../worker/thread-messages.ts";
 import type { ToDirectory, ToStoreBook } from "../share/messages.ts";
 import type { WorkerMeasures } from "../worker/measures.ts";
@@ -35,6 +36,7 @@ export interface WorkerEvents {
   ready(ports: Ports): void;
   directory(message: ToDirectory): void;
   storeBook(message: ToStoreBook): void;
+  cluster(message: ToCluster): void;
   stats(stats: WorkerStats): void;
   measures(measures: WorkerMeasures): void;
   report(report: Report): void;
@@ -174,6 +176,10 @@ export class WorkerThread {
         return;
       case "page-wanted":
         this.#events.pageWanted();
+        return;
+      case "linked":
+      case "link-lost":
+        if (this.#at === "ready") this.#events.cluster(message);
         return;
       case "asked":
       case "unasked":

@@ -18,6 +18,8 @@ import {
   type SocketId,
   type Topic,
 } from "../share/outlet.ts";
+import type { EnteringUplink } from "../share/hub.ts";
+import type { RemoteWord } from "../share/senders.ts";
 import type { Egress } from "./egress.ts";
 import { KeptFrames, keyOf, type FrameUser, type KeptFrame } from "./kept-frames.ts";
 
@@ -60,6 +62,9 @@ export interface ClientHub {
   readable(share: string, capability: Uint8Array): string | undefined;
   /** See `Hub.lookUp`. */
   lookUp(share: string): Promise<boolean> | undefined;
+  /** In place of `opened`, a hello and an offer: see `Hub.enterUplink`. */
+  enterUplink(id: SocketId, uplink: EnteringUplink): void;
+  uplinkSays(id: SocketId, word: RemoteWord): void;
   /** In place of `opened` and a hello: a receiver of this channel that shows a capability. */
   enter(id: SocketId, channel: string, address: string | undefined): void;
 }
@@ -302,8 +307,17 @@ export class LocalLine implements LinkSocket {
     this.#router.later(() => this.#router.hub.enter(this.#id, channel, this.#address));
   }
 
+  /** In place of `connect`, see `ClientHub.enterUplink`. */
+  enterUplink(uplink: EnteringUplink): void {
+    this.#router.later(() => this.#router.hub.enterUplink(this.#id, uplink));
+  }
+
   control(message: Message): void {
     this.#router.later(() => this.#router.hub.control(this.#id, message));
+  }
+
+  uplinkSays(word: RemoteWord): void {
+    this.#router.later(() => this.#router.hub.uplinkSays(this.#id, word));
   }
 
   /** At once: only while the hub is not running. */

@@ -68,6 +68,7 @@ export class HomeShare {
   readonly #handover: Handover;
   /** The first record that the sender has, once it may be asked. */
   #senderFirst: number | undefined;
+  #isRemote = false;
   #weight = WHOLE_WEIGHT;
   readonly #options: HomeOptions;
   /** Other workers with receivers of this share. */
@@ -136,10 +137,12 @@ export class HomeShare {
   /**
    * The share is this sender's now. The relay asks it for nothing before it is accepted.
    * @param previousHome another worker that has the log until now
+   * @param isRemote it is at another relay of the cluster
    * @returns where its records can be read from now on
    */
-  senderCame(socket: SocketId, previousHome: number | undefined): RecordReader {
+  senderCame(socket: SocketId, previousHome: number | undefined, isRemote = false): RecordReader {
     this.ownerSocket = socket;
+    this.#isRemote = isRemote;
     this.#senderFirst = undefined;
     // Its line before may look whole from here: what was asked there will not come.
     this.origin?.senderLost();
@@ -155,7 +158,7 @@ export class HomeShare {
     this.#senderFirst = first;
     if (this.#handover.isAwaited) return;
     this.origin?.begin(first, this.#options.now());
-    this.origin?.senderBack(first);
+    this.origin?.senderBack(first, this.#isRemote);
     this.#tellSender(this.#options.now());
   }
 

@@ -26,6 +26,7 @@ import {
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 
+import type { ClusterShare } from "../cluster/wire.ts";
 import { LiveLimits } from "../limits/limits.ts";
 import {
   ShareTable,
@@ -41,7 +42,7 @@ import type { FromDirectory, FromStoreBook } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
 import { CreditBudget } from "./sender-credit.ts";
-import { Senders } from "./senders.ts";
+import { Senders, type RemoteWord } from "./senders.ts";
 import { Sessions } from "./sessions.ts";
 import { LookUps } from "./look-ups.ts";
 import type { ClusterSecret } from "../cluster/proof.ts";
@@ -73,6 +74,16 @@ export interface ClusterOfHub {
 
 /** The longest life of a stored share in seconds, and the most bytes of one. */
 export type StoreTerms = NonNullable<MessageOf<"welcome">["store"]>;
+
+/** An uplink as the sender of one share. */
+export interface EnteringUplink {
+  readonly link: number;
+  /** The owner's id in hex. */
+  readonly relay: string;
+  /** Its id in hex. */
+  readonly channel: string;
+  readonly share: ClusterShare;
+}
 
 /** A hello whose signature holds, and the channel that its key opens. */
 export interface ProvedHello extends Pick<MessageOf<"hello">, "role" | "token"> {
@@ -169,6 +180,35 @@ export class Hub {
     const client: ReceiverClient = { role: "receiver", address, channel, share: undefined };
     this.#clients.set(socket, client);
     this.#receivers.opened(socket, client);
+  }
+
+  /**
+   * Makes a client of this process the sender of a share that another relay of the cluster has: it proves nothing.
+   * @param channel its id in hex
+   */
+  enterUplink(socket: SocketId, given: EnteringUplink, now: number): void {
+    this.#now = now;
+    const { channel, share, ...uplink } = given;
+    const client: SenderClient = {
+      role: "sender",
+      channel,
+      address: undefined,
+      share: undefined,
+      first: 0,
+      isSeveral: false,
+      mayStore: false,
+      isAsking: false,
+      uplink,
+    };
+    this.#clients.set(socket, client);
+    this.#senders.claimRemote(socket, client, share);
+  }
+
+  /** To be called for clients of `enterUplink` alone. */
+  uplinkSays(socket: SocketId, word: RemoteWord, now: number): void {
+    this.#now = now;
+    const client = this.#clients.get(socket);
+    if (client?.role === "sender") this.#senders.remoteSays(socket, client, word);
   }
 
   /**
@@ -431,6 +471,9 @@ export class Hub {
       case "orphaned":
         this.#shares.get(message.key)?.orphaned(message.epoch);
         return;
+      case "presence":
+        this.#shares.get(message.key)?.presence(message);
+        return;
       case "closed":
         this.#shareClosed(message);
         return;
@@ -522,7 +565,7 @@ export class Hub {
     }
     if (socket !== undefined) this.#senders.accepted(share, socket, this.#clients.get(socket));
     this.#edges?.announce(share);
-    if (known !== undefined) share.sendPresence(record.owner !== undefined);
+    if (known !== undefined) share.sendPresence();
     else this.#receivers.announce(share);
   }
 

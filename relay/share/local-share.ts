@@ -11,12 +11,14 @@ import { EdgeReceivers } from "./edge-receivers.ts";
 import { Fanout, type Upstream, type WordToEdges } from "./fanout.ts";
 import { HomeShare, type FanoutMessage } from "./home-share.ts";
 import type { FromHome } from "./home-store.ts";
-import type {
-  PeerEnvelope,
-  PeerMessage,
-  ShareRecord,
-  ToDirectory,
-  ToStoreBook,
+import {
+  isSenderHere,
+  type PeerEnvelope,
+  type PeerMessage,
+  type SenderPresence,
+  type ShareRecord,
+  type ToDirectory,
+  type ToStoreBook,
 } from "./messages.ts";
 import type { OpenRecords, RecordRun } from "../store/record-store.ts";
 import type { StoredState } from "../store/stored-share.ts";
@@ -159,7 +161,8 @@ export class LocalShare {
     const isHome = owner === this.#options.worker;
     if (isHome) this.home.storeIn(stored, durable);
     if (socket !== undefined) {
-      this.#sourceChanged(this.home.senderCame(socket, previousHome));
+      const isRemote = record.remote !== undefined;
+      this.#sourceChanged(this.home.senderCame(socket, previousHome, isRemote));
       return;
     }
     if (isHome && stored !== undefined) {
@@ -228,7 +231,14 @@ export class LocalShare {
   orphaned(epoch: number): void {
     if (epoch !== this.record.epoch) return;
     this.record = { ...this.record, owner: undefined };
-    this.sendPresence(false);
+    this.sendPresence();
+  }
+
+  /** The relay with its sender said so. */
+  presence({ epoch, senderHere }: SenderPresence): void {
+    if (epoch !== this.record.epoch) return;
+    this.record = { ...this.record, isSenderAway: !senderHere };
+    this.sendPresence();
   }
 
   workerLost(worker: number): void {
@@ -308,10 +318,11 @@ export class LocalShare {
     if (this.fanout.isAnyHere(stored.begun)) this.#sendBook({ t: "finishing" });
   }
 
-  sendPresence(senderHere: boolean): void {
+  sendPresence(senderHere = isSenderHere(this.record)): void {
     const { share } = this.record.offer;
-    this.fanout.publish({ t: "presence", share, senderHere });
-    this.#options.edges?.tell(this, { t: "presence", share, senderHere });
+    const message = { t: "presence", share, senderHere } as const;
+    this.fanout.publish(message);
+    this.#options.edges?.tell(this, message);
   }
 
   destroy(): void {

@@ -65,8 +65,15 @@ export interface ShareRecord {
   readonly epoch: number;
   /** Undefined: nothing of it is stored. */
   readonly stored?: StoredState | undefined;
-  /** The id of the relay with its sender, in hex; undefined: it is this relay. */
+  /** The relay of the cluster that has the sender, by its id in hex; undefined: this one. */
   readonly remote?: string | undefined;
+  /** That relay waits for its sender. */
+  readonly isSenderAway?: boolean | undefined;
+}
+
+/** Whether receivers need not wait for a sender. */
+export function isSenderHere({ owner, isSenderAway }: ShareRecord): boolean {
+  return owner !== undefined && isSenderAway !== true;
 }
 
 /** Between the fan-out of one worker and the origin at another. The main thread passes it on. */
@@ -106,6 +113,14 @@ export type PeerMessage =
   | { readonly t: "handover"; readonly state: HandoverState | undefined }
   /** The handed-over state is where it shall be. */
   | { readonly t: "adopted" };
+
+export interface SenderPresence {
+  readonly t: "presence";
+  readonly worker: number;
+  readonly key: string;
+  readonly epoch: number;
+  readonly senderHere: boolean;
+}
 
 export interface PeerEnvelope {
   readonly t: "peer";
@@ -198,6 +213,8 @@ export type ToDirectory =
       readonly key: string;
       readonly epoch: number;
     }
+  /** Of a share of another relay: its sender went away there, or came back. */
+  | SenderPresence
   /** The sender's line broke. */
   | { readonly t: "orphan"; readonly worker: number; readonly key: string; readonly epoch: number }
   /** The sender is through; undefined fault: it ended as it should. */
@@ -233,6 +250,7 @@ export type FromDirectory =
       readonly after?: number | undefined;
     }
   | { readonly t: "orphaned"; readonly key: string; readonly epoch: number }
+  | SenderPresence
   | {
       readonly t: "closed";
       readonly key: string;

@@ -334,6 +334,11 @@ export class Origin {
     if (isKept && this.#wants.isSenderHere) this.#reports.sendReceipt(receipt);
   }
 
+  /** The relay with the sender has as many receivers as it may have, without this one. */
+  refuse(receiver: Uint8Array): void {
+    this.#reports.refuse(receiver);
+  }
+
   receipted(receiver: Uint8Array): void {
     this.#reports.receipted(receiver);
   }
@@ -353,10 +358,12 @@ export class Origin {
   /**
    * The sender is here, on a new line; nothing is said to it before.
    * @param first the first record that it can give
+   * @param isRemote it is at another relay
    */
-  senderBack(first = 0): void {
+  senderBack(first = 0, isRemote = false): void {
+    this.#readAgain.isRemote = isRemote;
     this.#wants.senderBack();
-    this.#paced?.senderHas(first);
+    this.#paced?.senderHas(first, isRemote);
     if (this.#wants.loseBefore(first)) this.#sendGone();
     this.#reports.sendReceipts();
     this.#wants.ask();

@@ -74,9 +74,10 @@ export class PacedOrigin {
   /**
    * The sender is here, and this is the first record that it has: what it has sent and lost, to whatever
    * relay or worker, ends CREDIT_RECORDS after that.
+   * @param isRemote another relay has it, and receivers may come from there: they stand wherever its log is
    */
-  senderHas(first: number): void {
-    this.#reach = Math.max(this.#reach, first + CREDIT_RECORDS);
+  senderHas(first: number, isRemote = false): void {
+    this.#reach = isRemote ? Infinity : Math.max(this.#reach, first + CREDIT_RECORDS);
     this.#hope();
   }
 

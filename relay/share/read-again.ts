@@ -21,6 +21,8 @@ export class ReadAgain {
   /** Records before it went past the log, or some of them. */
   #passed = 0;
   #wasNeeded = false;
+  /** The sender is at another relay: the line between them carries each record once. */
+  isRemote = false;
 
   /** @param leastBytesPerSecond Infinity: the share can't be read again */
   constructor(leastBytesPerSecond: number) {
@@ -29,7 +31,9 @@ export class ReadAgain {
 
   /** Whether the sender would give all again in little time. */
   get isSoon(): boolean {
-    return !this.#wasNeeded && this.#rate.bytesPerSecond >= this.#leastBytesPerSecond;
+    return (
+      !this.isRemote && !this.#wasNeeded && this.#rate.bytesPerSecond >= this.#leastBytesPerSecond
+    );
   }
 
   came(bytes: number, now: number): void {

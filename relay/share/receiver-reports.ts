@@ -74,6 +74,16 @@ export class ReceiverReports {
     return true;
   }
 
+  /** There are as many receivers as there may be, at other relays too. */
+  refuse(receiver: Uint8Array): void {
+    const key = toHex(receiver);
+    const place = this.#places.get(key);
+    if (place === undefined) return;
+    this.#places.delete(key);
+    this.#changed.delete(key);
+    this.#output.full(place.worker, receiver);
+  }
+
   receipted(receiver: Uint8Array): void {
     this.#receipts.delete(toHex(receiver));
   }

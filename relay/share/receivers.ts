@@ -7,7 +7,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { OverShare } from "../store/stored-share.ts";
-import type { ToStoreBook } from "./messages.ts";
+import { isSenderHere, type ToStoreBook } from "./messages.ts";
 import type { ReceiverClient, ShareTable } from "./share-table.ts";
 import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
@@ -170,8 +170,8 @@ export class Receivers {
 }
 
 function asSeen({ record }: LocalShare): OfferSeen {
-  const { offer, owner, stored } = record;
-  const seen = { ...offer, senderHere: owner !== undefined };
+  const { offer, stored } = record;
+  const seen = { ...offer, senderHere: isSenderHere(record) };
   // Before, it goes with its sender.
   if (stored?.isWhole !== true) return seen;
   const { until, downloadsLeft: downloads } = stored;

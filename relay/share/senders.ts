@@ -27,6 +27,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
+import type { ClusterShare } from "../cluster/wire.ts";
 import type { Client, SenderClient, ShareTable } from "./share-table.ts";
 import type { FromDirectory, ToDirectory, ToStoreBook } from "./messages.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -41,6 +42,11 @@ export interface SendersOptions {
   readonly limits: LiveLimits;
   readonly now: () => number;
 }
+
+/** Of the owner of a share: its sender came or went, or the share has as many receivers as it may have. */
+export type RemoteWord =
+  | { readonly t: "presence"; readonly senderHere: boolean }
+  | { readonly t: "full"; readonly receiver: Uint8Array };
 
 export class Senders {
   readonly #options: SendersOptions;
@@ -94,7 +100,8 @@ export class Senders {
     if (!isOfShare(frame.tag, share.record.offer.share)) {
       throw new FaultError("bad-message", "a frame of another share");
     }
-    if (this.#isTooLarge(share, frame.index)) {
+    // The owner of an uplink's share has limits of its own.
+    if (client.uplink === undefined && this.#isTooLarge(share, frame.index)) {
       const { code, detail = "" } = this.#options.limits.over("share-bytes");
       this.#close(share, shareFault(code), detail);
       return;
@@ -152,6 +159,31 @@ export class Senders {
   closed(socket: SocketId, client: SenderClient): void {
     const share = this.#ownedBy(socket, client);
     if (share !== undefined) this.#lost(share);
+  }
+
+  /** Claims a share of another relay, which has checked the proof and its limits. */
+  claimRemote(socket: SocketId, client: SenderClient, share: ClusterShare): void {
+    const { senderHere, capability, first = 0, ...offer } = share;
+    const key = toHex(offer.share);
+    client.share = key;
+    client.first = first;
+    const { channel } = client;
+    const uplink = client.uplink && { ...client.uplink, isSenderAway: !senderHere };
+    const { worker, toDirectory } = this.#options;
+    toDirectory({ t: "claim", worker, socket, channel, key, offer, capability, uplink });
+  }
+
+  /** The relay that has the sender of this share said more than senders say. */
+  remoteSays(socket: SocketId, client: SenderClient, word: RemoteWord): void {
+    const share = this.#ownedBy(socket, client);
+    if (share === undefined || client.uplink === undefined) return;
+    if (word.t === "full") {
+      share.home.origin?.refuse(word.receiver);
+      return;
+    }
+    const { worker, toDirectory } = this.#options;
+    const { key, epoch } = share.record;
+    toDirectory({ t: "presence", worker, key, epoch, senderHere: word.senderHere });
   }
 
   #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {

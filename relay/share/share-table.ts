@@ -73,6 +73,8 @@ export interface SenderClient {
   readonly mayStore: boolean;
   /** The book of stored shares has a question of it. */
   isAsking: boolean;
+  /** It stands for the relay that has the sender. */
+  readonly uplink?: { readonly link: number; readonly relay: string };
 }
 
 export interface ReceiverClient {

@@ -17,8 +17,16 @@ export interface ShareClaim {
   readonly address?: string | undefined;
   /** The sender wants it stored, and may. */
   readonly store?: StoreWish | undefined;
-  /** It is no sender but a link that reads the share from its owner, the relay with this id. */
-  readonly uplink?: { readonly link: number; readonly relay: string } | undefined;
+  /** It is no sender but a link that reads the share from its owner. */
+  readonly uplink?: ClaimingUplink | undefined;
+}
+
+export interface ClaimingUplink {
+  readonly link: number;
+  /** The owner's id in hex. */
+  readonly relay: string;
+  /** The owner waits for its sender. */
+  readonly isSenderAway?: boolean | undefined;
 }
 
 export type BookEffect =

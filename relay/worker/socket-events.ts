@@ -16,7 +16,7 @@ import type { ClientData } from "./router.ts";
 export const TEXT_MESSAGE_BYTES = 16 * 1024 ** 2;
 
 /** Messages of which the memory is worth more than the call that gives it back. */
-const LARGE_MESSAGE_BYTES = 64 * 1024;
+export const LARGE_MESSAGE_BYTES = 64 * 1024;
 
 const NO_TEXT = "text, where fileshare speaks binary messages";
 
@@ -47,7 +47,7 @@ function isOriginal(socket: AnySocket): socket is OriginalSocket {
  * Gives the memory of a handled message back at once. Left to the collector, each frame would come into memory that
  * no cache holds, and a worker would have some 50 MiB of old frames.
  */
-function release({ buffer }: Buffer): void {
+export function release({ buffer }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 

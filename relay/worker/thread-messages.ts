@@ -1,4 +1,5 @@
 /** Messages between the main thread and the workers of one relay; plain values only. */
+import type { FromCluster, ToCluster } from "../cluster/messages.ts";
 import type { FromDirectory, FromStoreBook, ToDirectory, ToStoreBook } from "../share/messages.ts";
 import type { StorePlace } from "../store/record-store.ts";
 import type { TlsPair } from "../access/certificate.ts";
@@ -61,6 +62,7 @@ export type ToWorker =
   | WorkerStart
   | FromDirectory
   | FromStoreBook
+  | FromCluster
   | { readonly t: "policy"; readonly policy: WorkerPolicy }
   | { readonly t: "certificate"; readonly tls: TlsPair }
   /** The answer to `page-wanted`; undefined: there is no page. */
@@ -86,6 +88,7 @@ export interface Ports {
 export type FromWorker =
   | ToDirectory
   | ToStoreBook
+  | ToCluster
   | { readonly t: "ready"; readonly ports: Ports }
   | { readonly t: "stats"; readonly stats: WorkerStats }
   | { readonly t: "measures"; readonly measures: WorkerMeasures }

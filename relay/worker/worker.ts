@@ -38,6 +38,7 @@ import { PageDoor } from "../page/page-door.ts";
 import { Peers } from "../net/peer.ts";
 import { socketEvents } from "./socket-events.ts";
 import { Router, type ClientData } from "./router.ts";
+import { Uplinks } from "./uplinks.ts";
 
 declare const self: Worker;
 
@@ -122,6 +123,8 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       readable: (share, capability) => hub.readable(share, capability),
       lookUp: (share) => hub.lookUp(share, clock()),
       enter: (id, channel, address) => hub.enter(id, channel, clock(), address),
+      enterUplink: (id, uplink) => hub.enterUplink(id, uplink, clock()),
+      uplinkSays: (id, word) => hub.uplinkSays(id, word, clock()),
     },
   });
   const { cluster } = given;
@@ -145,6 +148,15 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       secret: new ClusterSecret(cluster.secret, nodePrimitives),
       welcomed: (id) => edgeDoor?.welcomed(id),
     },
+  });
+  const uplinks = new Uplinks({
+    worker,
+    clientRouter,
+    primitives: nodePrimitives,
+    cluster: given.cluster,
+    post,
+    report: reports.report,
+    clock,
   });
   const peers = new Peers(new AddressTable(given.addresses, worker), limits, sharedClock);
   const lobby = new Lobby({
@@ -233,6 +245,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     sockets.tick();
     peers.tick();
     edgeDoor?.tick();
+    uplinks.tick();
     clientRouter.tick();
     memory.tick();
     arrivals?.tick();
@@ -267,6 +280,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     while (!hub.settle(clock()) && clock() < settlesUntil) await Bun.sleep(SETTLE_LOOK_MS);
     peers.disconnect("going-away");
     edgeDoor?.disconnect();
+    uplinks.end();
     if (busy) await Bun.sleep(CLOSE_MS);
     clearInterval(timer);
     clearInterval(polling);
@@ -301,11 +315,16 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       case "drain":
         for (const each of listeners) each.close();
         lobby.http.isDraining = true;
+        uplinks.drain();
         hub.drain(clock());
         return;
       case "close":
         for (const each of listeners) each.close();
         void close();
+        return;
+      case "link":
+      case "unlink":
+        uplinks.handle(message);
         return;
       case "stored-state":
       case "counted":

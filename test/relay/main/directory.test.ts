@@ -29,6 +29,8 @@ function describeMessage(message: FromDirectory): string {
       return `socket ${message.socket} refused ${message.key}: ${message.fault}`;
     case "orphaned":
       return `${message.key} orphaned, epoch ${message.epoch}`;
+    case "presence":
+      return `${message.key} ${message.senderHere ? "has" : "waits for"} its sender elsewhere`;
     case "closed":
       return `${message.key} closed: ${message.fault ?? "done"}`;
     case "dismissed":

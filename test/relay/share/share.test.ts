@@ -110,6 +110,7 @@ function describeToDirectory(message: ToDirectory): string {
     case "accepted":
     case "orphan":
     case "quiet":
+    case "presence":
       return `${message.t}, epoch ${message.epoch}`;
   }
 }

@@ -1,0 +1,258 @@
+/**
+ * The uplinks of one worker: makes their WebSockets to other relays of the cluster, and their senders at the hub of this
+ * one. The main thread says which there are (`link`, `unlink`), and hears how they fare. The worker owns it.
+ */
+import {
+  FRAME_BYTES,
+  PING_MS,
+  fromHex,
+  type Message,
+  type SocketFault,
+  type SyncPrimitives,
+} from "../../protocol/mod.ts";
+
+import type { FromCluster, ToCluster } from "../cluster/messages.ts";
+import { ClusterSecret } from "../cluster/proof.ts";
+import type { LocalSender, LocalSenderEvents } from "../cluster/uplink-share.ts";
+import { Uplink, type Link, type UplinkHost } from "../cluster/uplink.ts";
+import type { ClientRouter, LocalClient } from "../net/client-router.ts";
+import type { Reporter } from "./reports.ts";
+import { LARGE_MESSAGE_BYTES, release } from "./socket-events.ts";
+import type { ClusterPlace } from "./thread-messages.ts";
+
+/**
+ * Links of one worker. Each has a line for its channel and one for each place of a share that is read: with the usual
+ * limit of 1024 open files that leaves half of them to clients.
+ */
+export const LINKS_MOST = 256;
+/** Programs with the types of a browser read this too, where a WebSocket takes no options. */
+const BunSocket = WebSocket as unknown as new (
+  url: string,
+  options: Bun.WebSocketOptions,
+) => Bun.WebSocket;
+
+/** Codes with which a WebSocket closes: as it should, and without a word. */
+const NORMAL = 1000;
+const ABNORMAL = 1006;
+
+/** Bytes to an owner that does not take them: reports of all receivers of a share have place. */
+const UNSENT_MOST_BYTES = 8 * 1024 ** 2;
+/** An owner from which nothing comes for so long is gone: three of its pings, and the time for one. ms */
+const SILENT_MS = 3 * PING_MS + 2000;
+
+/** What a relay of a cluster shows to the others. */
+type ClusterMember = Pick<ClusterPlace, "secret" | "relay">;
+
+export interface UplinksOptions {
+  readonly worker: number;
+  readonly clientRouter: ClientRouter;
+  readonly primitives: SyncPrimitives;
+  /** Undefined: the relay is in no cluster. */
+  readonly cluster: ClusterMember | undefined;
+  readonly post: (message: ToCluster) => void;
+  readonly report: Reporter;
+  readonly clock: () => number;
+}
+
+export class Uplinks {
+  readonly #options: UplinksOptions;
+  readonly #links = new Map<number, LinkSockets>();
+  #isDraining = false;
+
+  constructor(options: UplinksOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#links.size;
+  }
+
+  handle(message: FromCluster): void {
+    if (message.t === "link") this.#open(message);
+    else this.#end(message.link);
+  }
+
+  tick(): void {
+    for (const link of this.#links.values()) link.tick();
+  }
+
+  /** Transfers go on, and no link is new or opened again. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const [id, link] of this.#links) if (link.shares === 0) this.#end(id);
+  }
+
+  end(): void {
+    for (const id of this.#links.keys()) this.#end(id);
+  }
+
+  #open(link: Link): void {
+    const { worker, cluster, post } = this.#options;
+    if (this.#links.has(link.link)) return;
+    const refusal =
+      cluster === undefined || this.#isDraining
+        ? "this worker takes no links"
+        : this.#links.size >= LINKS_MOST &&
+          `this worker has ${LINKS_MOST} links, and takes no more`;
+    if (cluster === undefined || refusal !== false) {
+      post({ t: "link-lost", worker, link: link.link, why: String(refusal) });
+      return;
+    }
+    this.#links.set(link.link, new LinkSockets(link, cluster, this.#options));
+  }
+
+  #end(id: number): void {
+    this.#links.get(id)?.end();
+    this.#links.delete(id);
+  }
+}
+
+interface OpenLine {
+  readonly socket: Bun.WebSocket;
+  heardAt: number;
+}
+
+/** The lines of one link. They send no pings, so that the owner's kernel may send files by them. */
+class LinkSockets implements UplinkHost {
+  readonly #options: UplinksOptions;
+  readonly #link: Link;
+  readonly #lines = new Map<number, OpenLine>();
+  readonly #uplink: Uplink;
+
+  constructor(link: Link, { secret, relay }: ClusterMember, options: UplinksOptions) {
+    this.#options = options;
+    this.#link = link;
+    const { worker, primitives, clock } = options;
+    const uplink = {
+      link,
+      worker,
+      relay: fromHex(relay) ?? new Uint8Array(0),
+      secret: new ClusterSecret(secret, primitives),
+      host: this,
+    };
+    this.#uplink = new Uplink(uplink, clock());
+  }
+
+  get shares(): number {
+    return this.#uplink.shares;
+  }
+
+  tick(): void {
+    const now = this.#options.clock();
+    for (const [line, { socket, heardAt }] of this.#lines) {
+      if (now - heardAt >= SILENT_MS) this.#lose(line, "the owner is silent");
+      else if (socket.bufferedAmount > UNSENT_MOST_BYTES) {
+        this.#lose(line, "the owner takes nothing");
+      }
+    }
+    this.#uplink.tick(now);
+  }
+
+  end(): void {
+    this.#uplink.end();
+  }
+
+  // UplinkHost
+
+  connect(line: number): void {
+    const { clock } = this.#options;
+    // Ciphertext does not shrink.
+    const options = { perMessageDeflate: false };
+    const socket = new BunSocket(`ws://${this.#link.address}/cluster`, options);
+    socket.binaryType = "nodebuffer";
+    const open: OpenLine = { socket, heardAt: clock() };
+    this.#lines.set(line, open);
+    const heard = (): void => {
+      open.heardAt = clock();
+    };
+    socket.addEventListener("ping", heard);
+    socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
+      heard();
+      if (this.#lines.get(line) === open) this.#message(line, data);
+      if (data instanceof Uint8Array && data.length >= LARGE_MESSAGE_BYTES) release(data);
+    });
+    socket.addEventListener("close", ({ code, reason }) => {
+      if (this.#lines.get(line) !== open) return;
+      const why = code === ABNORMAL ? "the line broke" : `the owner closed it: ${code} ${reason}`;
+      this.#lose(line, why);
+    });
+  }
+
+  send(line: number, bytes: Uint8Array): void {
+    this.#lines.get(line)?.socket.send(bytes);
+  }
+
+  disconnect(line: number): void {
+    const open = this.#lines.get(line);
+    this.#lines.delete(line);
+    open?.socket.close(NORMAL);
+  }
+
+  sender(events: LocalSenderEvents): LocalSender {
+    const line = this.#options.clientRouter.connect(new HubSender(events), undefined);
+    const { link, relay, channel } = this.#link;
+    return {
+      offer: (share) => line.enterUplink({ link, relay, channel, share }),
+      control: (message) => line.control(message),
+      frame: (bytes) => line.frame(bytes),
+      presence: (senderHere) => line.uplinkSays({ t: "presence", senderHere }),
+      full: (receiver) => line.uplinkSays({ t: "full", receiver }),
+      close: () => line.close(),
+    };
+  }
+
+  tell(message: ToCluster): void {
+    this.#options.post(message);
+    if (message.t === "link-lost") this.#report("link-lost", message.why);
+  }
+
+  streamLost(why: string): void {
+    this.#report("stream-lost", why);
+  }
+
+  randomBytes(length: number): Uint8Array {
+    return this.#options.primitives.randomBytes(length);
+  }
+
+  #message(line: number, data: unknown): void {
+    if (!(data instanceof Uint8Array)) this.#lose(line, "the owner sent text");
+    else if (data.length > FRAME_BYTES) {
+      this.#lose(line, `the owner sent a message of ${data.length} bytes`);
+    } else this.#uplink.message(line, data, this.#options.clock());
+  }
+
+  #lose(line: number, why: string): void {
+    const open = this.#lines.get(line);
+    this.#lines.delete(line);
+    open?.socket.terminate();
+    this.#uplink.closed(line, why, this.#options.clock());
+  }
+
+  #report(event: string, why: string): void {
+    const { relay, address } = this.#link;
+    this.#options.report({ level: "warn", event, fields: { relay, address, why } });
+  }
+}
+
+/** The hub's client for one share of another relay. */
+class HubSender implements LocalClient {
+  readonly isFull = false;
+  readonly #events: LocalSenderEvents;
+
+  constructor(events: LocalSenderEvents) {
+    this.#events = events;
+  }
+
+  message(message: Message): void {
+    this.#events.message(message);
+  }
+
+  /** No sender gets one. */
+  frame(): boolean {
+    return true;
+  }
+
+  failed(fault: SocketFault, detail?: string): void {
+    this.#events.failed(fault, detail);
+  }
+}
