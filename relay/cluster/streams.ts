@@ -6,7 +6,6 @@
  *   opening --welcomed--> idle --run--> reading --its last record--> idle
  *      \_______________broken: its runs are wanted again_______________/
  *
- * A stream may lose a record on its way, as any receiver may: it joins again at the first one that is missing.
  * `UplinkShare` owns it. No I/O.
  */
 import { FaultError, WINDOW_MOST_RECORDS } from "../../protocol/mod.ts";
@@ -33,8 +32,6 @@ interface Stream {
   next: number;
   /** The first record that is not wanted of it. */
   end: number;
-  /** It joined anew because a record was missing; frames other than `next` are late ones. */
-  isJoiningAgain: boolean;
 }
 
 interface WaitingRun extends RecordRun {
@@ -78,17 +75,14 @@ export class Streams {
   /**
    * A frame came.
    * @returns whether the origin gets it
-   * @throws FaultError `bad-message` for a record that was not wanted
+   * @throws FaultError `bad-message` for a record that was not wanted, or comes before those that are missing
    */
   came(id: number, index: number): boolean {
     const stream = this.#streams.get(id);
     if (stream === undefined || index < stream.next) return false;
-    if (index >= stream.end) throw new FaultError("bad-message", `record ${index} was not wanted`);
-    if (index > stream.next) {
-      if (!stream.isJoiningAgain) this.#join(stream, true);
-      return false;
+    if (index > stream.next || index >= stream.end) {
+      throw new FaultError("bad-message", `record ${index} was not wanted`);
     }
-    stream.isJoiningAgain = false;
     stream.next++;
     this.#lines.ack(id, stream.next, stream.end - stream.next);
     if (this.#waiting.length > 0) this.#assign();
@@ -127,7 +121,7 @@ export class Streams {
     for (let more = lost.length - opening; more > 0; more--) {
       if (this.#streams.size >= this.#most) return;
       const id = this.#ids++;
-      const stream = { id, isOpen: false, next: 0, end: 0, isJoiningAgain: false };
+      const stream = { id, isOpen: false, next: 0, end: 0 };
       this.#streams.set(id, stream);
       this.#lines.open(id);
     }
@@ -151,12 +145,7 @@ export class Streams {
     run.first += count;
     run.count -= count;
     for (const each of older) each.overtaken += count;
-    if (going === undefined) this.#join(stream, false);
-    else this.#lines.ack(stream.id, stream.next, stream.end - stream.next);
-  }
-
-  #join(stream: Stream, isAgain: boolean): void {
-    stream.isJoiningAgain = isAgain;
-    this.#lines.join(stream.id, stream.next, stream.end - stream.next);
+    const tell = going === undefined ? "join" : "ack";
+    this.#lines[tell](stream.id, stream.next, stream.end - stream.next);
   }
 }
