@@ -43,6 +43,11 @@ export interface SendersOptions {
   readonly now: () => number;
 }
 
+/** A sender has few reasons; a relay that has the sender has those of relays too. */
+function reasonFor({ uplink }: SenderClient, { reason }: MessageOf<"cancel">): ShareFault {
+  return uplink === undefined ? cancelReason(reason) : shareFault(reason);
+}
+
 /** Of the owner of a share: its sender came or went, or the share has as many receivers as it may have. */
 export type RemoteWord =
   | { readonly t: "presence"; readonly senderHere: boolean }
@@ -84,7 +89,7 @@ export class Senders {
         this.#ended(socket, client, undefined);
         return;
       case "cancel":
-        this.#ended(socket, client, cancelReason(message.reason));
+        this.#ended(socket, client, reasonFor(client, message));
         return;
       default:
         return;

@@ -185,7 +185,7 @@ test("what the owner says of receivers comes to them: admitted, dismissed, full,
   expect(owner.frames).toEqual([]);
   owner.say({ t: "admit", ...of, receiver: admitted.id });
   await admitted.takeAll();
-  const mac = new Uint8Array(32);
+  const mac = new Uint8Array(16);
   admitted.send({ t: "complete", ...of, records: RECORDS, mac });
   await admitted.until("completed");
   expect(owner.told.filter(({ t }) => t === "receipt")).toHaveLength(1);
@@ -230,8 +230,7 @@ test("an uplink takes no share from a sender of this relay", async () => {
   expect(owner.opened).toBe(1);
   // The sender goes: from now on the owner's uplink may have it.
   await sender[Symbol.asyncDispose]();
-  await using late = await RawReceiver.open({ port: edge.port, channel, share });
-  await late.until("presence true");
+  await receiver.until("presence true");
 });
 
 test("a share that can't be read again is read by one stream, in its order", async () => {
@@ -258,12 +257,24 @@ test("a receiver that comes to a stream whose begin is gone hears so, and one fu
 
 const other = rawShare(RECORDS, 20_000);
 
+function withIndex(frame: Uint8Array, index: number): Uint8Array {
+  const copy = frame.slice();
+  new DataView(copy.buffer).setUint32(4, index);
+  return copy;
+}
+
 test.each<[string, OwnerLies, event: string, why: RegExp]>([
   [
-    "gives a record that was not wanted",
-    { frame: (index) => (index === 3 ? other.frame(3) : undefined) },
+    "gives a record of another share",
+    { frame: (index) => other.frame(index) },
     "stream-lost",
     /a frame of another share/,
+  ],
+  [
+    "gives a record that was not wanted",
+    { frame: (_, frame) => withIndex(frame, 30) },
+    "stream-lost",
+    /record 30 was not wanted/,
   ],
   ["gives text in place of a frame", { frame: () => "text" }, "stream-lost", /sent text/],
   [
