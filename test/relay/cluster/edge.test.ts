@@ -173,7 +173,9 @@ test("what the owner says of receivers comes to them: admitted, dismissed, full,
   for (const each of [admitted, dismissed, full]) each.join();
   const known = (): number => {
     return new Set(
-      owner.told.flatMap((word) => (word.t === "receivers" ? word.list.map(({ id }) => toHex(id)) : [])),
+      owner.told.flatMap((word) =>
+        word.t === "receivers" ? word.list.map(({ id }) => toHex(id)) : [],
+      ),
     ).size;
   };
   await owner.until(() => known() === 3);
@@ -191,16 +193,19 @@ test("what the owner says of receivers comes to them: admitted, dismissed, full,
   expect(owner.told.filter(({ t }) => t === "receipt")).toHaveLength(1);
 });
 
-test.each(["end", "cancel"] as const)("a share whose sender says %s is over at the edge", async (t) => {
-  await using play = await Play.open();
-  const receiver = await play.receiver();
-  receiver.join(0, 1);
-  await receiver.until("frame 0");
-  const { share } = play.share.offer;
-  play.owner.say(t === "end" ? { t, share } : { t, share, reason: "sender-gone" });
-  await receiver.until(t === "end" ? "end" : "cancel sender-gone");
-  await play.owner.until(() => play.owner.streams === 0);
-});
+test.each(["end", "cancel"] as const)(
+  "a share whose sender says %s is over at the edge",
+  async (t) => {
+    await using play = await Play.open();
+    const receiver = await play.receiver();
+    receiver.join(0, 1);
+    await receiver.until("frame 0");
+    const { share } = play.share.offer;
+    play.owner.say(t === "end" ? { t, share } : { t, share, reason: "sender-gone" });
+    await receiver.until(t === "end" ? "end" : "cancel sender-gone");
+    await play.owner.until(() => play.owner.streams === 0);
+  },
+);
 
 test("a sender that comes to the edge has the share, and the uplink leaves it", async () => {
   await using play = await Play.open();
@@ -283,7 +288,12 @@ test.each<[string, OwnerLies, event: string, why: RegExp]>([
     "stream-lost",
     /a message of 2097152 bytes/,
   ],
-  ["says what no owner says", { onJoin: (line) => void line.sendBinary(Uint8Array.of(1, 2, 3)) }, "stream-lost", /./],
+  [
+    "says what no owner says",
+    { onJoin: (line) => void line.sendBinary(Uint8Array.of(1, 2, 3)) },
+    "stream-lost",
+    /./,
+  ],
   ["can't prove the secret", { mac: (mac) => mac.toReversed() }, "link-lost", /./],
   [
     "sends frames on its control line",
@@ -306,18 +316,21 @@ test.each<[string, OwnerLies, event: string, why: RegExp]>([
     "link-lost",
     /more than 64 shares/,
   ],
-])("C1 an owner that %s loses that line, and its receivers get nothing wrong", async (_, lies, event, why) => {
-  await using play = await Play.open({ lies });
-  const { owner, edge } = play;
-  await using receiver = await RawReceiver.greeted({
-    port: edge.port,
-    channel: play.channel,
-    share: play.share,
-  });
-  const offered = receiver.until("offers").then(() => receiver.join());
-  expect(String((await edge.reported(event)).fields["why"])).toMatch(why);
-  owner.lies = {};
-  await offered;
-  await receiver.takeAll();
-  expect(receiver.frames).toEqual(framesUpTo(RECORDS));
-});
+])(
+  "C3 an owner that %s loses that line, and its receivers get nothing wrong",
+  async (_, lies, event, why) => {
+    await using play = await Play.open({ lies });
+    const { owner, edge } = play;
+    await using receiver = await RawReceiver.greeted({
+      port: edge.port,
+      channel: play.channel,
+      share: play.share,
+    });
+    const offered = receiver.until("offers").then(() => receiver.join());
+    expect(String((await edge.reported(event)).fields["why"])).toMatch(why);
+    owner.lies = {};
+    await offered;
+    await receiver.takeAll();
+    expect(receiver.frames).toEqual(framesUpTo(RECORDS));
+  },
+);

@@ -1,8 +1,5 @@
 import { expect, test } from "bun:test";
-import {
-  OVERTAKEN_MOST_RECORDS,
-  STREAMS_MOST,
-} from "../../../relay/cluster/streams.ts";
+import { OVERTAKEN_MOST_RECORDS, STREAMS_MOST } from "../../../relay/cluster/streams.ts";
 import { Random } from "../../simulation/random.ts";
 import { StreamPlay } from "../../support/relay/stream-play.ts";
 
@@ -73,7 +70,7 @@ test("what a broken line did not bring is wanted of another one, and comes once"
   expect(play.run().records).toEqual(range(0, 5));
 });
 
-test("C1 a record that was not wanted is a fault of the owner, and one that came is passed over", () => {
+test("C3 a record that was not wanted is a fault of the owner, and one that came is passed over", () => {
   const play = new StreamPlay().want(0, 2).open(0);
   play.frame(0, 0);
   expect(play.frame(0, 0)).toBe(false);

@@ -105,7 +105,7 @@ export class StreamPlay {
   run(): this {
     for (let moves = true; moves;) {
       moves = false;
-      for (const line of [...this.lines.values()]) {
+      for (const line of this.lines.values()) {
         if (!line.isOpen) this.open(line.id);
         moves ||= line.words.length > 0 || line.frames.length > 0;
         this.hear(line);
