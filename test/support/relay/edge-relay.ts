@@ -58,6 +58,8 @@ export class EdgeRelay implements AsyncDisposable {
       },
       supervision: {
         cluster: {
+          hostname: "127.0.0.1",
+          port: 0,
           secret: TEST_SECRET,
           relay: toHex(nodePrimitives.randomBytes(RELAY_ID_BYTES)),
         },
