@@ -1,4 +1,4 @@
-/** A real relay that is the edge of shares of a scripted owner. */
+/** A real relay in a cluster without a directory: the test says which shares of which owner it reads. */
 import { tmpdir } from "node:os";
 
 import { toHex } from "../../../protocol/mod.ts";
@@ -15,6 +15,8 @@ import { TEST_SECRET, type ScriptedOwner } from "./scripted-owner.ts";
 
 export class EdgeRelay implements AsyncDisposable {
   readonly supervisor: Supervisor;
+  /** Its id in hex. */
+  readonly relay: string;
   readonly reports: Report[];
   readonly heard: ToCluster[];
   readonly #news: { promise: Promise<void>; resolve: () => void };
@@ -22,17 +24,20 @@ export class EdgeRelay implements AsyncDisposable {
 
   private constructor(
     supervisor: Supervisor,
+    relay: string,
     reports: Report[],
     heard: ToCluster[],
     news: { promise: Promise<void>; resolve: () => void },
   ) {
     this.supervisor = supervisor;
+    this.relay = relay;
     this.reports = reports;
     this.heard = heard;
     this.#news = news;
   }
 
   static async open(options: Partial<RelayOptions> = {}): Promise<EdgeRelay> {
+    const relay = toHex(nodePrimitives.randomBytes(RELAY_ID_BYTES));
     const reports: Report[] = [];
     const heard: ToCluster[] = [];
     const news = Promise.withResolvers<void>();
@@ -61,7 +66,7 @@ export class EdgeRelay implements AsyncDisposable {
           hostname: "127.0.0.1",
           port: 0,
           secret: TEST_SECRET,
-          relay: toHex(nodePrimitives.randomBytes(RELAY_ID_BYTES)),
+          relay,
         },
         onLinks: (message) => {
           heard.push(message);
@@ -69,11 +74,16 @@ export class EdgeRelay implements AsyncDisposable {
         },
       },
     });
-    return new EdgeRelay(supervisor, reports, heard, news);
+    return new EdgeRelay(supervisor, relay, reports, heard, news);
   }
 
   get port(): number {
     return this.supervisor.port;
+  }
+
+  /** For other relays. */
+  get clusterPort(): number {
+    return this.supervisor.clusterPort ?? 0;
   }
 
   /** For clients. */
