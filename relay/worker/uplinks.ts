@@ -31,21 +31,20 @@ const BunSocket = WebSocket as unknown as new (
   options: Bun.WebSocketOptions,
 ) => Bun.WebSocket;
 
-/** Codes with which a WebSocket closes: as it should, and without a word. */
-const NORMAL = 1000;
+/** The code of a WebSocket that closed without a word. */
 const ABNORMAL = 1006;
 
 /** Bytes to an owner that does not take them: reports of all receivers of a share have place. */
 const UNSENT_MOST_BYTES = 8 * 1024 ** 2;
 /** An owner from which nothing comes for so long is gone: three of its pings, and the time for one. ms */
-const SILENT_MS = 3 * PING_MS + 2000;
+export const SILENT_MS = 3 * PING_MS + 2000;
 
 /** What a relay of a cluster shows to the others. */
 type ClusterMember = Pick<ClusterPlace, "secret" | "relay">;
 
 export interface UplinksOptions {
   readonly worker: number;
-  readonly clientRouter: ClientRouter;
+  readonly clientRouter: Pick<ClientRouter, "connect">;
   readonly primitives: SyncPrimitives;
   /** Undefined: the relay is in no cluster. */
   readonly cluster: ClusterMember | undefined;
@@ -185,7 +184,8 @@ class LinkSockets implements UplinkHost {
   disconnect(line: number): void {
     const open = this.#lines.get(line);
     this.#lines.delete(line);
-    open?.socket.close(NORMAL);
+    // An owner that is gone, or lies, would not answer a `close`.
+    open?.socket.terminate();
   }
 
   sender(events: LocalSenderEvents): LocalSender {
