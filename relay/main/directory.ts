@@ -59,6 +59,11 @@ export interface DirectoryOutput {
   readonly report?: Reporter;
   /** A share came or went, or its sender did. */
   readonly changed?: (() => void) | undefined;
+  /** A claim was granted, or refused. */
+  readonly opened?: (key: string) => void;
+  readonly refused?: (key: string) => void;
+  /** A share is here no more. */
+  readonly ended?: (key: string, channel: string) => void;
 }
 
 export class Directory {
@@ -227,6 +232,11 @@ export class Directory {
     return this.#entries.get(key)?.home;
   }
 
+  /** No link reads a share of another relay any more: its receivers wait as for a sender that was cut off. */
+  drop(key: string, now: number): void {
+    if (this.#entries.get(key)?.record.remote !== undefined) this.#orphan(key, now);
+  }
+
   isOwner(key: string, epoch: number): boolean {
     return this.#entries.get(key)?.record.epoch === epoch;
   }
@@ -362,18 +372,26 @@ export class Directory {
     this.#entries.set(key, entry);
     this.#output.changed?.();
     if (known === undefined) {
-      this.#openedEver++;
-      this.#report("info", "share-opened", entry, sizeOf(offer));
+      if (uplink === undefined) this.#openedEver++;
+      const from = uplink && { owner: uplink.relay };
+      this.#report("info", "share-opened", entry, { ...sizeOf(offer), ...from });
     }
     const durable = stored?.facts.durable;
     for (const each of this.#output.workers()) {
       const mine = each === worker ? { socket, previousHome, durable } : { socket: undefined };
       this.#output.toWorker(each, { t: "opened", record, ...mine });
     }
+    this.#output.opened?.(key);
     return true;
   }
 
-  refuse({ worker, socket, key }: ShareClaim, { code, detail, after }: FaultError): void {
+  /** @param isKnown the cluster refuses it, and need not hear of it */
+  refuse(
+    { worker, socket, key }: ShareClaim,
+    { code, detail, after }: FaultError,
+    isKnown = false,
+  ): void {
+    if (!isKnown) this.#output.refused?.(key);
     const fault = socketFault(code);
     this.#output.toWorker(worker, { t: "refused", socket, key, fault, detail, after });
   }
@@ -485,6 +503,7 @@ export class Directory {
       ...sizeOf(entry.record.offer),
     });
     for (const each of this.#output.workers()) this.#output.toWorker(each, message);
+    this.#output.ended?.(key, entry.record.channel);
   }
 }
 

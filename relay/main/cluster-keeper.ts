@@ -1,0 +1,266 @@
+/**
+ * Runs the book of the cluster: gives it messages of workers and of the directory in NATS, the relay's own directory, and
+ * the time, and carries its effects out in their order. The supervisor owns it, if the relay is in a cluster.
+ *
+ *   workers --claim, asked, look-up--> keeper --put-share, remove-share--> NATS
+ *           <--link, unlink, refused--        <--share, relay, synced-----
+ *   directory <--claim, drop---------- keeper <--opened, refused, ended--- directory
+ */
+import { FaultError, socketFault } from "../../protocol/mod.ts";
+import type { ClusterEffect } from "../cluster/book-effects.ts";
+import { ClusterBook, type ClusterCounts } from "../cluster/cluster-book.ts";
+import type { DirectoryEvents, DirectoryKv, Outcome } from "../cluster/directory-kv.ts";
+import type { ClusterRelay } from "../cluster/known-relays.ts";
+import type { FromCluster, ToCluster } from "../cluster/messages.ts";
+import type { ClusterSecret } from "../cluster/proof.ts";
+import { CLUSTER_VERSION } from "../cluster/wire.ts";
+import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
+import type { ShareClaim } from "../store/book-effects.ts";
+import type { Reporter } from "../worker/reports.ts";
+import type { Directory } from "./directory.ts";
+
+/** NATS that does not answer holds up the end of the relay so long at most; the others find out by its heartbeat. ms */
+const CLOSE_MS = 2000;
+
+/** What the cluster does for its operators. */
+export interface ManagedCluster {
+  readonly name: string;
+  /** This relay's id in hex. */
+  readonly me: string;
+  /** HOST:PORT, at which this relay serves edges. */
+  readonly address: string;
+  readonly counts: ClusterCounts;
+  readonly relays: readonly ClusterRelay[];
+  /** ms that NATS took to answer lately; undefined: it did not. */
+  readonly roundTrip: number | undefined;
+}
+
+export interface ClusterKeeperOptions {
+  readonly name: string;
+  readonly me: string;
+  readonly secret: ClusterSecret;
+  /** Opens the directory in NATS; returns before there is a connection. */
+  readonly open: (events: DirectoryEvents) => Promise<DirectoryKv>;
+  readonly directory: Directory;
+  /** The cluster has nothing against it: the store and the relay's directory may have it. */
+  readonly claim: (claim: ShareClaim) => void;
+  readonly toWorker: (worker: number, message: FromCluster | FromStoreBook) => void;
+  readonly workers: () => Iterable<number>;
+  readonly report: Reporter;
+  readonly clock: () => number;
+}
+
+/** Messages of workers that the cluster wants to know of. */
+export type ClusterQuestion =
+  | ToCluster
+  | Extract<ToStoreBook, { t: "asked" | "unasked" | "look-up" }>;
+
+export class ClusterKeeper implements ManagedCluster {
+  readonly name: string;
+  readonly me: string;
+  readonly #options: ClusterKeeperOptions;
+  readonly #book: ClusterBook;
+  #address = "";
+  #kv: DirectoryKv | undefined;
+  /** Changes of the directory in NATS that were not answered. */
+  readonly #asking = new Set<Promise<void>>();
+  #isActing = false;
+  #isClosed = false;
+
+  constructor(options: ClusterKeeperOptions) {
+    const { name, me, secret, report, clock } = options;
+    this.name = name;
+    this.me = me;
+    this.#options = options;
+    this.#book = new ClusterBook(
+      {
+        me,
+        blinded: (id) => secret.blinded(id),
+        masked: (channel, share) => secret.masked(channel, share),
+        random: Math.random,
+        report,
+      },
+      clock(),
+    );
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  get counts(): ClusterCounts {
+    return this.#book.counts;
+  }
+
+  get relays(): readonly ClusterRelay[] {
+    return this.#book.cluster();
+  }
+
+  get roundTrip(): number | undefined {
+    return this.#kv?.roundTrip;
+  }
+
+  /**
+   * From now on the other relays can find this one. @param address HOST:PORT
+   * @throws FaultError `no-nats`, `bad-cluster`
+   */
+  async open(address: string): Promise<void> {
+    this.#address = address;
+    const on =
+      <Given extends readonly unknown[]>(tell: (now: number, ...given: Given) => void) =>
+      (...given: Given): void =>
+        this.#tell((now) => tell(now, ...given));
+    this.#kv = await this.#options.open({
+      share: on((now, entry) => this.#book.share(entry, now)),
+      relay: on((now, entry) => this.#book.relay(entry, now)),
+      synced: on((now, keys) => this.#book.synced(keys, now)),
+      connected: on((now, is) => this.#book.connected(is, now)),
+    });
+    this.#tell(() => undefined);
+  }
+
+  claim(claim: ShareClaim): void {
+    this.#tell((now) => this.#book.claim(claim, now));
+  }
+
+  handle(message: ClusterQuestion): void {
+    this.#tell((now) => {
+      switch (message.t) {
+        case "asked":
+          this.#book.asked(message.worker, message.channel, now);
+          return;
+        case "unasked":
+          this.#book.unasked(message.worker, message.channel, now);
+          return;
+        case "look-up":
+          this.#book.lookUp(message.worker, message.question, message.key, now);
+          return;
+        case "linked":
+          this.#book.linked(message.link);
+          return;
+        case "link-lost": {
+          const { link, why } = message;
+          this.#options.report({ level: "info", event: "link-lost", fields: { link, why } });
+          this.#book.linkLost(link, now);
+          return;
+        }
+      }
+    });
+  }
+
+  // The relay's directory
+
+  opened(key: string): void {
+    this.#tell(() => this.#book.opened(key));
+  }
+
+  refused(key: string): void {
+    this.#tell(() => this.#book.refused(key));
+  }
+
+  ended(key: string, channel: string): void {
+    this.#tell((now) => this.#book.ended(key, channel, now));
+  }
+
+  workerLost(worker: number): void {
+    this.#tell((now) => this.#book.workerLost(worker, now));
+  }
+
+  tick(): void {
+    this.#tell((now) => this.#book.tick(now));
+  }
+
+  /** The other relays need not wait for its heartbeat: its shares and its address leave the directory. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    for (const { record } of this.#options.directory.list) {
+      if (record.remote === undefined) this.ended(record.key, record.channel);
+    }
+    this.#isClosed = true;
+    const kv = this.#kv;
+    if (kv === undefined) return;
+    const left = Promise.all([...this.#asking, this.#ask(kv.removeRelay(this.me))]);
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, CLOSE_MS);
+    await Promise.race([left, late]);
+    clearTimeout(timer);
+    await kv.close();
+  }
+
+  #tell(tell: (now: number) => void): void {
+    if (this.#isClosed) return;
+    tell(this.#options.clock());
+    const kv = this.#kv;
+    // An effect may ask for more: that comes after those before it.
+    if (kv === undefined || this.#isActing) return;
+    this.#isActing = true;
+    for (;;) {
+      const effects = this.#book.take();
+      if (effects.length === 0) break;
+      for (const effect of effects) this.#do(effect, kv);
+    }
+    this.#isActing = false;
+  }
+
+  #do(effect: ClusterEffect, kv: DirectoryKv): void {
+    const { directory, claim, toWorker, workers, clock } = this.#options;
+    switch (effect.t) {
+      case "put-share": {
+        const { op, key, value, revision } = effect;
+        void this.#ask(kv.putShare(key, value, revision), op);
+        return;
+      }
+      case "remove-share":
+        void this.#ask(kv.removeShare(effect.key, effect.revision), effect.op);
+        return;
+      case "put-relay": {
+        const value = { address: this.#address, version: CLUSTER_VERSION };
+        void this.#ask(kv.putRelay(this.me, value));
+        return;
+      }
+      case "remove-relay":
+        void this.#ask(kv.removeRelay(effect.id));
+        return;
+      case "claim":
+        claim(effect.claim);
+        return;
+      case "refuse":
+        directory.refuse(effect.claim, effect.fault, true);
+        return;
+      case "yield": {
+        const { code, detail } = new FaultError(effect.again ? "going-away" : "replaced");
+        const fault = socketFault(code);
+        for (const worker of workers()) {
+          toWorker(worker, { t: "sender-failed", key: effect.key, fault, detail });
+        }
+        return;
+      }
+      case "drop":
+        directory.drop(effect.key, clock());
+        return;
+      case "link": {
+        const { worker, ...message } = effect;
+        toWorker(worker, message);
+        return;
+      }
+      case "unlink":
+      case "looked-up": {
+        const { worker, ...message } = effect;
+        toWorker(worker, message);
+        return;
+      }
+    }
+  }
+
+  /** @param op the book hears of its outcome */
+  #ask(answer: Promise<Outcome>, op?: number): Promise<void> {
+    const asking = answer
+      .catch((error: unknown): Outcome => ({ t: "unknown", why: String(error) }))
+      .then((outcome) => {
+        this.#asking.delete(asking);
+        if (op !== undefined) this.#tell((now) => this.#book.outcome(op, outcome, now));
+      });
+    this.#asking.add(asking);
+    return asking;
+  }
+}
