@@ -4,6 +4,8 @@ import type { Policy } from "../access/policy.ts";
 import type { PoolBuffers } from "../log/block-pool.ts";
 import type { Ban, Bans } from "../access/bans.ts";
 import type { Kept } from "../store/kept-share.ts";
+import type { ClusterCounts } from "../cluster/cluster-book.ts";
+import type { ClusterRelay } from "../cluster/known-relays.ts";
 import type { BookCounts } from "../store/store-book.ts";
 import type { Measuring } from "./measuring.ts";
 
@@ -21,6 +23,19 @@ export interface ManagedStore {
   readonly shares: Iterable<Kept>;
   /** Changes that were saved, or could not be, since the relay began. */
   readonly saves: { readonly done: number; readonly failed: number };
+}
+
+/** The cluster as its operators see it. */
+export interface ManagedCluster {
+  readonly name: string;
+  /** This relay's id in hex. */
+  readonly me: string;
+  /** HOST:PORT, at which this relay serves edges. */
+  readonly address: string;
+  readonly counts: ClusterCounts;
+  readonly relays: readonly ClusterRelay[];
+  /** ms that NATS took to answer lately; undefined: it did not. */
+  readonly roundTrip: number | undefined;
 }
 
 export interface Health {
@@ -42,6 +57,8 @@ export interface ManagedRelay {
   readonly sharesOpened: number;
   /** Undefined: it stores no shares. */
   readonly store: ManagedStore | undefined;
+  /** Undefined: it is in none. */
+  readonly cluster: ManagedCluster | undefined;
   readonly workersLost: number;
   /** How often each limit was gone over, by name. */
   readonly refusals: Readonly<Record<string, number>>;

@@ -75,7 +75,10 @@ export type DirectoryReporter = (report: {
 }) => void;
 type DirectoryReport = Parameters<DirectoryReporter>[0];
 
-const ownerSchema = v.object({ relay: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)) });
+const ownerSchema = v.object({
+  relay: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
+  channel: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))),
+});
 const relaySchema = v.object({
   address: v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:.]{2,45}\]|[\w.-]{1,253}):\d{1,5}$/i)),
   version: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),

@@ -14,26 +14,15 @@ import type { ClusterRelay } from "../cluster/known-relays.ts";
 import type { FromCluster, ToCluster } from "../cluster/messages.ts";
 import type { ClusterSecret } from "../cluster/proof.ts";
 import { CLUSTER_VERSION } from "../cluster/wire.ts";
-import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
+import type { ManagedCluster } from "../admin/manager.ts";
+import type { ChannelQuestion } from "../share/look-ups.ts";
+import type { FromStoreBook } from "../share/messages.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
 import type { Reporter } from "../worker/reports.ts";
 import type { Directory } from "./directory.ts";
 
 /** NATS that does not answer holds up the end of the relay so long at most; the others find out by its heartbeat. ms */
 const CLOSE_MS = 2000;
-
-/** What the cluster does for its operators. */
-export interface ManagedCluster {
-  readonly name: string;
-  /** This relay's id in hex. */
-  readonly me: string;
-  /** HOST:PORT, at which this relay serves edges. */
-  readonly address: string;
-  readonly counts: ClusterCounts;
-  readonly relays: readonly ClusterRelay[];
-  /** ms that NATS took to answer lately; undefined: it did not. */
-  readonly roundTrip: number | undefined;
-}
 
 export interface ClusterKeeperOptions {
   readonly name: string;
@@ -49,11 +38,6 @@ export interface ClusterKeeperOptions {
   readonly report: Reporter;
   readonly clock: () => number;
 }
-
-/** Messages of workers that the cluster wants to know of. */
-export type ClusterQuestion =
-  | ToCluster
-  | Extract<ToStoreBook, { t: "asked" | "unasked" | "look-up" }>;
 
 export class ClusterKeeper implements ManagedCluster {
   readonly name: string;
@@ -123,7 +107,7 @@ export class ClusterKeeper implements ManagedCluster {
     this.#tell((now) => this.#book.claim(claim, now));
   }
 
-  handle(message: ClusterQuestion): void {
+  handle(message: ToCluster | ChannelQuestion): void {
     this.#tell((now) => {
       switch (message.t) {
         case "asked":

@@ -3,13 +3,18 @@
  * It starts, drains and ends the relay, and reports what operators should know. `startRelay()`
  * makes one; the admin listener sees it as `ManagedRelay`.
  */
+import { randomBytes } from "node:crypto";
+
 import { FaultError } from "../../protocol/mod.ts";
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import { ClusterSecret } from "../cluster/proof.ts";
+import { RELAY_ID_BYTES } from "../cluster/wire.ts";
 import { LiveLimits, TICK_MS } from "../limits/limits.ts";
 import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import type { Ban, Bans } from "../access/bans.ts";
 import type { FromCluster } from "../cluster/messages.ts";
-import type { Health, ManagedRelay, ManagedStore } from "../admin/manager.ts";
+import type { Health, ManagedCluster, ManagedRelay, ManagedStore } from "../admin/manager.ts";
 import { Measuring } from "../admin/measuring.ts";
 import { KeptCertificate, type Certificate } from "../access/certificate.ts";
 import {
@@ -32,11 +37,14 @@ import {
   createRefusalCounters,
   refusalCounts,
 } from "../limits/refusal-counters.ts";
-import type { ToDirectory } from "../share/messages.ts";
+import type { ToDirectory, ToStoreBook } from "../share/messages.ts";
 import { openStore, type OpenStore } from "../store/open-store.ts";
 import type { S3Events } from "../store/s3-ledger.ts";
+import type { ChannelQuestion } from "../share/look-ups.ts";
+import type { ShareClaim } from "../store/book-effects.ts";
+import { ClusterKeeper } from "./cluster-keeper.ts";
 import { StoreKeeper } from "./store-keeper.ts";
-import { SUPERVISION, type RelayOptions } from "./options.ts";
+import { SUPERVISION, type ClusterOptions, type RelayOptions } from "./options.ts";
 import { reportAway, Reports, type Report, type ReportLevel } from "../worker/reports.ts";
 import { WorkerPool } from "./worker-pool.ts";
 
@@ -52,6 +60,8 @@ export class Supervisor implements ManagedRelay {
   readonly #store: OpenStore | undefined;
   /** Of stored shares; undefined: the relay stores none. */
   readonly #keeper: StoreKeeper | undefined;
+  /** Undefined: the relay is in no cluster. */
+  readonly #cluster: ClusterKeeper | undefined;
   readonly #workers: WorkerPool;
   readonly #policy: LivePolicy;
   readonly #timers: readonly NodeJS.Timeout[];
@@ -103,8 +113,14 @@ export class Supervisor implements ManagedRelay {
       events: {
         ready: (...ready) => this.#ready(...ready),
         directory: (message) => this.#heard(message),
-        storeBook: (message) => this.#keeper?.handle(message),
-        cluster: (message) => supervision.onLinks(message),
+        storeBook: (message) => {
+          if (isChannelQuestion(message)) this.#cluster?.handle(message);
+          this.#keeper?.handle(message);
+        },
+        cluster: (message) => {
+          this.#cluster?.handle(message);
+          supervision.onLinks(message);
+        },
         stats: (stats) => onStats?.(stats),
         measures: (measures) => this.measuring.received(measures),
         report: (report) => onReport?.(report),
@@ -116,6 +132,7 @@ export class Supervisor implements ManagedRelay {
         },
         lost: (worker) => {
           this.#keeper?.workerLost(worker);
+          this.#cluster?.workerLost(worker);
           this.#directory.workerLost(worker, performance.now(), (channel) =>
             this.#keeper?.book.askerIn(channel),
           );
@@ -131,6 +148,9 @@ export class Supervisor implements ManagedRelay {
         workers: () => this.#workers.ready(),
         report: (report) => this.#reports.report(report),
         changed: onShares,
+        opened: (key) => this.#cluster?.opened(key),
+        refused: (key) => this.#cluster?.refused(key),
+        ended: (key, channel) => this.#cluster?.ended(key, channel),
       },
       this.#limits,
     );
@@ -144,6 +164,24 @@ export class Supervisor implements ManagedRelay {
         toWorker: (worker, message) => this.#workers.post(worker, message),
         workers: () => this.#workers.ready(),
         report: (report) => this.#reports.report(report),
+      });
+    const { cluster } = options;
+    this.#cluster =
+      cluster &&
+      new ClusterKeeper({
+        name: cluster.name,
+        me: randomBytes(RELAY_ID_BYTES).toString("hex"),
+        secret: new ClusterSecret(cluster.secret, nodePrimitives),
+        open: async (events) => {
+          const { openNatsKv } = await import("../cluster/nats-kv.ts");
+          return await openNatsKv(cluster, events, (report) => this.#reports.report(report));
+        },
+        directory: this.#directory,
+        claim: (claim) => this.#claim(claim),
+        toWorker: (worker, message) => this.#workers.post(worker, message),
+        workers: () => this.#workers.ready(),
+        report: (report) => this.#reports.report(report),
+        clock: () => performance.now(),
       });
     this.measuring = new Measuring({
       ask: () => {
@@ -173,7 +211,7 @@ export class Supervisor implements ManagedRelay {
     using guard = new DisposableStack();
     if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
     if (httpPort !== undefined && httpPort !== 0) guard.use(guardPort(hostname, httpPort));
-    const cluster = supervision?.cluster;
+    const cluster = options.cluster?.listen ?? supervision?.cluster;
     if (cluster !== undefined && cluster.port !== 0 && workers > 1) {
       guard.use(guardPort(cluster.hostname, cluster.port));
     }
@@ -193,6 +231,9 @@ export class Supervisor implements ManagedRelay {
     supervisor.#guard = guard.move();
     try {
       await supervisor.#workers.start();
+      if (options.cluster !== undefined) {
+        await supervisor.#cluster?.open(supervisor.#advertised(options.cluster));
+      }
     } catch (error) {
       await supervisor.stop();
       throw error;
@@ -230,6 +271,10 @@ export class Supervisor implements ManagedRelay {
 
   get store(): ManagedStore | undefined {
     return this.#keeper;
+  }
+
+  get cluster(): ManagedCluster | undefined {
+    return this.#cluster;
   }
 
   get workersLost(): number {
@@ -337,7 +382,7 @@ export class Supervisor implements ManagedRelay {
 
   async #stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#workers.end();
+    await Promise.all([this.#workers.end(), this.#cluster?.close()]);
     await this.#keeper?.close();
     this.#guard.dispose();
     this.#log[Symbol.dispose]();
@@ -350,13 +395,17 @@ export class Supervisor implements ManagedRelay {
     this.#reports.tick(now);
     this.#directory.tick(now);
     this.#keeper?.tick();
+    this.#cluster?.tick();
     this.#policy.tick();
     if (this.#drainedBy === undefined) return;
     if (this.#directory.shares === 0 || now >= this.#drainedBy) void this.stop();
   }
 
   #heard(message: ToDirectory): void {
-    if (message.t === "claim" && this.#keeper?.claim(message) === true) return;
+    if (message.t === "claim") {
+      this.#claimed(message);
+      return;
+    }
     const isLeft = message.t === "orphan" || message.t === "close";
     // Its sender may be at another worker by now.
     if (isLeft && this.#directory.isOwner(message.key, message.epoch)) {
@@ -365,9 +414,36 @@ export class Supervisor implements ManagedRelay {
     this.#directory.handle(message, performance.now());
   }
 
-  get #cluster(): ClusterPlace | undefined {
-    const place = this.#options.supervision?.cluster;
+  /** The cluster is asked first, then the store. */
+  #claimed(claim: ShareClaim): void {
+    const cluster = this.#cluster;
+    if (cluster === undefined) {
+      this.#claim(claim);
+      return;
+    }
+    const refusal = this.#directory.refusalOf(claim, performance.now());
+    if (refusal === undefined) cluster.claim(claim);
+    else this.#directory.refuse(claim, refusal, true);
+  }
+
+  #claim(claim: ShareClaim): void {
+    if (claim.uplink === undefined && this.#keeper?.claim(claim) === true) return;
+    this.#directory.claim(claim, performance.now());
+  }
+
+  get #clusterPlace(): ClusterPlace | undefined {
+    const { cluster, supervision } = this.#options;
+    const relay = this.#cluster?.me ?? "";
+    const own = cluster && { ...cluster.listen, secret: cluster.secret, relay };
+    const place = own ?? supervision?.cluster;
     return place && { ...place, port: this.#clusterPort ?? place.port };
+  }
+
+  /** HOST:PORT, by which other relays reach this one. */
+  #advertised({ listen, advertise = listen }: ClusterOptions): string {
+    const { hostname, port } = advertise;
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    return `${host}:${advertise === listen ? this.#clusterPort : (port ?? this.#clusterPort)}`;
   }
 
   #startOf(worker: number): WorkerStart {
@@ -403,7 +479,8 @@ export class Supervisor implements ManagedRelay {
       addresses: this.#addresses,
       egress: this.#egress,
       store: this.#store?.place,
-      cluster: this.#cluster,
+      cluster: this.#clusterPlace,
+      hasDirectory: this.#cluster !== undefined,
     };
   }
 
@@ -465,4 +542,8 @@ export class Supervisor implements ManagedRelay {
   #report(level: ReportLevel, event: string, fields: Report["fields"]): void {
     this.#reports.report({ level, event, fields });
   }
+}
+
+function isChannelQuestion(message: ToStoreBook): message is ChannelQuestion {
+  return message.t === "asked" || message.t === "unasked" || message.t === "look-up";
 }

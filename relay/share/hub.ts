@@ -44,7 +44,7 @@ import { Receivers } from "./receivers.ts";
 import { CreditBudget } from "./sender-credit.ts";
 import { Senders, type RemoteWord } from "./senders.ts";
 import { Sessions } from "./sessions.ts";
-import { LookUps } from "./look-ups.ts";
+import { LookUps, type Lookers } from "./look-ups.ts";
 import type { ClusterSecret } from "../cluster/proof.ts";
 import { Edges, clientOf, type EdgeCounts } from "./edges.ts";
 import { LocalShare, type ShareOptions } from "./local-share.ts";
@@ -62,6 +62,8 @@ export interface HubOptions extends Omit<ShareOptions, "budget" | "edges"> {
   readonly mayStore?: (socket: SocketId, entry: ProvedHello) => StoreTerms | undefined;
   readonly primitives: SyncPrimitives;
   readonly limits?: LiveLimits;
+  /** Undefined: workers have all shares. */
+  readonly lookers?: Lookers | undefined;
   /** Undefined: the relay is in no cluster. */
   readonly cluster?: ClusterOfHub | undefined;
 }
@@ -123,7 +125,7 @@ export class Hub {
       this.#receivers.edgesAsk(channel, isAsked);
     };
     this.#edges = cluster && new Edges({ ...cluster, outlet, asked }, this.#shares);
-    this.#lookUps = new LookUps(options.worker, options.toStoreBook);
+    this.#lookUps = new LookUps(options.worker, options.lookers);
   }
 
   get sockets(): number {

@@ -5,40 +5,54 @@ export const LOOK_UPS_MOST = 1000;
 /** A book that saves to a slow store answers later than that; the client may ask again. ms */
 export const LOOK_UP_MS = 10_000;
 
+/** A question to the main thread about shares that no worker has. */
+export type ChannelQuestion = Extract<ToStoreBook, { t: "asked" | "unasked" | "look-up" }>;
+
+/** Who knows such shares: the book of stored shares, and that of the cluster. */
+export interface Lookers {
+  /** Each answers a look-up. */
+  readonly count: number;
+  readonly tell: (question: ChannelQuestion) => void;
+}
+
 interface LookUp {
+  /** Answers to come. */
+  left: number;
   readonly deadline: number;
   readonly over: (isAnswered: boolean) => void;
 }
 
-/** Questions to the book of stored shares whether it has a share that no receiver asked for yet. */
+/** Questions for a share that no receiver asked for yet. */
 export class LookUps {
   readonly #worker: number;
-  readonly #toStoreBook: ((message: ToStoreBook) => void) | undefined;
+  readonly #lookers: Lookers | undefined;
   readonly #pending = new Map<number, LookUp>();
   #questions = 0;
 
-  constructor(worker: number, toStoreBook: ((message: ToStoreBook) => void) | undefined) {
+  constructor(worker: number, lookers: Lookers | undefined) {
     this.#worker = worker;
-    this.#toStoreBook = toStoreBook;
+    this.#lookers = lookers;
   }
 
   /**
-   * Resolves when the share is open here, if it is stored; to false when the book has not said in time.
+   * Resolves when the share is open here, if there is one; to false when a book has not said in time.
    * @returns undefined: none can be
    */
   ask(key: string, now: number): Promise<boolean> | undefined {
-    const tell = this.#toStoreBook;
-    if (tell === undefined) return undefined;
+    const lookers = this.#lookers;
+    if (lookers === undefined) return undefined;
     if (this.#pending.size >= LOOK_UPS_MOST) return Promise.resolve(false);
     const question = this.#questions++;
     return new Promise((over) => {
-      this.#pending.set(question, { deadline: now + LOOK_UP_MS, over });
-      tell({ t: "look-up", worker: this.#worker, key, question });
+      const deadline = now + LOOK_UP_MS;
+      this.#pending.set(question, { left: lookers.count, deadline, over });
+      lookers.tell({ t: "look-up", worker: this.#worker, key, question });
     });
   }
 
   answered(question: number): void {
-    this.#end(question, true);
+    const one = this.#pending.get(question);
+    if (one !== undefined && --one.left === 0) this.#end(question, true);
   }
 
   tick(now: number): void {

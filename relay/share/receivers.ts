@@ -7,7 +7,8 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { OverShare } from "../store/stored-share.ts";
-import { isSenderHere, type ToStoreBook } from "./messages.ts";
+import type { Lookers } from "./look-ups.ts";
+import { isSenderHere } from "./messages.ts";
 import type { ReceiverClient, ShareTable } from "./share-table.ts";
 import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
@@ -27,7 +28,8 @@ interface Channel {
 export interface ReceiversOptions {
   readonly worker: number;
   readonly outlet: Outlet;
-  readonly toStoreBook?: ((message: ToStoreBook) => void) | undefined;
+  /** Undefined: there is none. */
+  readonly lookers?: Lookers | undefined;
 }
 
 /** The receivers of a worker: what they hear of their channel's shares, and which they join. */
@@ -80,9 +82,9 @@ export class Receivers {
   }
 
   #ask({ name: channel, topic }: Channel): void {
-    const { toStoreBook, worker } = this.#options;
+    const { lookers, worker } = this.#options;
     const isForEdges = topic.size === 0;
-    toStoreBook?.({ t: "asked", worker, channel, ...(isForEdges && { isForEdges }) });
+    lookers?.tell({ t: "asked", worker, channel, ...(isForEdges && { isForEdges }) });
   }
 
   /** A receiver left, or the last control line. */
@@ -95,7 +97,7 @@ export class Receivers {
     }
     topic.close();
     this.#byChannel.delete(name);
-    this.#options.toStoreBook?.({ t: "unasked", worker: this.#options.worker, channel: name });
+    this.#options.lookers?.tell({ t: "unasked", worker: this.#options.worker, channel: name });
   }
 
   closed(socket: SocketId, client: ReceiverClient): void {

@@ -47,6 +47,8 @@ export interface WorkerStart {
   readonly store: StorePlace | undefined;
   /** Where other relays of its cluster come; undefined: it is in none. */
   readonly cluster: ClusterPlace | undefined;
+  /** Whether a directory of that cluster says which relay has which share. */
+  readonly hasDirectory: boolean;
 }
 
 /** The port for other relays, 0 for a free one, and what they have to prove. */

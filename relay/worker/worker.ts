@@ -128,6 +128,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     },
   });
   const { cluster } = given;
+  const lookers = (given.store === undefined ? 0 : 1) + (given.hasDirectory ? 1 : 0);
   const hub = new Hub({
     worker,
     pool,
@@ -135,6 +136,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     primitives: nodePrimitives,
     toDirectory: post,
     toStoreBook: given.store && post,
+    lookers: lookers === 0 ? undefined : { count: lookers, tell: post },
     openRecords:
       given.store && recordsOpener(given.store, (...away) => reportAway(reports.report, ...away)),
     stallMs: given.stallMs,

@@ -60,6 +60,10 @@ export class StageStore {
     this.hub = {
       openRecords: disk.open,
       toStoreBook: (message: ToStoreBook) => post(() => this.#keeper.handle(message)),
+      lookers: {
+        count: 1,
+        tell: (message: ToStoreBook) => post(() => this.#keeper.handle(message)),
+      },
       mayStore: () => TERMS,
     };
   }

@@ -125,11 +125,16 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
 
   #storing(
     toStoreBook: (message: ToStoreBook) => void,
-  ): Pick<HubOptions, "toStoreBook" | "openRecords" | "mayStore"> {
+  ): Pick<HubOptions, "toStoreBook" | "lookers" | "openRecords" | "mayStore"> {
     const { store } = this.#world;
     if (store === undefined) return {};
     const terms = { life: STORE_LIFE_S, bytes: Number.MAX_SAFE_INTEGER };
-    return { toStoreBook, openRecords: store.openerFor(this), mayStore: () => terms };
+    return {
+      toStoreBook,
+      lookers: { count: 1, tell: toStoreBook },
+      openRecords: store.openerFor(this),
+      mayStore: () => terms,
+    };
   }
 
   /** No session has the id of another one. */

@@ -5,8 +5,11 @@ import { LOOK_UP_MS, LOOK_UPS_MOST, LookUps } from "../../../relay/share/look-up
 /** Look-ups of a worker, and the questions that its book got. */
 function start() {
   const questions: number[] = [];
-  const lookUps = new LookUps(0, (message) => {
-    if (message.t === "look-up") questions.push(message.question);
+  const lookUps = new LookUps(0, {
+    count: 1,
+    tell: (message) => {
+      if (message.t === "look-up") questions.push(message.question);
+    },
   });
   return { lookUps, questions };
 }

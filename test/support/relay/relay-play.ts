@@ -137,6 +137,7 @@ export class RelayPlay {
     const store = keeper && {
       openRecords: this.disk.open,
       toStoreBook: (message: ToStoreBook) => post(() => keeper.handle(message)),
+      lookers: { count: 1, tell: (message: ToStoreBook) => post(() => keeper.handle(message)) },
       mayStore: () => ({ life: DAY_S, bytes: 2 ** 40 }),
     };
     for (let worker = 0; worker < workers; worker++) {
