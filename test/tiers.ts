@@ -36,6 +36,7 @@ const BINARY = "binary";
 const WITH_BINARY = [
   "resume/unfinished",
   "admin/relay-manage",
+  "cluster/command",
   "commands/completion",
   "commands/doctor",
 ] as const;
