@@ -41,10 +41,10 @@ class Pair implements AsyncDisposable {
   }
 
   /** The edge reads the channel from the owner. */
-  link(): void {
+  link(worker = 0): void {
     const { proxy, owner, code } = this;
     const { host } = new URL(proxy.url);
-    this.edge.link({ relay: owner.relay, address: host }, keysOf(code));
+    this.edge.link({ relay: owner.relay, address: host }, keysOf(code), worker);
   }
 
   out(name: string): string {
@@ -123,6 +123,37 @@ test("a receiver that is killed at one relay goes on at the other, where it was"
   expect((await second.outcome).exitCode).toBe(0);
   expect(pair.bytesIn("one")).toEqual(file.bytes);
   expect((await sender.outcome).exitCode).toBe(0);
+});
+
+test("receivers go on when the edge's worker with the link dies, and another one has it", async () => {
+  await using pair = await Pair.open(2);
+  const { code, file, owner, edge, proxy } = pair;
+  pair.link();
+  await using sender = send({ relay: owner.url, code, path: file.path, receivers: 3 });
+  const names = ["one", "two", "three"];
+  const running = names.map((name) => receive({ relay: edge.url, code, out: pair.out(name) }));
+  await proxy.holdAfter(6);
+  edge.supervisor.crash(0);
+  pair.link(1);
+  proxy.release();
+  for (const each of running) expect((await each.outcome).exitCode).toBe(0);
+  for (const name of names) expect(pair.bytesIn(name)).toEqual(file.bytes);
+  expect((await sender.outcome).exitCode).toBe(0);
+});
+
+test("an edge that drains lets receivers end what they receive from another relay", async () => {
+  await using pair = await Pair.open();
+  const { code, file, owner, edge, proxy } = pair;
+  pair.link();
+  await using sender = send({ relay: owner.url, code, path: file.path });
+  await using receiver = receive({ relay: edge.url, code, out: pair.out("one") });
+  await proxy.holdAfter(6);
+  const drained = edge.supervisor.drain(60_000);
+  proxy.release();
+  expect((await receiver.outcome).exitCode).toBe(0);
+  expect(pair.bytesIn("one")).toEqual(file.bytes);
+  expect((await sender.outcome).exitCode).toBe(0);
+  await drained;
 });
 
 test("a sender that stops is told of at the other relay", async () => {

@@ -1,10 +1,17 @@
 /** A real relay as the edge of a share: its owner is scripted, its receivers are real. */
 import { expect, test } from "bun:test";
-import { toHex } from "../../../protocol/mod.ts";
+import { FRAME_HEADER_BYTES, bodyHeader, concat, toHex } from "../../../protocol/mod.ts";
 import { encodeCluster as encode } from "../../../relay/cluster/wire.ts";
 import { EdgeRelay } from "../../support/relay/edge-relay.ts";
 import { RawReceiver, framesUpTo } from "../../support/relay/raw-receiver.ts";
-import { RawClient, rawShare, randomId, type RawShare } from "../../support/relay/raw-client.ts";
+import { policyOf } from "../../support/relay/limited.ts";
+import {
+  RawClient,
+  pathOf,
+  rawShare,
+  randomId,
+  type RawShare,
+} from "../../support/relay/raw-client.ts";
 import { ScriptedOwner, type OwnerLies } from "../../support/relay/scripted-owner.ts";
 
 const RECORDS = 60;
@@ -236,6 +243,44 @@ test("an uplink takes no share from a sender of this relay", async () => {
   // The sender goes: from now on the owner's uplink may have it.
   await sender[Symbol.asyncDispose]();
   await receiver.until("presence true");
+});
+
+test("limits of a sender's time and of a share's size are those of the owner", async () => {
+  const share = { ...rawShare(RECORDS, 20_000), first: undefined };
+  const offer = { ...share.offer, records: 100_000, bytes: 2_000_000_000 };
+  const channel = randomId();
+  await using owner = new ScriptedOwner([{ ...share, offer }]);
+  const limits = { "share-bytes": 1024 ** 2, "start-timeout": 1000, "join-timeout": 1000 };
+  await using edge = await EdgeRelay.open({ policy: policyOf(limits) });
+  edge.link(owner, channel);
+  await edge.when("linked");
+  owner.allow(0);
+  const of = { port: edge.port, channel };
+  await using remote = await RawReceiver.open({ ...of, share });
+  remote.join();
+  // A share of this relay that comes after it is over first.
+  const mute = rawShare(2);
+  await using _ = await RawClient.offering(edge.url, channel, mute);
+  await using local = await RawReceiver.open({ ...of, share: mute });
+  local.join();
+  await local.until("cancel expired");
+  owner.allow(Infinity);
+  await remote.takeAll(0, 30);
+  expect(remote.frames.slice(0, 30)).toEqual(framesUpTo(30));
+});
+
+test("a path of HTTP at the edge gives the ciphertext of a share that its owner has", async () => {
+  await using play = await Play.open();
+  const { share, edge } = play;
+  await edge.when("linked");
+  const url = `http://127.0.0.1:${edge.port}${pathOf(share)}`;
+  await using receiver = await play.receiver();
+  receiver.join(0, 1);
+  const records = inOrder(RECORDS).map((index) => share.frame(index).subarray(FRAME_HEADER_BYTES));
+  const response = await fetch(url, { decompress: false });
+  expect(await response.bytes()).toEqual(concat(bodyHeader(share.offer.share, 20_000), ...records));
+  // The last one comes early: its length is a part of the answer's.
+  expect(play.owner.frames.toSorted((a, b) => a - b)).toEqual(inOrder(RECORDS));
 });
 
 test("a share that can't be read again is read by one stream, in its order", async () => {

@@ -29,7 +29,7 @@ class Play {
   /** Messages that asked for records. */
   wants = 0;
 
-  constructor({ seekable = true, passBytesPerSecond = 0 } = {}) {
+  constructor({ seekable = true, passBytesPerSecond = 0, isRemote = false } = {}) {
     this.outlet = new Recorder(this.pool);
     this.log = new BlockLog(this.pool, FRAME, !seekable);
     const bytes = RECORDS * 100;
@@ -58,7 +58,7 @@ class Play {
     };
     this.#origin = new Origin(offer, this.log, output, new CreditBudget(), passBytesPerSecond);
     this.#origin.begin(0, 0);
-    this.#origin.senderBack();
+    this.#origin.senderBack(0, isRemote);
   }
 
   join(number: number, from = 0): void {
@@ -121,6 +121,13 @@ describe("a record goes past the log", () => {
     play.come(20, 50);
     expect(play.outlet.got.get(1)).toEqual(upTo(25));
     expect(upTo(25).every((index) => play.log.has(index))).toBe(true);
+  });
+
+  test("not from a sender at another relay, which has to give each record but once", () => {
+    const play = new Play({ isRemote: true });
+    play.join(1);
+    expect(play.come(3)).toEqual(["1 frame 0", "1 frame 1", "1 frame 2"]);
+    expect(upTo(3).every((index) => play.log.has(index))).toBe(true);
   });
 
   test("not of a share that can't be read again", () => {
