@@ -181,6 +181,11 @@ export const METRICS: readonly Metric[] = [
     (source) => ofStore(source, ({ bytes, reserved }) => by("state", { durable: bytes, reserved })),
     ["state"],
   ),
+  counter(
+    "fileshare_store_read_bytes_total",
+    "Bytes of records read from the store, of which receivers get many copies.",
+    (source) => ofStore(source, () => one(source.measured.totals.bytesRead)),
+  ),
   gauge("fileshare_stored_limit_bytes", "The limit --store-bytes.", (source) =>
     ofStore(source, ({ most }) => one(most)),
   ),

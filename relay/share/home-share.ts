@@ -125,6 +125,11 @@ export class HomeShare {
     if (this.#remote.size === 0) this.origin?.acknowledged(before);
   }
 
+  /** Bytes of frames that the store gave. */
+  get bytesRead(): number {
+    return this.#store.bytesRead;
+  }
+
   /** Records that the sender was asked for a second time. */
   get wantedAgain(): number {
     return this.#wantedAgain + (this.origin?.wantedAgain ?? 0);

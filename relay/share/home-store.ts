@@ -58,6 +58,9 @@ export class HomeStore {
   #settlesUntil: number | undefined;
   readonly #whenSettled: (() => void)[] = [];
 
+  /** Bytes of frames that it gave. */
+  bytesRead = 0;
+
   constructor(options: HomeStoreOptions, home: StoreHome) {
     this.#options = options;
     this.#home = home;
@@ -212,6 +215,7 @@ export class HomeStore {
   }
 
   #gave(bytes: Uint8Array): void {
+    this.bytesRead += bytes.length;
     try {
       this.#home.origin()?.frame(decodeFrame(bytes), bytes, true);
     } catch (error) {

@@ -225,6 +225,7 @@ export class LocalShare {
       framesOut: this.fanout.sent.frames,
       bytesOut: this.fanout.sent.bytes,
       wantedAgain: this.home.wantedAgain,
+      bytesRead: this.home.bytesRead,
     };
   }
 

@@ -8,6 +8,8 @@ export interface Totals {
   bytesOut: number;
   /** Records that senders were asked for a second time. */
   wantedAgain: number;
+  /** Bytes of frames that the store gave. */
+  bytesRead: number;
 }
 
 export interface LaneCounts {
@@ -18,7 +20,7 @@ export interface LaneCounts {
 }
 
 export function noTotals(): Totals {
-  return { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0, wantedAgain: 0 };
+  return { framesIn: 0, bytesIn: 0, framesOut: 0, bytesOut: 0, wantedAgain: 0, bytesRead: 0 };
 }
 
 export function addTotals(into: Totals, more: Totals): void {
@@ -27,6 +29,7 @@ export function addTotals(into: Totals, more: Totals): void {
   into.framesOut += more.framesOut;
   into.bytesOut += more.bytesOut;
   into.wantedAgain += more.wantedAgain;
+  into.bytesRead += more.bytesRead;
 }
 
 export function noLanes(): LaneCounts {
