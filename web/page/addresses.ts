@@ -30,10 +30,10 @@ export function lobbyDownload(path: string, socket: string): string {
   return `${relayFolder(socket)}lobby/${path.split("/").map(encodeURIComponent).join("/")}`;
 }
 
-/** Whether an address that a person gave is one of these, in any of its forms. */
+/** Whether an address that a person gave, or one of a list with commas, is one of these, in any of its forms. */
 export function isSameRelay(given: string, here: readonly string[]): boolean {
-  const place = placeOf(given);
-  return place !== undefined && here.some((address) => placeOf(address) === place);
+  const places = new Set(given.split(",").map(placeOf));
+  return here.map(placeOf).some((place) => place !== undefined && places.has(place));
 }
 
 /** Host and folder, without the name of the socket. */
@@ -42,9 +42,10 @@ function placeOf(given: string): string | undefined {
   return url && url.host + url.pathname.replace(/\/ws$/, "").replace(/\/+$/, "");
 }
 
-/** The host of a relay's address, for people. */
+/** The host of a relay's address, for people; of a list, that of the first. */
 export function hostOf(given: string): string {
-  return urlOf(given)?.host ?? given;
+  const [first = given] = given.split(",");
+  return urlOf(first)?.host ?? first;
 }
 
 /** Browsers of 2023 have no `URL.parse`. */

@@ -17,6 +17,7 @@ import { NATS_PACKAGES } from "../../../relay/cluster/nats-connection.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { Authority, writeCertificate } from "../../support/net/certificates.ts";
 import { httpProxy } from "../../support/net/http-proxy.ts";
+import { mountNamespace } from "../../needs.ts";
 import { InstalledPackage } from "../../support/package/installed.ts";
 import { knownCode, masterOf } from "../../support/clients/known-codes.ts";
 import { openProgram } from "../../support/clients/pty.ts";
@@ -28,6 +29,8 @@ import { EXIT } from "../../../protocol/wire/faults.ts";
 const MOST_BYTES = 400 * 1024;
 const NO_BUN = 69;
 const [transport, jetstream] = NATS_PACKAGES;
+
+const NAMESPACE = mountNamespace();
 
 const APPLICATION = join(import.meta.dir, "../../support/package/application.mjs");
 
@@ -208,14 +211,25 @@ test("a Node that is too old says so", async () => {
 
 describe.each(["Bun", "Node"])("the library in %s", (runtime) => {
   /** The output of one step of the application. */
-  async function step(words: readonly string[], env = {}, stdin?: Uint8Array): Promise<unknown> {
+  async function step(
+    words: readonly string[],
+    env = {},
+    stdin?: Uint8Array,
+    under: readonly string[] = [],
+  ): Promise<unknown> {
     const program = runtime === "Bun" ? process.execPath : installed.nodes.newer;
     const code = knownCode();
     const cwd = mkdtempSync(join(installed.app, `${runtime}-`));
     symlinkSync(join(installed.app, "files"), join(cwd, "files"));
-    const child = Bun.spawn([program, "../application.mjs", ...words], {
+    const child = Bun.spawn([...under, program, "../application.mjs", ...words], {
       cwd,
-      env: { ...installed.env(), CODE: code, MASTER: masterOf(code), ...env },
+      env: {
+        ...installed.env(),
+        ...(under.length > 0 && { PATH: process.env["PATH"] }),
+        CODE: code,
+        MASTER: masterOf(code),
+        ...env,
+      },
       stdin: stdin ?? "ignore",
       stdout: "pipe",
       stderr: "inherit",
@@ -266,6 +280,29 @@ describe.each(["Bun", "Node"])("the library in %s", (runtime) => {
     const refused = await step(["failed", address], { HTTP_PROXY: refusing.url });
     expect(refused).toMatchObject({ code: "proxy-refused" });
   });
+
+  test("goes to the next relay of a list", async () => {
+    const gone = `ws://127.0.0.1:${await ownPort()}`;
+    expect(await step(["text", `${gone},${relay.url}`])).toMatchObject({ text: "hello" });
+  });
+
+  test.skipIf(NAMESPACE === undefined)(
+    "goes to the next address of a name (needs unshare)",
+    async () => {
+      await using second = await startRelay({ hostname: "127.0.0.2", workers: 1 });
+      const hosts = join(installed.folder, "hosts");
+      writeFileSync(hosts, "127.0.0.1 relays.example\n127.0.0.2 relays.example\n");
+      const mount = `mount --bind '${hosts}' /etc/hosts && exec "$@"`;
+      const under = ["unshare", NAMESPACE ?? "", "sh", "-c", mount, "sh"];
+      const passed = await step(
+        ["text", `ws://relays.example:${second.port}`],
+        {},
+        undefined,
+        under,
+      );
+      expect(passed).toMatchObject({ text: "hello" });
+    },
+  );
 
   test("names a relay that is not there, one that is none, and an option that is none", async () => {
     const port = await ownPort();

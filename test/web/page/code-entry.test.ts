@@ -87,6 +87,8 @@ describe("a text that is handed in", () => {
   test("the code of another relay is told with the relay's name, made harmless", () => {
     expect(problem(`https://other.example/#${code}`)).toContain("another relay, other.example.");
     expect(problem(`fileshare recv --relay relay.example ${code}`)).toContain("another relay");
+    const list = "wss://one.example,wss://two.example";
+    expect(problem(`fileshare recv ${code} --relay ${list}`)).toContain("relay, one.example.");
     expect(problem(`fileshare recv --relay ${"x".repeat(500)} ${code}`).length).toBeLessThan(250);
   });
 

@@ -114,12 +114,14 @@ describe("addresses", () => {
     );
   });
 
-  test.each(["relay.example/prefix", "https://relay.example/prefix/", socket])(
-    "%s is this relay",
-    (given) => {
-      expect(isSameRelay(given, [pageAddress(page), socket])).toBeTrue();
-    },
-  );
+  test.each([
+    "relay.example/prefix",
+    "https://relay.example/prefix/",
+    socket,
+    "wss://other.example,wss://relay.example/prefix",
+  ])("%s is this relay", (given) => {
+    expect(isSameRelay(given, [pageAddress(page), socket])).toBeTrue();
+  });
 
   test.each(["relay.example", "https://relay.example:8000/prefix", "other.example/prefix", "::"])(
     "%s is another relay",
