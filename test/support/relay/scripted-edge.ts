@@ -137,6 +137,19 @@ export class EdgeLine implements AsyncDisposable {
     return find()!;
   }
 
+  /** The owner has handled all that was said before. @throws Error when the line is over */
+  async answersPing(): Promise<void> {
+    let isAnswered = false;
+    const answered = (): void => {
+      isAnswered = true;
+      this.#wake();
+    };
+    const socket = this.socket as unknown as Bun.WebSocket;
+    socket.addEventListener("pong", answered, { once: true });
+    socket.ping();
+    await this.#until(() => isAnswered, "pong");
+  }
+
   /** The fault that ends the line. */
   async fault(): Promise<MessageOf<"fault">> {
     const fault = await this.when("fault");
