@@ -559,7 +559,7 @@ export class Hub {
     if (known === undefined) this.#shares.add(share);
     const replaced = share.home.ownerSocket;
     // The relays that read it from here hear that it is another one's.
-    if (record.remote !== undefined && share.record.remote === undefined) share.sendPresence(false);
+    if (record.remote !== undefined) this.#edges?.tell(share, awayOf(share));
     share.opened(record, socket, previousHome, durable);
     if (replaced !== undefined && replaced !== socket) {
       this.#forgetShare(replaced);
@@ -590,7 +590,7 @@ export class Hub {
   #shareDismissed(key: string): void {
     const share = this.#shares.get(key);
     if (share === undefined) return;
-    this.#edges?.tell(share, { t: "presence", share: share.record.offer.share, senderHere: false });
+    this.#edges?.tell(share, awayOf(share));
     for (const socket of this.#forget(share)) this.#options.outlet.fail(socket, "going-away");
   }
 
@@ -627,4 +627,8 @@ type OfEdge =
 function isOfEdge(client: Client): client is OfEdge {
   if (client.role === "stranger") return client.isEdge === true;
   return client.role === "edge" || (client.role === "receiver" && client.edge !== undefined);
+}
+
+function awayOf({ record }: LocalShare): Message {
+  return { t: "presence", share: record.offer.share, senderHere: false };
 }

@@ -38,7 +38,7 @@ async function expectRefused(line: EdgeLine, code: SocketFault): Promise<void> {
   expect(line.messages.map(({ t }) => t)).toEqual(["challenge", "fault"]);
 }
 
-describe("C3 a stranger at the port for other relays", () => {
+describe("C4 a stranger at the port for other relays", () => {
   const relay = new Uint8Array(8).fill(1);
 
   test.each<[string, (hello: EdgeHello) => EdgeHello, SocketFault]>([
@@ -109,7 +109,7 @@ describe("C3 a stranger at the port for other relays", () => {
   });
 });
 
-describe("C4 another relay that oversteps", () => {
+describe("C5 another relay that oversteps", () => {
   test.each<[string, "control" | "stream", (share: Uint8Array) => Uint8Array, SocketFault]>([
     ["sends a frame by its control line", "control", () => FRAME, "wrong-role"],
     ["sends a frame by a stream", "stream", () => FRAME, "wrong-role"],
@@ -226,7 +226,7 @@ describe("C4 another relay that oversteps", () => {
   });
 });
 
-describe("C5 lines by the thousand", () => {
+describe("C6 lines by the thousand", () => {
   const THOUSANDS = 10_000;
   const AT_ONCE = 500;
 
@@ -277,7 +277,7 @@ describe("C5 lines by the thousand", () => {
   }, 120_000);
 });
 
-describe("C6 the port of clients and that of other relays", () => {
+describe("C7 the port of clients and that of other relays", () => {
   test("take no hello of the other one", async () => {
     await using at = await edgeStage({ workers: 1 });
     const { hello } = await at.control();
@@ -301,14 +301,7 @@ describe("C6 the port of clients and that of other relays", () => {
     expect(await statusAt(port, "/ws")).toBe(101);
     expect(await statusAt(port, "/cluster")).toBe(404);
     expect(await statusAt(clusterPort, "/cluster")).toBe(101);
-    for (const path of [
-      "/ws",
-      "/",
-      "/healthz",
-      "/metrics",
-      "/cluster/",
-      "/c/1/2",
-    ]) {
+    for (const path of ["/ws", "/", "/healthz", "/metrics", "/cluster/", "/c/1/2"]) {
       expect([path, await statusAt(clusterPort, path)]).toEqual([path, 404]);
       const answer = await fetch(`http://127.0.0.1:${clusterPort}${path}`);
       expect([path, answer.status]).toEqual([path, 404]);
