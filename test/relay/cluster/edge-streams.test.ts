@@ -1,8 +1,12 @@
 /** Streams of other relays: the records of a share, over real sockets of a relay with two workers. */
 import { describe, expect, test } from "bun:test";
 import { FAULTS, FRAME_BYTES } from "../../../protocol/mod.ts";
+import { encodeCluster } from "../../../relay/cluster/wire.ts";
 import { edgeStage } from "../../support/relay/edge-stage.ts";
+import { hasNative } from "../../support/relay/log-rooms.ts";
 import { randomId, type RawShare } from "../../support/relay/raw-client.ts";
+import { RawSocket } from "../../support/relay/raw-socket.ts";
+import { edgeHello } from "../../support/relay/scripted-edge.ts";
 
 describe.each([
   { how: "straight from the log's file", zeroCopy: true },
@@ -20,6 +24,34 @@ describe.each([
     },
   );
 });
+
+test.skipIf(!hasNative).each([true, false])(
+  "a stream whose relay stops reading holds memory only where Bun sends (zeroCopy: %p)",
+  async (zeroCopy) => {
+    const stats: number[] = [];
+    await using at = await edgeStage({
+      zeroCopy,
+      workers: 1,
+      frameBytes: FRAME_BYTES,
+      logBytes: 64 * FRAME_BYTES,
+      onStats: ({ bufferedMost }) => stats.push(bufferedMost),
+    });
+    await using stalled = RawSocket.open(at.relay.clusterPort!, {}, "/cluster");
+    const { nonce } = await stalled.challenge;
+    stalled.frame(0x82, encodeCluster(edgeHello(nonce, { channel: at.channel, share: at.id })));
+    const join = { share: at.id, receiver: randomId(), name: new Uint8Array(0), from: 0 };
+    stalled.pause();
+    stalled.frame(0x82, encodeCluster({ t: "join", ...join, window: 30 }));
+    const other = await at.stream();
+    await other.take(at.id, 0, 30);
+    // It was given records until its kernel took no more.
+    const begin = stats.length;
+    while (stats.length < begin + 3) await Bun.sleep(10);
+    const most = Math.max(...stats.slice(begin + 1));
+    if (zeroCopy) expect(most).toBe(0);
+    else expect(most).toBeGreaterThan(0);
+  },
+);
 
 test("streams read a share at several places at once, and a late one reads from the start", async () => {
   await using at = await edgeStage({ records: 60 });

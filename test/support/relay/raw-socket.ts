@@ -22,7 +22,7 @@ function challengeIn(message: Uint8Array): MessageOf<"challenge"> | undefined {
 
 export class RawSocket implements AsyncDisposable {
   readonly #socket: Socket;
-  readonly #challenge: Promise<MessageOf<"challenge">>;
+  readonly challenge: Promise<MessageOf<"challenge">>;
   /** The HTTP head of the answer. */
   readonly head: Promise<string>;
   /** Its line is over. */
@@ -38,7 +38,7 @@ export class RawSocket implements AsyncDisposable {
     this.head = head.promise;
     let code: number | undefined;
     const challenge = Promise.withResolvers<MessageOf<"challenge">>();
-    this.#challenge = challenge.promise;
+    this.challenge = challenge.promise;
     let first: Uint8Array[] | undefined = [];
     const reader = new WebSocketReader(({ opcode, bytes, last }) => {
       if (opcode === BINARY && first !== undefined) {
@@ -94,7 +94,7 @@ export class RawSocket implements AsyncDisposable {
     channel: TestChannel,
     more: Pick<MessageOf<"hello">, "token"> = {},
   ): Promise<void> {
-    this.frame(0x82, encodeControl(helloTo(await this.#challenge, role, channel, more)));
+    this.frame(0x82, encodeControl(helloTo(await this.challenge, role, channel, more)));
   }
 
   /**

@@ -29,17 +29,32 @@ export function edgesMayCome(more: Partial<ClusterPlace> = {}): { cluster: Clust
 
 export type EdgeHello = OwnMessageOf<"edge-hello">;
 
+/** @param nonce of the owner */
+export function edgeHello(
+  nonce: Uint8Array,
+  { channel, share, relay = new Uint8Array(RELAY_ID_BYTES).fill(1) }: Omit<LineOptions, "port">,
+  secret = CLUSTER_SECRET,
+): EdgeHello {
+  const named = { relay, channel, ...(share && { share }) };
+  const mac = new ClusterSecret(secret, nodePrimitives).edgeProof(nonce, named);
+  const own = nodePrimitives.randomBytes(NONCE_BYTES);
+  return { t: "edge-hello", v: CLUSTER_VERSION, ...named, nonce: own, mac };
+}
+
 /** What a line is about, and what is wrong with its hello. */
 export interface LineOptions {
   readonly port: number | undefined;
   readonly channel: Uint8Array;
   /** With it the line is a stream. */
   readonly share?: Uint8Array | undefined;
-  readonly relay?: Uint8Array;
+  readonly relay?: Uint8Array | undefined;
   readonly secret?: Uint8Array;
   /** Instead of what it would say. */
   readonly alter?: (hello: EdgeHello) => EdgeHello;
 }
+
+/** Tests of the page have the types of a browser, whose WebSocket sends no pings. */
+const BunSocket = WebSocket as unknown as new (url: string) => Bun.WebSocket;
 
 /** One WebSocket of an edge. */
 export class EdgeLine implements AsyncDisposable {
@@ -47,7 +62,7 @@ export class EdgeLine implements AsyncDisposable {
   /** In the order in which they came. */
   readonly frames: Uint8Array[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
-  readonly socket: WebSocket;
+  readonly socket: Bun.WebSocket;
   /** As it was said. */
   hello: EdgeHello | undefined;
   onFrame: (frame: Uint8Array) => void = () => undefined;
@@ -57,7 +72,7 @@ export class EdgeLine implements AsyncDisposable {
   #isOver = false;
 
   constructor(port: number | undefined, path = "/cluster") {
-    this.socket = new WebSocket(`ws://127.0.0.1:${port}${path}`);
+    this.socket = new BunSocket(`ws://127.0.0.1:${port}${path}`);
     this.socket.binaryType = "arraybuffer";
     this.socket.addEventListener("message", ({ data }: MessageEvent<ArrayBuffer>) => {
       const bytes = new Uint8Array(data);
@@ -89,11 +104,7 @@ export class EdgeLine implements AsyncDisposable {
     const { port, channel, share, secret = CLUSTER_SECRET, alter = (hello) => hello } = options;
     const line = new EdgeLine(port);
     const { nonce } = await line.when("challenge");
-    const relay = options.relay ?? new Uint8Array(RELAY_ID_BYTES).fill(1);
-    const named = { relay, channel, ...(share && { share }) };
-    const mac = new ClusterSecret(secret, nodePrimitives).edgeProof(nonce, named);
-    const own = nodePrimitives.randomBytes(NONCE_BYTES);
-    line.hello = alter({ t: "edge-hello", v: CLUSTER_VERSION, ...named, nonce: own, mac });
+    line.hello = alter(edgeHello(nonce, { channel, share, relay: options.relay }, secret));
     line.send(line.hello);
     return line;
   }
@@ -144,9 +155,8 @@ export class EdgeLine implements AsyncDisposable {
       isAnswered = true;
       this.#wake();
     };
-    const socket = this.socket as unknown as Bun.WebSocket;
-    socket.addEventListener("pong", answered, { once: true });
-    socket.ping();
+    this.socket.addEventListener("pong", answered, { once: true });
+    this.socket.ping();
     await this.#until(() => isAnswered, "pong");
   }
 
