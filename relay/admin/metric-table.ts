@@ -5,7 +5,7 @@
 import { FAULTS, type FaultCode } from "../../protocol/mod.ts";
 
 import type { BookCounts } from "../store/store-book.ts";
-import type { ManagedStore } from "./manager.ts";
+import type { ManagedCluster, ManagedStore } from "./manager.ts";
 import type { Measured } from "./measuring.ts";
 import type { ProcessMemory } from "./machine.ts";
 
@@ -22,6 +22,8 @@ export interface MetricSource {
   readonly memory: ProcessMemory | undefined;
   /** Undefined: it stores no shares. */
   readonly store: StoreMeasures | undefined;
+  /** Undefined: it is in no cluster. */
+  readonly cluster: ManagedCluster | undefined;
   /** In ms since 1970; undefined without TLS. */
   readonly certificateEndsAt: number | undefined;
 }
@@ -66,6 +68,14 @@ const ofStore = (
   { store }: MetricSource,
   read: (store: StoreMeasures) => readonly Reading[],
 ): readonly Reading[] => (store === undefined ? [] : read(store));
+
+/** Nothing, of a relay that is in no cluster. */
+const ofCluster =
+  (read: (cluster: ManagedCluster) => number | undefined): Metric["read"] =>
+  ({ cluster }) => {
+    const value = cluster && read(cluster);
+    return value === undefined ? [] : one(value);
+  };
 
 const counter = (
   name: string,
@@ -210,6 +220,41 @@ export const METRICS: readonly Metric[] = [
     "Changes of the store's index, saved or failed.",
     (source) => ofStore(source, ({ saves }) => by("result", { ...saves })),
     ["result"],
+  ),
+  gauge(
+    "fileshare_cluster_connected",
+    "1 while NATS answers and this relay knows the whole cluster. Absent without --cluster, as are all of the cluster.",
+    ofCluster(({ counts }) => Number(counts.isConnected)),
+  ),
+  gauge(
+    "fileshare_cluster_relays",
+    "Relays of the cluster that this relay knows, itself included.",
+    ofCluster(({ counts }) => counts.relays),
+  ),
+  gauge(
+    "fileshare_cluster_shares",
+    "Shares of the cluster that this relay knows.",
+    ofCluster(({ counts }) => counts.shares),
+  ),
+  gauge(
+    "fileshare_cluster_shares_owned",
+    "Shares whose sender is at this relay.",
+    ofCluster(({ counts }) => counts.owned),
+  ),
+  gauge(
+    "fileshare_cluster_links",
+    "Links to other relays: one for each channel and owner that receivers here read.",
+    ofCluster(({ counts }) => counts.links),
+  ),
+  gauge(
+    "fileshare_cluster_claims_waiting",
+    "Senders and links that wait for the directory of the cluster, up to 30 s each.",
+    ofCluster(({ counts }) => counts.waitingClaims),
+  ),
+  gauge(
+    "fileshare_cluster_nats_round_trip_seconds",
+    "Time that NATS took for its last answer; absent while it does not answer.",
+    ofCluster(({ roundTrip }) => (roundTrip === undefined ? undefined : roundTrip / MS)),
   ),
   gauge(
     "fileshare_buffered_bytes",

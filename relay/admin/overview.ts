@@ -43,6 +43,7 @@ export function metricSource(relay: ManagedRelay, measured: Measured): MetricSou
       saves: relay.store.saves,
       most: relay.policy.limits["store-bytes"],
     },
+    cluster: relay.cluster,
     certificateEndsAt: relay.certificate?.endsAt,
   };
 }
