@@ -26,6 +26,7 @@ export const PACKAGES = [
   "ntfs-3g", // lowntfs-3g, mkfs.ntfs
   "openssl",
   "perl", // shasum
+  "prometheus", // promtool
   "python3-fastapi",
   "python3-fusepy",
   "python3-magic-wormhole-mailbox-server",
