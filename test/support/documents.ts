@@ -30,6 +30,7 @@ export const RUN_TOGETHER: Readonly<Record<string, string>> = {
   "docs/how-to/share-for-a-week.md": "test/e2e/docs/guides.test.ts",
   "docs/how-to/store-shares.md": "test/e2e/docs/guides.test.ts",
   "docs/how-to/use-in-scripts.md": "test/e2e/docs/guides.test.ts",
+  "docs/how-to/run-a-cluster.md": "test/e2e/docs/guides.test.ts",
   "docs/how-to/install.md": "test/e2e/deploy/install-guide.test.ts",
   "docs/how-to/use-other-clients.md": "test/e2e/lobby/document.test.ts",
 };

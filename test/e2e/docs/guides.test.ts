@@ -19,6 +19,8 @@ import { lacksProgram } from "../../needs.ts";
 import { cleanEnv } from "../../support/clients/pty.ts";
 import { commandLines, read } from "../../support/documents.ts";
 import { content } from "../../support/files.ts";
+import { lacksNats } from "../../support/net/nats.ts";
+import { ownPorts } from "../../support/net/own-port.ts";
 import { TEST_MS } from "../../support/patience.ts";
 import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
 
@@ -242,6 +244,40 @@ test(
     await other.exited;
     expect(await desk.run(forget).exited).toBe(0);
     expect(await desk.run(list).output).not.toContain("big.iso");
+  },
+  LIMIT_MS,
+);
+
+// Debian has nats-server where root's PATH leads.
+test.skipIf(lacksNats)(
+  "a cluster: two relays and NATS on one machine",
+  async () => {
+    await using desk = await Desk.open();
+    const lines = commandLines(await read("docs/how-to/run-a-cluster.md"));
+    const [natsPort = 0, ...ports] = await ownPorts(5);
+    const own = new Map(["8000", "8001", "8100", "8101"].map((port, at) => [port, ports[at]]));
+    const [secret, nats, one, two, send, recv, ...others] = lines.map((line) =>
+      line
+        .replace("nats://127.0.0.1:4222", `nats://127.0.0.1:${natsPort}`)
+        .replaceAll(/\b8[01]0[01]\b/g, (port) => `${own.get(port)}`),
+    );
+    expect(others).toEqual([]);
+    expect(await desk.run(secret).exited).toBe(0);
+    desk.run(`PATH=$PATH:/usr/sbin exec ${nats} --port ${natsPort} 2>/dev/null`);
+    const relays = [one, two].map((line) => {
+      return desk.run(`${line} --host 127.0.0.1 --json --log json 2>&1`);
+    });
+    for (const relay of relays) {
+      await relay.line(/"listening"/);
+      await relay.line(/"directory-connected"/);
+    }
+    desk.file("report.pdf", 500_000);
+    const sending = desk.run(send);
+    const receiving = desk.run(`${recv} --yes --out inbox`, "there");
+    expect(await all([sending, receiving])).toEqual([0, 0]);
+    expect(readFileSync(desk.path("inbox/report.pdf"))).toEqual(Buffer.from(content(1, 500_000)));
+    for (const relay of relays) relay.interrupt();
+    expect(await all(relays)).toEqual([0, 0]);
   },
   LIMIT_MS,
 );
