@@ -265,7 +265,7 @@ test.skipIf(lacksNats)(
     expect(await desk.run(secret).exited).toBe(0);
     desk.run(`PATH=$PATH:/usr/sbin exec ${nats} --port ${natsPort} 2>/dev/null`);
     const relays = [one, two].map((line) => {
-      return desk.run(`${line} --host 127.0.0.1 --json --log json 2>&1`);
+      return desk.run(`exec ${line} --host 127.0.0.1 --json --log json 2>&1`);
     });
     for (const relay of relays) {
       await relay.line(/"listening"/);
