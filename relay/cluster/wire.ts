@@ -20,6 +20,7 @@ import {
   FaultError,
   NONCE_BYTES,
   OFFERS_PER_MESSAGE,
+  RECORD_INDEX,
   decodeControl,
   offerEntries,
   packMessage,
@@ -63,7 +64,9 @@ const ownSchemas = {
           /** A path of HTTP needs it. */
           capability: v.optional(bytesOf(16)),
           /** Of a share that can't be read again: the first record that is still to be had. */
-          first: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
+          first: v.optional(
+            v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(RECORD_INDEX)),
+          ),
         }),
       ),
       v.maxLength(OFFERS_PER_MESSAGE),
@@ -97,7 +100,10 @@ export function encodeCluster(message: OwnMessage | Message): Uint8Array {
   return packMessage(message);
 }
 
-/** @throws FaultError `bad-message` for anything that is not exactly one message that an edge may send */
+/**
+ * @throws FaultError `version-mismatch` for the hello of another version, whatever is in it; `bad-message` for anything
+ *   that is not exactly one message that an edge may send
+ */
 export function decodeFromEdge(bytes: Uint8Array): EdgeMessage {
   return decode(bytes, "fromEdge") as EdgeMessage;
 }
@@ -112,6 +118,7 @@ function decode(bytes: Uint8Array, from: keyof typeof OWN): OwnMessage | Message
   const type = value["t"];
   const own: readonly unknown[] = OWN[from];
   if (own.includes(type)) {
+    if (type === "edge-hello") checkVersion(value["v"]);
     const parsed = v.safeParse(ownSchemas[type as OwnType], value);
     if (parsed.success) return parsed.output;
     const where = v.getDotPath(parsed.issues[0]) ?? "message";
@@ -120,4 +127,10 @@ function decode(bytes: Uint8Array, from: keyof typeof OWN): OwnMessage | Message
   const shared: readonly unknown[] = SHARED[from];
   if (!shared.includes(type)) throw new FaultError("bad-message", "a message of an unknown type");
   return decodeControl(bytes, "anyone");
+}
+
+function checkVersion(version: unknown): void {
+  if (version === CLUSTER_VERSION || !Number.isSafeInteger(version)) return;
+  const detail = `relays of one cluster speak the same; this one speaks version ${CLUSTER_VERSION}, and the other one ${Number(version)}`;
+  throw new FaultError("version-mismatch", detail);
 }

@@ -19,7 +19,6 @@ import {
 
 import type { ClusterSecret } from "../cluster/proof.ts";
 import {
-  CLUSTER_VERSION,
   decodeFromEdge,
   encodeCluster,
   type ClusterShare,
@@ -71,10 +70,6 @@ export class Edges implements ShareEdges {
   hello({ nonce }: StrangerClient, bytes: Uint8Array): OwnMessageOf<"edge-hello"> {
     const hello = isFrame(bytes) ? undefined : decodeFromEdge(bytes);
     if (hello?.t !== "edge-hello") throw new FaultError("bad-message", "no edge-hello");
-    if (hello.v !== CLUSTER_VERSION) {
-      const detail = `this relay speaks version ${CLUSTER_VERSION} of the cluster, and the other one ${hello.v}`;
-      throw new FaultError("version-mismatch", detail);
-    }
     this.#options.secret.checkEdge(hello, nonce);
     return hello;
   }

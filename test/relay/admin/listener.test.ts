@@ -8,6 +8,7 @@ import { makeToken, type KnownToken, type TokenRole } from "../../../relay/acces
 import { DEFAULT_POLICY, startRelay, type Admin, type Relay } from "../../../relay/mod.ts";
 import { WINDOW_RECORDS, toHex } from "../../../protocol/mod.ts";
 import { laterFaultOf } from "../../support/disk.ts";
+import { edgeStage } from "../../support/relay/edge-stage.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
 import {
   adminOf,
@@ -131,6 +132,30 @@ describe("P9 metrics", () => {
       if (name === "fileshare_faults_total") continue;
       expect([name, after.get(name)?.samples.length]).toEqual([name, samples.length]);
     }
+  });
+
+  test("P9 count lines of other relays, and not as clients", async () => {
+    await using at = await edgeStage({ admin: LOCAL });
+    const { url } = adminOf(at.relay);
+    const read = async (name: string, labels: Record<string, string>): Promise<number> => {
+      const text = await (await fetch(`${url}/metrics`)).text();
+      return valueOf(parseExposition(text), name, labels) ?? -1;
+    };
+    expect(await read("fileshare_edge_lines", { kind: "stream" })).toBe(0);
+    const lines = [await at.control(), await at.control(), await at.stream()];
+    await lines[2]!.take(at.id, 0, 3);
+    while ((await read("fileshare_edge_lines", { kind: "stream" })) !== 1) await Bun.sleep(10);
+    expect(await read("fileshare_edge_lines", { kind: "control" })).toBe(2);
+    for (const role of ["stranger", "receiver"]) {
+      expect(await read("fileshare_clients", { door: "socket", role })).toBe(0);
+    }
+    for (const lane of ["live", "catch_up", "paused"]) {
+      expect(await read("fileshare_receivers", { lane })).toBe(0);
+    }
+    expect(await read("fileshare_sent_frames_total", {})).toBe(3);
+    for (const line of lines) await line[Symbol.asyncDispose]();
+    while ((await read("fileshare_edge_lines", { kind: "stream" })) !== 0) await Bun.sleep(10);
+    expect(await read("fileshare_edge_lines", { kind: "control" })).toBe(0);
   });
 
   test("P9 count what passed, also at a worker that is no more", async () => {

@@ -1,0 +1,89 @@
+import { describe, expect, test } from "bun:test";
+import { createHmac } from "node:crypto";
+import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import { ClusterSecret } from "../../../relay/cluster/proof.ts";
+import { CLUSTER_VERSION, type OwnMessageOf } from "../../../relay/cluster/wire.ts";
+import { faultOf } from "../../support/faults.ts";
+
+const bytes = (length: number, of: number): Uint8Array => new Uint8Array(length).fill(of);
+
+const secret = bytes(32, 1);
+const ours = new ClusterSecret(secret, nodePrimitives);
+const owner = { nonce: bytes(32, 2) };
+const named = { relay: bytes(8, 3), channel: bytes(16, 4) };
+const share = bytes(16, 5);
+const nonce = bytes(32, 6);
+
+function hello(of = ours, more: { share?: Uint8Array } = {}): OwnMessageOf<"edge-hello"> {
+  const mac = of.edgeProof(owner.nonce, { ...named, ...more });
+  return { t: "edge-hello", v: CLUSTER_VERSION, ...named, ...more, nonce, mac };
+}
+
+/** As the head of `proof.ts` says, by another library. */
+function hmac(...parts: (Uint8Array | string)[]): Uint8Array {
+  const mac = createHmac("sha256", secret);
+  for (const part of parts) mac.update(part);
+  return new Uint8Array(mac.digest());
+}
+
+test("the proofs are HMACs over the nonce of the other side and what the line is about", () => {
+  const { relay, channel } = named;
+  const of = [relay, channel];
+  expect(ours.edgeProof(nonce, named)).toEqual(hmac("fileshare cluster edge", nonce, ...of));
+  expect(ours.ownerProof(nonce, named)).toEqual(hmac("fileshare cluster owner", nonce, ...of));
+  expect(ours.edgeProof(nonce, { ...named, share })).toEqual(
+    hmac("fileshare cluster edge", nonce, ...of, share),
+  );
+});
+
+test("an id is blinded to the first half of an HMAC, in hex", () => {
+  const id = "00112233445566778899aabbccddeeff";
+  const whole = hmac(`fileshare cluster blind ${id}`).toHex();
+  expect(ours.blinded(id)).toBe(whole.slice(0, 32));
+  const others = new ClusterSecret(bytes(32, 9), nodePrimitives);
+  expect(others.blinded(id)).not.toBe(ours.blinded(id));
+});
+
+test("the proof of an edge holds for its line", () => {
+  ours.checkEdge(hello(), owner.nonce);
+  ours.checkEdge(hello(ours, { share }), owner.nonce);
+});
+
+describe("the proof of an edge does not hold", () => {
+  const right = hello(ours, { share });
+  const others = new ClusterSecret(bytes(32, 9), nodePrimitives);
+  test.each<[string, OwnMessageOf<"edge-hello">, Uint8Array]>([
+    ["for another secret", hello(others, { share }), owner.nonce],
+    ["for another nonce", right, bytes(32, 7)],
+    ["for another relay", { ...right, relay: bytes(8, 7) }, owner.nonce],
+    ["for another channel", { ...right, channel: bytes(16, 7) }, owner.nonce],
+    ["for another share", { ...right, share: bytes(16, 7) }, owner.nonce],
+    ["for a control line", { ...right, share: undefined }, owner.nonce],
+    ["for a stream", { ...hello(), share }, owner.nonce],
+    ["if it is an owner's", { ...right, mac: ours.ownerProof(owner.nonce, right) }, owner.nonce],
+    ["if a bit of it is another", { ...right, mac: flipped(right.mac) }, owner.nonce],
+  ])("%s", (_, said, of) => {
+    faultOf(() => ours.checkEdge(said, of), "not-proved");
+  });
+});
+
+test("the proof of an owner holds for the nonce and the line of that edge alone", () => {
+  const said = hello(ours, { share });
+  const mac = ours.ownerProof(said.nonce, said);
+  ours.checkOwner(mac, said);
+  for (const wrong of [
+    { ...said, nonce: bytes(32, 7) },
+    { ...said, relay: bytes(8, 7) },
+    { ...said, channel: bytes(16, 7) },
+    { ...said, share: undefined },
+  ]) {
+    faultOf(() => ours.checkOwner(mac, wrong), "not-proved");
+  }
+  faultOf(() => ours.checkOwner(ours.edgeProof(said.nonce, said), said), "not-proved");
+  faultOf(() => ours.checkOwner(flipped(mac), said), "not-proved");
+  faultOf(() => ours.checkOwner(mac.slice(1), said), "not-proved");
+});
+
+function flipped(mac: Uint8Array): Uint8Array {
+  return mac.map((byte, at) => (at === 31 ? byte ^ 1 : byte));
+}
