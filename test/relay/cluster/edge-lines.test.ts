@@ -2,6 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import { toHex, type MessageOf } from "../../../protocol/mod.ts";
 import { DEFAULT_LIMITS } from "../../../relay/mod.ts";
+import { channelId } from "../../support/relay/channel.ts";
+import { EdgeRelay } from "../../support/relay/edge-relay.ts";
 import { edgeStage, entryOf } from "../../support/relay/edge-stage.ts";
 import { policyOf } from "../../support/relay/limited.ts";
 import {
@@ -11,6 +13,9 @@ import {
   rawShare,
   type RawShare,
 } from "../../support/relay/raw-client.ts";
+import { RawReceiver } from "../../support/relay/raw-receiver.ts";
+import { EdgeLine } from "../../support/relay/scripted-edge.ts";
+import { ScriptedOwner, TEST_SECRET } from "../../support/relay/scripted-owner.ts";
 
 const ADMITS = {
   of: (share: RawShare): RawShare => ({ ...share, offer: { ...share.offer, admit: true } }),
@@ -259,6 +264,32 @@ test("a relay that drains says that the sender is gone, and ends lines that have
   await line.when("presence", ({ senderHere }) => !senderHere);
   expect((await line.fault()).code).toBe("going-away");
   await drained;
+});
+
+test("a share of another relay is not given on, until its sender comes here", async () => {
+  const share = rawShare(5);
+  const code = randomId();
+  await using owner = new ScriptedOwner([share]);
+  await using edge = await EdgeRelay.open({ workers: 2 });
+  edge.link(owner, code);
+  await using receiver = await RawReceiver.open({ port: edge.port, channel: code, share });
+  receiver.join();
+  await receiver.takeAll();
+  const port = edge.supervisor.clusterPort;
+  const of = { port, channel: channelId(code), secret: TEST_SECRET };
+  const id = share.offer.share;
+  await using line = await EdgeLine.open(of);
+  expect((await line.when("shares")).list).toEqual([]);
+  await using stream = await EdgeLine.open({ ...of, share: id });
+  stream.join(id, 0, 5);
+  expect(await stream.when("cancel")).toMatchObject({ reason: "no-such-share" });
+  line.send({ t: "receivers", share: id, list: [entryOf(randomId(), "live", 1)] });
+  await line.answersPing();
+  await using _sender = await RawClient.serving(edge.url, code, share);
+  await line.when("shares", ({ list }) => list.length === 1);
+  expect(await stream.take(id, 0, 5)).toEqual(
+    [0, 1, 2, 3, 4].map((index) => new Uint8Array(share.frame(index))),
+  );
 });
 
 test("an offer that its sender changes is said again", async () => {

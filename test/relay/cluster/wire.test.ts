@@ -166,7 +166,7 @@ test.each<{ what: string; value: unknown }>([
   { what: "a short capability", value: { t: "shares", list: [{ ...owned, capability: proof }] } },
   {
     what: "more shares than a channel has",
-    value: { t: "shares", list: Array(OFFERS_PER_MESSAGE + 1).fill(owned) },
+    value: { t: "shares", list: Array.from({ length: OFFERS_PER_MESSAGE + 1 }, () => owned) },
   },
   { what: "a receiver's id that is too long", value: { t: "full", share, receiver: proof } },
 ])("refused of an owner: $what", ({ value }) => {
