@@ -5,6 +5,7 @@ import { join } from "node:path";
 
 import { FAULTS } from "../../../protocol/mod.ts";
 import { METRICS } from "../../../relay/admin/metric-table.ts";
+import { CLUSTER_SHARES_MOST } from "../../../relay/cluster/known-shares.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { lacksProgram } from "../../needs.ts";
 import { temporaryFolder } from "../../support/disk.ts";
@@ -200,6 +201,27 @@ describe.skipIf(lacksProgram("promtool", "prometheus"))("promtool", () => {
         series("fileshare_stored_limit_bytes", "", "100x120"),
       ],
     ],
+    ["FileshareClusterDisconnected", [series("fileshare_cluster_connected", "", "0x120")]],
+    [
+      "FileshareClusterSplit",
+      [
+        series("fileshare_cluster_relays", "", "1x120"),
+        series("fileshare_cluster_connected", "", "1x120"),
+        {
+          series: 'fileshare_cluster_connected{job="fileshare", instance="relay2:8999"}',
+          values: "1x120",
+        },
+      ],
+    ],
+    ["FileshareClusterClaimsWait", [series("fileshare_cluster_claims_waiting", "", "3x120")]],
+    [
+      "FileshareClusterDirectorySlow",
+      [series("fileshare_cluster_nats_round_trip_seconds", "", "0.7x120")],
+    ],
+    [
+      "FileshareClusterFull",
+      [series("fileshare_cluster_shares", "", `${0.9 * CLUSTER_SHARES_MOST + 1}x120`)],
+    ],
     [
       "FileshareStoreNotSaved",
       [series("fileshare_store_saves_total", 'result="failed"', "0+1x120")],
@@ -241,6 +263,11 @@ describe.skipIf(lacksProgram("promtool", "prometheus"))("promtool", () => {
       series("fileshare_stored_bytes", 'state="reserved"', "50x120"),
       series("fileshare_stored_limit_bytes", "", "100x120"),
       series("fileshare_store_saves_total", 'result="done"', "0+1x120"),
+      series("fileshare_cluster_connected", "", "1x120"),
+      series("fileshare_cluster_relays", "", "1x120"),
+      series("fileshare_cluster_claims_waiting", "", "0x50 3 0x69"),
+      series("fileshare_cluster_nats_round_trip_seconds", "", "0.002x120"),
+      series("fileshare_cluster_shares", "", `${0.9 * CLUSTER_SHARES_MOST}x120`),
       series("fileshare_store_saves_total", 'result="failed"', "1x120"),
     ];
     const play = {
