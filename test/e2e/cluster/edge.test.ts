@@ -141,6 +141,47 @@ test("receivers go on when the edge's worker with the link dies, and another one
   expect((await sender.outcome).exitCode).toBe(0);
 });
 
+test("a sender that waits for receivers counts those of both relays, and serves them together", async () => {
+  await using pair = await Pair.open();
+  const { code, file, owner, edge, proxy } = pair;
+  pair.link();
+  const startWhen = { receivers: 3, minWaitMs: 0, maxWaitMs: undefined };
+  await using sender = send({
+    relay: owner.url,
+    code,
+    path: file.path,
+    startWhen,
+    receivers: 3,
+  });
+  const { records } = await sender.when("source");
+  const near = receive({ relay: owner.url, code, out: pair.out("near") });
+  const first = receive({ relay: edge.url, code, out: pair.out("first") });
+  await sender.when("gate", ({ agreed }) => agreed === 2);
+  const second = receive({ relay: edge.url, code, out: pair.out("second") });
+  for (const each of [near, first, second]) expect((await each.outcome).exitCode).toBe(0);
+  for (const name of ["near", "first", "second"]) expect(pair.bytesIn(name)).toEqual(file.bytes);
+  expect((await sender.outcome).exitCode).toBe(0);
+  expect(proxy.down.toSorted((a, b) => a - b)).toEqual(
+    Array.from({ length: records }, (_, index) => index),
+  );
+});
+
+test("a sender that admits each receiver decides about those of the other relay", async () => {
+  await using pair = await Pair.open();
+  const { code, file, owner, edge } = pair;
+  pair.link();
+  await using sender = send({ relay: owner.url, code, path: file.path, ask: true });
+  const refused = receive({ relay: edge.url, code, out: pair.out("refused") });
+  const one = await sender.when("asks");
+  sender.admit(one, false);
+  expect((await refused.outcome).fault).toBe("not-admitted");
+  const admitted = receive({ relay: edge.url, code, out: pair.out("admitted") });
+  sender.admit(await sender.when("asks", ({ id }) => id !== one.id), true);
+  expect((await admitted.outcome).exitCode).toBe(0);
+  expect(pair.bytesIn("admitted")).toEqual(file.bytes);
+  expect((await sender.outcome).exitCode).toBe(0);
+});
+
 test("an edge that drains lets receivers end what they receive from another relay", async () => {
   await using pair = await Pair.open();
   const { code, file, owner, edge, proxy } = pair;
