@@ -1,0 +1,182 @@
+/**
+ * Relays of one cluster over real NATS servers: in this process, each behind a proxy that counts the records which cross to
+ * the others, or as processes of the `relay` command, to be killed and stopped.
+ */
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { startRelay, type Relay, type RelayOptions } from "../../../relay/mod.ts";
+import type { Report } from "../../../relay/worker/reports.ts";
+import { RelayCommand } from "../clients/relay-command.ts";
+import { temporaryFolder } from "../disk.ts";
+import { startNats, type NatsServers } from "../net/nats.ts";
+import { ownPort } from "../net/own-port.ts";
+import { Proxy } from "../net/proxy.ts";
+import { until } from "../until.ts";
+
+const HOST = "127.0.0.1";
+const SECRET = new Uint8Array(32).fill(7);
+
+/** A relay of this process. */
+export interface Member extends AsyncDisposable {
+  readonly relay: Relay;
+  /** For clients. */
+  readonly url: string;
+  readonly http: string;
+  /** What the other relays read of this one goes through it. */
+  readonly proxy: Proxy;
+  readonly reports: Report[];
+}
+
+interface Wanted {
+  /** Of each relay. */
+  readonly workers?: readonly number[];
+  readonly servers?: 1 | 3;
+  readonly options?: Partial<RelayOptions>;
+}
+
+/** A cluster in this process. */
+export class ClusterRelays implements AsyncDisposable {
+  readonly nats: NatsServers;
+  readonly members: readonly Member[];
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(stack: AsyncDisposableStack, nats: NatsServers, members: Member[]) {
+    this.#stack = stack;
+    this.nats = nats;
+    this.members = members;
+  }
+
+  static async open({
+    workers = [1, 1],
+    servers,
+    options = {},
+  }: Wanted = {}): Promise<ClusterRelays> {
+    await using stack = new AsyncDisposableStack();
+    const nats = stack.use(await startNats({ ...(servers && { count: servers }) }));
+    const members: Member[] = [];
+    for (const each of workers) {
+      members.push(stack.use(await openMember(nats.urls, { ...options, workers: each })));
+    }
+    return new ClusterRelays(stack.move(), nats, members);
+  }
+
+  /** By number, from 1 on. */
+  at(number: number): Member {
+    const member = this.members[number - 1];
+    if (member === undefined) throw new RangeError(`no relay ${number}`);
+    return member;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+export async function openMember(
+  servers: readonly string[],
+  options: Partial<RelayOptions>,
+): Promise<Member> {
+  await using stack = new AsyncDisposableStack();
+  const port = await ownPort();
+  const proxy = stack.use(await Proxy.start({ port }));
+  const reports: Report[] = [];
+  const { port: advertised } = new URL(proxy.url);
+  const relay = stack.use(
+    await startRelay({
+      onReport: (report) => void reports.push(report),
+      ...options,
+      cluster: {
+        servers,
+        name: "test",
+        secret: SECRET,
+        listen: { hostname: HOST, port },
+        advertise: { hostname: HOST, port: Number(advertised) },
+      },
+    }),
+  );
+  const open = stack.move();
+  const { url } = relay;
+  return {
+    relay,
+    url: `${url}/ws`,
+    http: url.replace(/^ws/, "http"),
+    proxy,
+    reports,
+    [Symbol.asyncDispose]: () => open.disposeAsync(),
+  };
+}
+
+/** A cluster of processes. */
+export class ClusterCommands implements AsyncDisposable {
+  readonly nats: NatsServers;
+  readonly relays: readonly RelayCommand[];
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(stack: AsyncDisposableStack, nats: NatsServers, relays: RelayCommand[]) {
+    this.#stack = stack;
+    this.nats = nats;
+    this.relays = relays;
+  }
+
+  static async open(
+    count: number,
+    options: readonly string[] = [],
+    servers: 1 | 3 = 1,
+  ): Promise<ClusterCommands> {
+    await using stack = new AsyncDisposableStack();
+    const nats = stack.use(await startNats({ count: servers }));
+    const folder = stack.use(temporaryFolder());
+    const secret = join(folder.path, "secret");
+    writeFileSync(secret, Buffer.from(SECRET).toString("hex"));
+    chmodSync(secret, 0o600);
+    const words = ["--cluster", nats.urls.join(","), "--cluster-secret", secret, ...options];
+    const starting = Array.from({ length: count }, async () => {
+      const listen = `${HOST}:${await ownPort()}`;
+      return await RelayCommand.start(["--cluster-listen", listen, ...words]);
+    });
+    const relays = await Promise.all(starting);
+    for (const relay of relays) stack.use(relay);
+    return new ClusterCommands(stack.move(), nats, relays);
+  }
+
+  /** By number, from 1 on. */
+  at(number: number): RelayCommand {
+    const relay = this.relays[number - 1];
+    if (relay === undefined) throw new RangeError(`no relay ${number}`);
+    return relay;
+  }
+
+  /** A client's list that begins at that relay. */
+  from(number: number): { readonly relay: string; readonly further: readonly string[] } {
+    const all = this.relays.map(({ url }) => url);
+    const [relay = "", ...further] = [...all.slice(number - 1), ...all.slice(0, number - 1)];
+    return { relay, further };
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+/** Stops a process as a machine that stands still. */
+export async function stopped({ pid }: { readonly pid: number }): Promise<void> {
+  process.kill(pid, "SIGSTOP");
+  await until(() => /^\d+ \(.*\) T/.test(readFileSync(`/proc/${pid}/stat`, "utf8")));
+}
+
+/** A folder in another one, for a receiver. */
+export function outFolder(parent: string): string {
+  const path = join(parent, crypto.randomUUID());
+  mkdirSync(path);
+  return path;
+}
+
+/** The numbers of records, each once. */
+export function eachOnce(records: number): number[] {
+  return Array.from({ length: records }, (_, index) => index);
+}
+
+export function sorted(numbers: readonly number[]): number[] {
+  return numbers.toSorted((a, b) => a - b);
+}
