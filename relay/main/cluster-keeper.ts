@@ -111,7 +111,9 @@ export class ClusterKeeper implements ManagedCluster {
     this.#tell((now) => {
       switch (message.t) {
         case "asked":
-          this.#book.asked(message.worker, message.channel, now);
+          // Receivers of other relays need no links of this one: each would keep the other's alive.
+          if (message.isForEdges) this.#book.unasked(message.worker, message.channel, now);
+          else this.#book.asked(message.worker, message.channel, now);
           return;
         case "unasked":
           this.#book.unasked(message.worker, message.channel, now);
