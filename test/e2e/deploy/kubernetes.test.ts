@@ -5,7 +5,10 @@ import { join } from "node:path";
 
 import { CLOSE_MS } from "../../../relay/limits/limits.ts";
 import { LOG_BYTES } from "../../../relay/limits/operator-limits.ts";
+import { RelayCommand } from "../../support/clients/relay-command.ts";
 import { temporaryFolder } from "../../support/disk.ts";
+import { Authority } from "../../support/net/certificates.ts";
+import { ownPorts } from "../../support/net/own-port.ts";
 import { givenOptions } from "../../support/relay/given-options.ts";
 
 const read = (name: string): string => {
@@ -93,6 +96,42 @@ describe("the manifests for Kubernetes", () => {
     const tls = { path: "/healthz", scheme: "HTTPS" };
     expect(container.readinessProbe.httpGet).toEqual({ ...tls, port: "clients" });
     expect(container.livenessProbe.httpGet).toEqual({ ...tls, port: "admin" });
+  });
+
+  test("start a relay that answers both probes by its address, also while NATS is away", async () => {
+    const authority = new Authority();
+    const { cert, key } = authority.issue({ names: ["relay.example"] });
+    const file = (name: string, text: string): string => {
+      const path = join(folder.path, name);
+      writeFileSync(path, text, { mode: 0o640 });
+      return path;
+    };
+    const [client = 0, inner = 0, admin = 0, away = 0] = await ownPorts(4);
+    const changes = [
+      ["/tls/tls.crt", file("tls.crt", cert)],
+      ["/tls/tls.key", file("tls.key", key)],
+      ["/cluster/cluster.key", secret],
+      ["nats://nats:4222", `nats://127.0.0.1:${away}`],
+      ["0.0.0.0:8001", `127.0.0.1:${inner}`],
+      ["$(POD_IP):8001", `127.0.0.1:${inner}`],
+      ["0.0.0.0:8999", `0.0.0.0:${admin}`],
+      ["--log=json", "--log-level=error"],
+    ] as const;
+    const words = container.args.slice(1).map((word) => {
+      return changes.reduce((text, [from, to]) => text.replace(from, to), word);
+    });
+    await using relay = await RelayCommand.start(words, client);
+    // As a node asks: by the address, and without a look at the certificate.
+    const probe = async ({ httpGet: { path, port, scheme } }: Probe): Promise<number> => {
+      const at = port === "admin" ? admin : client;
+      const url = `${scheme.toLowerCase()}://127.0.0.1:${at}${path}`;
+      const answer = await fetch(url, { tls: { rejectUnauthorized: false }, keepalive: false });
+      return answer.status;
+    };
+    expect(await probe(container.livenessProbe)).toBe(200);
+    expect(await probe(container.readinessProbe)).toBe(200);
+    relay.kill("SIGTERM");
+    expect(await relay.exited).toBe(0);
   });
 
   test("mount secrets that no other user may read, and room for the log", async () => {
