@@ -183,16 +183,18 @@ export const relayStatus = define({
   args: {
     admin: adminListener,
     token: shared.token,
+    cluster: flag("Show the relays of its cluster instead of its shares; --json has both"),
     once: flag("Print it once (default without a terminal)"),
     json: flag("Print it once as a JSON object"),
     page: flag("Print a link to the admin page; keep the link secret"),
   },
   examples: [
     ["fileshare relay status", "show your relay on this machine, until Ctrl-C"],
+    ["fileshare relay status --cluster", "show the relays of its cluster"],
     ["fileshare relay status --json", "print one JSON object for a script"],
     ["fileshare relay status --page", "print a link for the browser"],
   ],
-  typedOnly: ["once", "json", "page"],
+  typedOnly: ["cluster", "once", "json", "page"],
 });
 
 export const relayKill = define({

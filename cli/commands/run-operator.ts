@@ -3,7 +3,12 @@ import { onInterrupt } from "../system/interrupts.ts";
 import { askOverview, findManager, pageLink, askFor } from "../operator/admin-client.ts";
 import { asciiMarks, showsUtf8, hasColor, makeStyle } from "../screen/style.ts";
 import { jsonLine } from "../screen/json.ts";
-import { NO_RATES, ratesBetween, relayStatusLines } from "../operator/status-screen.ts";
+import {
+  NO_RATES,
+  clusterLines,
+  ratesBetween,
+  relayStatusLines,
+} from "../operator/status-screen.ts";
 import { holdTerminal, showCursorAtExit } from "../screen/suspension.ts";
 import type {
   RelayBanValues,
@@ -32,10 +37,11 @@ export async function runRelayStatus(values: RelayStatusValues): Promise<number>
   }
   const marks = showsUtf8(env, process.platform) ? (text: string): string => text : asciiMarks;
   const style = makeStyle(hasColor(stdout.isTTY, env));
+  const linesOf = values.cluster ? clusterLines : relayStatusLines;
   let { overview } = await askOverview(manager);
   if (values.once || !stdout.isTTY || env["TERM"] === "dumb") {
     const room = { columns: stdout.columns || Infinity, lines: Infinity };
-    const lines = relayStatusLines(manager.url, overview, NO_RATES, room, style);
+    const lines = linesOf(manager.url, overview, NO_RATES, room, style);
     stdout.write(marks(`${lines.join("\n")}\n`));
     return EXIT.done;
   }
@@ -47,7 +53,7 @@ export async function runRelayStatus(values: RelayStatusValues): Promise<number>
   let rates = NO_RATES;
   const paint = (): void => {
     const room = { columns: painter.width, lines: painter.height };
-    const lines = relayStatusLines(manager.url, overview, rates, room, style);
+    const lines = linesOf(manager.url, overview, rates, room, style);
     painter.paint([], painter.draws ? lines : []);
   };
   using _hold = holdTerminal({

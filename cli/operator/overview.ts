@@ -12,6 +12,7 @@ const shareShape = v.object({
   records: whole,
   senderHere: v.boolean(),
   sender: v.optional(v.string()),
+  owner: v.optional(v.object({ id: v.string(), address: v.optional(v.string()) })),
   lanes,
   least: v.optional(whole),
   most: v.optional(whole),
@@ -42,6 +43,29 @@ const storeShape = v.object({
   ),
 });
 
+const clusterShape = v.object({
+  name: v.string(),
+  me: v.string(),
+  address: v.string(),
+  isConnected: v.boolean(),
+  since: whole,
+  roundTrip: v.optional(whole),
+  shares: whole,
+  owned: whole,
+  remote: whole,
+  links: whole,
+  waiting: whole,
+  relays: v.array(
+    v.object({
+      id: v.string(),
+      address: v.optional(v.string()),
+      version: v.optional(whole),
+      shares: whole,
+      seen: whole,
+    }),
+  ),
+});
+
 export const overviewShape = v.object({
   uptime: whole,
   /** Seconds on the relay's clock. */
@@ -61,8 +85,10 @@ export const overviewShape = v.object({
   bans: v.array(v.object({ range: v.string(), until: v.optional(whole) })),
   shares: v.object({ all: whole, list: v.array(shareShape) }),
   store: v.optional(storeShape),
+  cluster: v.optional(clusterShape),
 });
 
 export type RelayOverview = Readonly<v.InferOutput<typeof overviewShape>>;
 export type RelayStore = Readonly<v.InferOutput<typeof storeShape>>;
+export type RelayCluster = Readonly<v.InferOutput<typeof clusterShape>>;
 export type RelayShare = Readonly<v.InferOutput<typeof shareShape>>;

@@ -1,9 +1,9 @@
 /**
- * The overview of a running relay as lines for `fileshare relay status`: a head, then a table of its shares, cut to the
- * width and height that the caller names. Pure: rates come from two overviews (`ratesBetween`). Names and addresses of
+ * The overview of a running relay as lines for `fileshare relay status`: a head, then a table of its shares or of the
+ * relays of its cluster, cut to the width and height that the caller names. Pure: rates come from two overviews (`ratesBetween`). Names and addresses of
  * other people are escaped here.
  */
-import type { RelayOverview, RelayShare, RelayStore } from "./overview.ts";
+import type { RelayCluster, RelayOverview, RelayShare, RelayStore } from "./overview.ts";
 import { count, duration, fill, rate, shown, size } from "../screen/format.ts";
 import type { Room } from "../screen/receivers.ts";
 import type { Style } from "../screen/style.ts";
@@ -39,8 +39,10 @@ export function ratesBetween(before: RelayOverview | undefined, now: RelayOvervi
 
 const HEADS = ["share", "sender", "receivers", "progress", "in", "out", "log", "age"] as const;
 const STORED_HEADS = ["stored", "size", "state", "downloads", "stays"] as const;
+const RELAY_HEADS = ["relay", "address", "shares", "heartbeat"] as const;
 /** Of an address of IPv6 the end is cut. */
 const SENDER_COLUMNS = 22;
+const ID_COLUMNS = 16;
 
 export function relayStatusLines(
   url: string,
@@ -49,22 +51,52 @@ export function relayStatusLines(
   room: Room,
   style: Style,
 ): string[] {
-  const { columns, lines } = room;
   const head = headLines(url, overview, rates, style);
-  const left = Math.max(0, lines - head.length - 1);
+  const left = Math.max(0, room.lines - head.length - 1);
   const rows = shareLines(overview, rates, left, style);
   const stored = storedLines(overview.store, Math.max(0, left - rows.length - 1), style);
-  const all = [...head];
-  for (const part of [rows, stored]) if (part.length > 0) all.push("", ...part);
-  return all.slice(0, lines).map((line) => Bun.sliceAnsi(line, 0, columns));
+  return fitted([head, rows, stored], room);
 }
 
-function headLines(
+/** The same head, and the relays of the cluster as this relay knows them. */
+export function clusterLines(
   url: string,
   overview: RelayOverview,
   rates: Rates,
-  { bold, dim, green, red, yellow }: Style,
+  room: Room,
+  style: Style,
 ): string[] {
+  const { cluster } = overview;
+  const head = headLines(url, overview, rates, style);
+  const left = Math.max(0, room.lines - head.length - 1);
+  if (cluster === undefined) {
+    const none = "This relay is in no cluster. fileshare relay --cluster nats://HOST joins one.";
+    return fitted([head, [none]], room);
+  }
+  const { relays } = cluster;
+  const version = relays.find(({ id }) => id === cluster.me)?.version;
+  const cells = (relay: RelayCluster["relays"][number]): string[] => [
+    shown(relay.id, ID_COLUMNS),
+    relay.address === undefined
+      ? "not known"
+      : `${shown(relay.address)}${relay.version === version ? "" : ", other version"}`,
+    `${relay.shares}`,
+    relay.id === cluster.me ? "this relay" : `${duration(relay.seen)} ago`,
+  ];
+  return fitted(
+    [head, table(RELAY_HEADS, relays, cells, ["relay", "relays"], relays.length, left, style)],
+    room,
+  );
+}
+
+function fitted([head = [], ...parts]: readonly string[][], { columns, lines }: Room): string[] {
+  const all = [...head];
+  for (const part of parts) if (part.length > 0) all.push("", ...part);
+  return all.slice(0, lines).map((line) => Bun.sliceAnsi(line, 0, columns));
+}
+
+function headLines(url: string, overview: RelayOverview, rates: Rates, style: Style): string[] {
+  const { bold, dim, green, red, yellow } = style;
   const { workers, lanes, clients, log, memory, delays, shares, bans } = overview;
   const missing = workers.wanted - workers.answering;
   const state = overview.isDraining
@@ -86,6 +118,7 @@ function headLines(
     `log ${size(log.held)} of ${size(log.most)}   buffered ${size(overview.buffered)}${own}   late ${late} ms`,
   ];
   if (overview.store !== undefined) lines.push(storeLine(overview.store, red));
+  if (overview.cluster !== undefined) lines.push(...clusterHead(overview.cluster, style));
   const over = mostOf(overview.refusals);
   if (over !== "") lines.push(`${yellow("over a limit")} ${over}`);
   const faults = mostOf(overview.faults);
@@ -99,6 +132,20 @@ function storeLine({ whole, unfinished, ...store }: RelayStore, red: Style["red"
   const failed = store.failed === 0 ? "" : `   ${red(`${store.failed} saves failed`)}`;
   const shares = count(whole + unfinished, "share", "shares");
   return `stored ${shares}${open}, ${size(store.bytes)} of ${size(store.most)}   ${count(store.downloads, "download", "downloads")}${failed}`;
+}
+
+function clusterHead(cluster: RelayCluster, { green, red }: Style): string[] {
+  const { name, me, address, isConnected, since, roundTrip, relays, waiting } = cluster;
+  const answers = roundTrip === undefined ? "" : `, answers in ${roundTrip.toFixed(1)} ms`;
+  const nats = isConnected
+    ? `NATS ${green("connected")} for ${duration(since)}${answers}`
+    : `NATS ${red(`away for ${duration(since)}`)}`;
+  const claims = waiting === 0 ? "" : `   ${red(count(waiting, "claim waits", "claims wait"))}`;
+  const remote = `${cluster.remote} of other relays by ${count(cluster.links, "link", "links")}`;
+  return [
+    `cluster ${shown(name)}   this relay ${shown(me, ID_COLUMNS)} at ${shown(address)}   ${nats}`,
+    `${count(relays.length, "relay", "relays")} with ${count(cluster.shares, "share", "shares")}, here ${cluster.owned} own and ${remote}${claims}`,
+  ];
 }
 
 function lanesOf({ live, catchUp, paused }: RelayShare["lanes"]): string {
@@ -119,22 +166,25 @@ function mostOf(counts: Readonly<Record<string, number>>): string {
     .join(", ");
 }
 
+const SHARES = ["share", "shares"] as const;
+
 function shareLines({ shares }: RelayOverview, rates: Rates, room: number, style: Style): string[] {
   const cells = (share: RelayShare): string[] => cellsOf(share, rates);
-  return table(HEADS, shares.list, cells, shares.all, room, style);
+  return table(HEADS, shares.list, cells, SHARES, shares.all, room, style);
 }
 
 function storedLines(store: RelayStore | undefined, room: number, style: Style): string[] {
   if (store === undefined) return [];
   const { list, whole, unfinished } = store;
   const cells = (share: RelayStore["list"][number]): string[] => storedCells(share, store.now);
-  return table(STORED_HEADS, list, cells, whole + unfinished, room, style);
+  return table(STORED_HEADS, list, cells, SHARES, whole + unfinished, room, style);
 }
 
 function table<Item>(
   heads: readonly string[],
   list: readonly Item[],
   cellsOfItem: (item: Item) => readonly string[],
+  [one, many]: readonly [one: string, many: string],
   all: number,
   room: number,
   { bold, dim }: Style,
@@ -154,13 +204,14 @@ function table<Item>(
   return [
     bold(line(heads)),
     ...cells.map(line),
-    ...(more > 0 ? [dim(`and ${count(more, "share", "shares")} more`)] : []),
+    ...(more > 0 ? [dim(`and ${count(more, one, many)} more`)] : []),
   ];
 }
 
 function cellsOf(share: RelayShare, rates: Rates): string[] {
-  const { number, sender, senderHere, bytesIn, bytesOut, kept, age } = share;
+  const { number, owner, senderHere, bytesIn, bytesOut, kept, age } = share;
   const speed = rates.shares.get(number);
+  const sender = owner === undefined ? share.sender : `at ${owner.address ?? owner.id}`;
   return [
     `${number}`,
     senderHere ? shown(sender ?? "here", SENDER_COLUMNS) : "away",

@@ -33,6 +33,8 @@ export interface ManagedCluster {
   /** HOST:PORT, at which this relay serves edges. */
   readonly address: string;
   readonly counts: ClusterCounts;
+  /** When `counts.isConnected` became what it is; performance.now() */
+  readonly since: number;
   readonly relays: readonly ClusterRelay[];
   /** ms that NATS took to answer lately; undefined: it did not. */
   readonly roundTrip: number | undefined;

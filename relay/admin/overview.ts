@@ -5,7 +5,7 @@ import { type ShareMeasures } from "../worker/measures.ts";
 import { addLanes, addTotals, noLanes, noTotals } from "../share/totals.ts";
 import { heldBlocks } from "../log/block-pool.ts";
 import { isWhole, recordsOf, reservedBytes, type Kept } from "../store/kept-share.ts";
-import type { ManagedRelay, ManagedStore } from "./manager.ts";
+import type { ManagedCluster, ManagedRelay, ManagedStore } from "./manager.ts";
 import type { Measured } from "./measuring.ts";
 import type { MetricSource } from "./metric-table.ts";
 import { processMemory } from "./machine.ts";
@@ -18,6 +18,7 @@ const MS = 1000;
 
 export type ShareOverview = ReturnType<typeof shareOverviews>[number];
 export type StoredOverview = ReturnType<typeof storedOverview>;
+export type ClusterOverview = ReturnType<typeof clusterOverview>;
 export type Overview = ReturnType<typeof overview>;
 
 export function metricSource(relay: ManagedRelay, measured: Measured): MetricSource {
@@ -105,6 +106,35 @@ export function overview(relay: ManagedRelay, measured: Measured, startedAt: num
       list: mostBytes(list),
     },
     store: relay.store && storeOverview(relay.store, relay.policy.limits["store-bytes"]),
+    cluster:
+      relay.cluster &&
+      clusterOverview(relay.cluster, list.filter(({ owner }) => owner !== undefined).length, at),
+  };
+}
+
+/** @param remote shares that are read from other relays */
+function clusterOverview(cluster: ManagedCluster, remote: number, at: number) {
+  const { name, me, address, counts, relays, roundTrip, since } = cluster;
+  const { owned, links, waitingClaims, isConnected } = counts;
+  const list = relays.map(({ id, address, version, shares, seenMsAgo }) => {
+    return { id, address, version, shares, seen: seenMsAgo / MS };
+  });
+  return {
+    name,
+    me,
+    address,
+    // NATS answers, and all is known that is in the directory; or not, for so many seconds.
+    isConnected,
+    since: Math.max(0, at - since) / MS,
+    // ms; absent: NATS did not answer lately.
+    roundTrip,
+    shares: counts.shares,
+    owned,
+    remote,
+    links,
+    waiting: waitingClaims,
+    // This relay too. Seconds since each gave a sign of life.
+    relays: list.toSorted((one, other) => other.shares - one.shares),
   };
 }
 
@@ -159,6 +189,7 @@ function shareOverviews(relay: ManagedRelay, { workers, at }: Measured) {
     workers.flatMap(({ shares }) => shares),
     ({ key }) => key,
   );
+  const addresses = new Map(relay.cluster?.relays.map(({ id, address }) => [id, address]));
   const { blockBytes } = relay.pool;
   return [...relay.shares].map(({ record, number, openedAt, senderHere }) => {
     const { offer, key } = record;
@@ -182,6 +213,11 @@ function shareOverviews(relay: ManagedRelay, { workers, at }: Measured) {
       records: offer.records,
       seekable: offer.seekable,
       senderHere,
+      // The relay that it is read from.
+      owner:
+        record.remote === undefined
+          ? undefined
+          : { id: record.remote, address: addresses.get(record.remote) },
       sender: of.find(({ sender }) => sender !== undefined)?.sender,
       lanes,
       // Records that the least and the most of its receivers have.

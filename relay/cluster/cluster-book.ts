@@ -134,6 +134,10 @@ export class ClusterBook {
     };
   }
 
+  get isConnected(): boolean {
+    return this.#isReady;
+  }
+
   /** Of what is kept for a time alone: all 0 when nothing is to be done. */
   get kept(): Readonly<Record<string, number>> {
     return {

@@ -48,6 +48,8 @@ export class ClusterKeeper implements ManagedCluster {
   #kv: DirectoryKv | undefined;
   /** Changes of the directory in NATS that were not answered. */
   readonly #asking = new Set<Promise<void>>();
+  #since: number;
+  #wasConnected = false;
   #isActing = false;
   #isClosed = false;
 
@@ -56,6 +58,7 @@ export class ClusterKeeper implements ManagedCluster {
     this.name = name;
     this.me = me;
     this.#options = options;
+    this.#since = clock();
     this.#book = new ClusterBook(
       {
         me,
@@ -64,7 +67,7 @@ export class ClusterKeeper implements ManagedCluster {
         random: Math.random,
         report,
       },
-      clock(),
+      this.#since,
     );
   }
 
@@ -74,6 +77,10 @@ export class ClusterKeeper implements ManagedCluster {
 
   get counts(): ClusterCounts {
     return this.#book.counts;
+  }
+
+  get since(): number {
+    return this.#since;
   }
 
   get relays(): readonly ClusterRelay[] {
@@ -124,12 +131,9 @@ export class ClusterKeeper implements ManagedCluster {
         case "linked":
           this.#book.linked(message.link);
           return;
-        case "link-lost": {
-          const { link, why } = message;
-          this.#options.report({ level: "info", event: "link-lost", fields: { link, why } });
-          this.#book.linkLost(link, now);
+        case "link-lost":
+          this.#book.linkLost(message.link, now);
           return;
-        }
       }
     });
   }
@@ -175,7 +179,13 @@ export class ClusterKeeper implements ManagedCluster {
 
   #tell(tell: (now: number) => void): void {
     if (this.#isClosed) return;
-    tell(this.#options.clock());
+    const now = this.#options.clock();
+    tell(now);
+    const { isConnected } = this.#book;
+    if (isConnected !== this.#wasConnected) {
+      this.#wasConnected = isConnected;
+      this.#since = now;
+    }
     const kv = this.#kv;
     // An effect may ask for more: that comes after those before it.
     if (kv === undefined || this.#isActing) return;

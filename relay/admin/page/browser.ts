@@ -3,7 +3,7 @@ import type { Overview } from "../overview.ts";
 import { Charts } from "./charts.ts";
 import { address, byId, element, onTheme, page, past, session, setText } from "./dom.ts";
 import { History } from "./history.ts";
-import { ShareTable, showBans, showCounts, showStored } from "./tables.ts";
+import { ShareTable, showBans, showCluster, showCounts, showStored } from "./tables.ts";
 import { count, duration, rate, size } from "./words.ts";
 
 /** ms */
@@ -92,7 +92,7 @@ async function look(): Promise<void> {
 function show(overview: Overview): void {
   byId("relay").hidden = false;
   byId("drain").hidden = overview.isDraining;
-  const { workers, uptime, shares, lanes, memory, log, bans, store } = overview;
+  const { workers, uptime, shares, lanes, memory, log, bans, store, cluster } = overview;
   if (overview.isDraining) state("warn", "draining");
   else if (workers.answering < workers.wanted) state("warn", "a worker is missing");
   else state("fine", "running");
@@ -146,6 +146,8 @@ function show(overview: Overview): void {
       ),
     );
   }
+  byId("cluster").hidden = cluster === undefined;
+  if (cluster !== undefined) showCluster(cluster);
   showCounts("refusals", overview.refusals);
   showCounts("faults", overview.faults);
 }

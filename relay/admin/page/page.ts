@@ -55,6 +55,17 @@ const BODY = `
       <tbody></tbody>
     </table>
   </section>
+  <section id="cluster" aria-labelledby="cluster-title" hidden>
+    <h2 id="cluster-title">Cluster</h2>
+    <p id="nats" class="notice" role="status" hidden></p>
+    <p id="cluster-note" class="soft"></p>
+    <table id="relays">
+      <thead><tr>
+        <th scope="col">Relay</th><th scope="col">Address</th><th scope="col">Shares</th><th scope="col">Heartbeat</th>
+      </tr></thead>
+      <tbody></tbody>
+    </table>
+  </section>
   <section aria-labelledby="bans-title">
     <h2 id="bans-title">Bans</h2>
     <form id="ban">

@@ -100,7 +100,7 @@ function fill(
   const { inRate, outRate } = history.rateOf(share.number);
   const texts = [
     `#${share.number}`,
-    share.senderHere ? (share.sender ?? "here") : "away",
+    senderOf(share),
     lanesOf(live, catchUp, paused),
     undefined,
     undefined,
@@ -122,6 +122,11 @@ function fill(
   bar.style.setProperty("--most", `${(100 * (most ?? 0)) / records}%`);
   setText(done, progressOf(share));
   ban.hidden = share.sender === undefined;
+}
+
+function senderOf({ senderHere, sender, owner }: ShareOverview): string {
+  if (!senderHere) return "away";
+  return owner === undefined ? (sender ?? "here") : `at ${owner.address ?? owner.id}`;
 }
 
 function lanesOf(live: number, catchUp: number, paused: number): string {
@@ -176,20 +181,39 @@ function percent(done: number, all: number): number {
   return Math.floor((100 * done) / all);
 }
 
+export function showCluster({ relays, ...cluster }: NonNullable<Overview["cluster"]>): void {
+  const { name, me, address, isConnected, since, roundTrip, shares, owned, waiting } = cluster;
+  const answers = roundTrip === undefined ? "" : `, answers in ${roundTrip.toFixed(1)} ms`;
+  const nats = `${isConnected ? "connected" : "away"} for ${duration(since)}${answers}`;
+  const facts = [
+    `${name}: this relay is ${me} at ${address}`,
+    `NATS ${nats}`,
+    `${count(relays.length, "relay", "relays")} with ${count(shares, "share", "shares")}`,
+    `here ${owned} own and ${cluster.remote} of other relays by ${count(cluster.links, "link", "links")}`,
+  ];
+  if (waiting > 0) facts.push(count(waiting, "claim waits", "claims wait"));
+  setText(byId("cluster-note"), facts.join(" · "));
+  byId("nats").hidden = isConnected;
+  setText(
+    byId("nats"),
+    isConnected ? "" : "NATS is away. Transfers go on; new shares wait for it.",
+  );
+  const rows = relays.map((relay) =>
+    cellsOf([
+      ["Relay", relay.id],
+      ["Address", relay.address ?? "not known"],
+      ["Shares", `${relay.shares}`],
+      ["Heartbeat", relay.id === me ? "this relay" : `${duration(relay.seen)} ago`],
+    ]),
+  );
+  byId("relays")
+    .querySelector("tbody")
+    ?.replaceChildren(...rows);
+}
+
 /** Cells with their heads, and a button behind them. */
-function rowOf(
-  texts: readonly (readonly [head: string, text: string])[],
-  label: string,
-  name: string,
-  click: () => void,
-): PageElement {
-  const row = element("tr");
-  for (const [at, [head, text]] of texts.entries()) {
-    const cell = element(at === 0 ? "th" : "td", "", text);
-    if (at === 0) cell.setAttribute("scope", "row");
-    cell.dataset["head"] = head;
-    row.append(cell);
-  }
+function rowOf(texts: Texts, label: string, name: string, click: () => void): PageElement {
+  const row = cellsOf(texts);
   const button = element("button", "", name);
   button.setAttribute("type", "button");
   button.setAttribute("aria-label", label);
@@ -197,6 +221,19 @@ function rowOf(
   const last = element("td", "actions");
   last.append(button);
   row.append(last);
+  return row;
+}
+
+type Texts = readonly (readonly [head: string, text: string])[];
+
+function cellsOf(texts: Texts): PageElement {
+  const row = element("tr");
+  for (const [at, [head, text]] of texts.entries()) {
+    const cell = element(at === 0 ? "th" : "td", "", text);
+    if (at === 0) cell.setAttribute("scope", "row");
+    cell.dataset["head"] = head;
+    row.append(cell);
+  }
   return row;
 }
 

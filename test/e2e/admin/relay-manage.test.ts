@@ -7,7 +7,12 @@ import { EXIT, FaultError } from "../../../protocol/mod.ts";
 import { adminAddress, atAdminAddress } from "../../../cli/commands/relay-options.ts";
 import { findTickets, leaveTicket } from "../../../cli/operator/tickets.ts";
 import type { RelayOverview } from "../../../cli/operator/overview.ts";
-import { NO_RATES, ratesBetween, relayStatusLines } from "../../../cli/operator/status-screen.ts";
+import {
+  NO_RATES,
+  clusterLines,
+  ratesBetween,
+  relayStatusLines,
+} from "../../../cli/operator/status-screen.ts";
 import { makeStyle } from "../../../cli/screen/style.ts";
 import { HeldFolder } from "../../../cli/system/held-folder.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
@@ -300,6 +305,41 @@ describe("the lines of the status", () => {
       ["41", "2 KiB", "whole", "1 of 3", "1 min 0 s"],
       ["42", "2 KiB", "unfinished, 40 %", "0", "1 h 0 min"],
     ]);
+  });
+
+  test("say that NATS is away, and which relays of the cluster are where", () => {
+    const [id, address] = ["0011223344556677", "10.0.0.1:9100"];
+    const of = { id: "8899aabbccddeeff", address: "10.0.0.2:9100" };
+    const relays = [
+      { id, address, version: 1, shares: 7, seen: 2 },
+      { ...of, version: 2, shares: 5, seen: 21.4 },
+      { id: "ffeeddccbbaa9988", shares: 1, seen: 3 },
+    ];
+    const counts = { shares: 13, owned: 7, remote: 1, links: 1, waiting: 2 };
+    const cluster = { name: "prod", me: id, address, isConnected: false, since: 75, ...counts };
+    const shares = { all: 1, list: [{ ...share, sender: undefined, owner: of }] };
+    const overview = { ...now, shares, cluster: { ...cluster, relays } };
+    const room = { columns: 120, lines: 20 };
+    const shown = relayStatusLines("http://x", overview, NO_RATES, room, style);
+    const head = [
+      "cluster prod   this relay 0011223344556677 at 10.0.0.1:9100   NATS away for 1 min 15 s",
+      "3 relays with 13 shares, here 7 own and 1 of other relays by 1 link   2 claims wait",
+    ];
+    expect(shown.slice(4, 6)).toEqual(head);
+    expect(shown.at(-1)).toMatch(/^7 +at 10\.0\.0\.2:9100 /);
+    const lines = clusterLines("http://x", overview, NO_RATES, room, style);
+    expect(lines.slice(4, 6)).toEqual(head);
+    expect(lines.slice(-3).map((line) => line.split(/ {2,}/))).toEqual([
+      ["0011223344556677", "10.0.0.1:9100", "7", "this relay"],
+      ["8899aabbccddeeff", "10.0.0.2:9100, other version", "5", "21 s ago"],
+      ["ffeeddccbbaa9988", "not known", "1", "3.0 s ago"],
+    ]);
+    const few = clusterLines("http://x", overview, NO_RATES, { columns: 40, lines: 12 }, style);
+    expect(few).toHaveLength(12);
+    expect(few.at(-1)).toBe("and 2 relays more");
+    expect(clusterLines("http://x", now, NO_RATES, room, style).at(-1)).toBe(
+      "This relay is in no cluster. fileshare relay --cluster nats://HOST joins one.",
+    );
   });
 
   test("have rates between two looks, and none across a restart", () => {

@@ -2,8 +2,12 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { toHex } from "../../../protocol/mod.ts";
+import type { Overview } from "../../../relay/admin/overview.ts";
+import { lacks } from "../../needs.ts";
+import { findChromium, startChromium, until as untilShown } from "../../support/chromium.ts";
+import { run } from "../../support/clients/program.ts";
 import { lacksNats, startNats, type NatsServers } from "../../support/net/nats.ts";
-import { adminOf } from "../../support/relay/admin-requests.ts";
+import { adminOf, overviewWhen } from "../../support/relay/admin-requests.ts";
 import { startClusterRelay } from "../../support/relay/cluster-relays.ts";
 import { parseExposition } from "../../support/relay/exposition.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
@@ -59,4 +63,115 @@ test.skipIf(lacksNats)("metrics say that NATS is away", async () => {
   await metricsWhen(one.relay, { connected: 1, relays: 1 });
   await own.servers[0]?.kill();
   await metricsWhen(one.relay, { connected: 0, relays: 1 });
+});
+
+/** A share at the first of two relays, with a receiver at the second, which knows both and the share. */
+async function pair(cluster: string) {
+  await using stack = new AsyncDisposableStack();
+  const one = stack.use(await startClusterRelay(nats, cluster));
+  const other = stack.use(await startClusterRelay(nats, cluster));
+  const channel = randomId();
+  const share = rawShare(3);
+  stack.use(await RawClient.serving(`${one.relay.url}/ws`, channel, share));
+  const url = `${other.relay.url}/ws`;
+  const receiver = stack.use(await RawClient.greeted(url, "receiver", channel));
+  await receiver.offered(share);
+  const owner = await clusterWhen(one.relay, ({ owned }) => owned === 1);
+  const edge = await clusterWhen(other.relay, ({ remote }) => remote === 1);
+  const open = stack.move();
+  return { one, other, owner, edge, [Symbol.asyncDispose]: () => open.disposeAsync() };
+}
+
+type Cluster = NonNullable<Overview["cluster"]>;
+
+async function clusterWhen(relay: Relay, isSo: (cluster: Cluster) => boolean): Promise<Cluster> {
+  const { cluster } = await overviewWhen(
+    adminOf(relay),
+    ({ cluster }) => cluster !== undefined && cluster.relays.length === 2 && isSo(cluster),
+  );
+  if (cluster === undefined) throw new Error("no cluster");
+  return cluster;
+}
+
+test.skipIf(lacksNats)(
+  "the overview has this relay's part, and each relay of the cluster",
+  async () => {
+    await using two = await pair("overview");
+    const { one, other, owner, edge } = two;
+    const counts = { name: "overview", isConnected: true, shares: 1, waiting: 0 };
+    expect(owner).toMatchObject({ ...counts, owned: 1, remote: 0, links: 0 });
+    expect(edge).toMatchObject({ ...counts, owned: 0, remote: 1, links: 1 });
+    expect(edge.roundTrip).toBeGreaterThan(0);
+    const relays = [
+      { id: owner.me, address: owner.address, shares: 1 },
+      { id: edge.me, address: edge.address, shares: 0 },
+    ];
+    expect(owner.relays).toMatchObject(relays);
+    expect(edge.relays).toMatchObject(relays);
+    const { shares } = await overviewWhen(adminOf(other.relay), () => true);
+    const { me: id, address } = owner;
+    expect(shares.list.map(({ owner }) => owner)).toEqual([{ id, address }]);
+    const own = await overviewWhen(adminOf(one.relay), () => true);
+    expect(own.shares.list.map(({ owner }) => owner)).toEqual([undefined]);
+  },
+);
+
+test.skipIf(lacksNats)(
+  "status shows shares of other relays, and --cluster the relays",
+  async () => {
+    await using two = await pair("command");
+    const { other, owner, edge } = two;
+    const { url, token } = adminOf(other.relay);
+    const status = async (...words: string[]): Promise<string> => {
+      const args = ["relay", "status", "--admin", url, ...words];
+      // A variable of the relay's own command is none of this one.
+      const env = { FILESHARE_TOKEN: token, FILESHARE_CLUSTER: "nats://127.0.0.1" };
+      const { out, err, exitCode } = await run(args, { env });
+      expect({ err, exitCode }).toEqual({ err: "", exitCode: 0 });
+      return out;
+    };
+    const shares = await status();
+    expect(shares).toMatch(
+      /^cluster command {3}this relay [0-9a-f]{16} at 127\.0\.0\.1:\d+ {3}NATS connected for [\d.]+ s, answers in [\d.]+ ms$/m,
+    );
+    expect(shares).toContain("2 relays with 1 share, here 0 own and 1 of other relays by 1 link\n");
+    expect(shares).toMatch(new RegExp(`^\\d+ +at ${owner.address} `, "m"));
+    const relays = (await status("--cluster")).trimEnd().split("\n").slice(-3);
+    const words = relays.map((line) => line.replaceAll(/ {2,}/g, "  "));
+    expect([words[0], words[2]]).toEqual([
+      "relay  address  shares  heartbeat",
+      `${edge.me}  ${edge.address}  0  this relay`,
+    ]);
+    expect(words[1]).toMatch(`${owner.me}  ${owner.address}  1  `);
+    const json = JSON.parse(await status("--cluster", "--json")) as { cluster: Cluster };
+    expect(json.cluster.relays.map(({ id }) => id)).toEqual([owner.me, edge.me]);
+  },
+);
+
+const program = findChromium();
+const lacksPage = lacks(program !== undefined, "chromium-headless-shell") || lacksNats;
+
+test.skipIf(lacksPage)("the page shows the cluster, and that NATS is away", async () => {
+  await using own = await startNats();
+  await using one = await startClusterRelay(own, "page");
+  await using other = await startClusterRelay(own, "page");
+  await clusterWhen(one.relay, ({ isConnected }) => isConnected);
+  await clusterWhen(other.relay, ({ isConnected }) => isConnected);
+  await using browser = await startChromium(program ?? "");
+  const { url, token } = adminOf(one.relay);
+  const tab = await browser.open(`${url}/#token=${token}`);
+  const text = (selector: string): string => `document.querySelector("${selector}").textContent`;
+  await untilShown(tab, `document.querySelectorAll("#relays tbody tr").length === 2`);
+  expect(await tab.evaluate(text("#cluster-note"))).toMatch(
+    /^page: .* · NATS connected for .* ms · 2 relays with 0 shares · /,
+  );
+  expect(await tab.evaluate(`document.getElementById("nats").hidden`)).toBe(true);
+  const heads = `[...document.querySelectorAll("#relays tbody th")].map(({ scope }) => scope).join()`;
+  expect(await tab.evaluate(heads)).toBe("row,row");
+  await own.servers[0]?.kill();
+  await untilShown(tab, `${text("#nats")}.startsWith("NATS is away. Transfers go on")`);
+  expect(await tab.evaluate(`document.getElementById("nats").role`)).toBe("status");
+  await tab.picture(360, 800);
+  expect(await tab.evaluate(`document.documentElement.scrollWidth`)).toBeLessThanOrEqual(360);
+  expect(tab.complaints).toEqual([]);
 });
