@@ -11,12 +11,11 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
-import { brotliCompress, constants, gzip } from "node:zlib";
+import { parseArgs } from "node:util";
 
 import type { Plugin } from "rolldown";
 
-import { gzipped, toBundle, type PageFile } from "./page-files.ts";
+import { compressed, toBundle, type PageFile } from "./page-files.ts";
 
 export { toBundle } from "./page-files.ts";
 export type { PageFile } from "./page-files.ts";
@@ -31,13 +30,8 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const HASH_CHARACTERS = 12;
 /** A year: what RFC 9111 calls for ever. */
 const FOR_GOOD_SECONDS = 31_536_000;
-/** Packages and binaries compress once. A relay from sources does it while the first browser waits. */
-const BROTLI_BEST = 11;
-const BROTLI_QUICK = 6;
 /** The oldest that the page works in, as `docs/how-to/use-the-page.md` says. */
 const BROWSERS = ["chrome120", "edge120", "firefox121", "safari17.4"];
-/** A file that a browser gets faster than it unpacks it. bytes */
-const COMPRESSED_FROM_BYTES = 1024;
 
 const TYPES: Readonly<Record<string, string>> = {
   css: "text/css; charset=utf-8",
@@ -99,17 +93,11 @@ const HEADERS: Readonly<Record<string, string>> = {
   "x-frame-options": "DENY",
 };
 
-interface BundleOptions {
-  /** The relay of a page that another server serves, such as `wss://relay.example/ws`; undefined: where it came from. */
-  readonly relay?: string | undefined;
-  /** Compresses as well as possible, which takes seconds. */
-  readonly best?: boolean;
-}
-
-/** @throws AggregateError with the mistakes in the sources */
-export async function bundlePage({ relay, best = false }: BundleOptions = {}): Promise<
-  readonly PageFile[]
-> {
+/**
+ * @param relay of a page that another server serves, such as `wss://relay.example/ws`; undefined: where the page came from
+ * @throws AggregateError with the mistakes in the sources
+ */
+export async function bundlePage(relay?: string): Promise<readonly PageFile[]> {
   const [[app, worker, ...chunks], [serviceWorker], style] = await Promise.all([
     bundledScripts({ app: "page/main.tsx", worker: "client/worker.ts" }),
     bundledScripts({ "service-worker": "service/service-worker.ts" }),
@@ -147,7 +135,7 @@ export async function bundlePage({ relay, best = false }: BundleOptions = {}): P
     { path: "page/service-worker.js", isFixed: false, bytes: serviceWorker!.bytes },
     ...(await Promise.all(plain)),
   ];
-  return Promise.all(files.map((file) => completed(file, best)));
+  return Promise.all(files.map((file) => completed(file)));
 }
 
 /**
@@ -235,7 +223,7 @@ function encode(text: string): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(text);
 }
 
-async function completed({ path, bytes, isFixed }: Raw, best: boolean): Promise<PageFile> {
+function completed({ path, bytes, isFixed }: Raw): Promise<PageFile> {
   const ending = path === "" ? "html" : path.slice(path.lastIndexOf(".") + 1);
   const type = TYPES[ending];
   if (type === undefined) throw new Error(`${path} has no type`);
@@ -246,19 +234,7 @@ async function completed({ path, bytes, isFixed }: Raw, best: boolean): Promise<
     // Weak: one for all encodings.
     etag: `W/"${hashOf(bytes)}"`,
   };
-  const file = { path, headers, bytes };
-  if (ending === "png" || bytes.length < COMPRESSED_FROM_BYTES) return file;
-  const [br, gz] = await Promise.all([
-    promisify(brotliCompress)(bytes, {
-      params: {
-        [constants.BROTLI_PARAM_QUALITY]: best ? BROTLI_BEST : BROTLI_QUICK,
-        [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length,
-      },
-    }),
-    // The best one holds up the thread, which only a build may.
-    best ? gzipped(bytes) : promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION }),
-  ]);
-  return { ...file, brotli: new Uint8Array(br), gzip: new Uint8Array(gz) };
+  return compressed({ path, headers, bytes });
 }
 
 /** The page for another web server, which cannot be told the policy by a header everywhere. */
@@ -305,7 +281,7 @@ function headersFile(files: readonly PageFile[], relay: string | undefined): str
 
 async function writeStatic(folder: string, relay: string | undefined): Promise<void> {
   const socket = relay && socketOf(relay);
-  const files = await bundlePage({ relay: socket, best: true });
+  const files = await bundlePage(socket);
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, "_headers"), headersFile(files, socket));
   for (const { path, bytes } of files) {
@@ -365,7 +341,7 @@ if (import.meta.main) {
     throw new Error("--relay is for a page at another server; give --out too");
   }
   if (values.out === undefined) {
-    const files = await bundlePage({ best: true });
+    const files = await bundlePage();
     if (values.dist === true) await Bun.write(join(HERE, DIST), toBundle(files));
     printSizes(files);
   } else {

@@ -34,7 +34,7 @@ export const BUNDLERS = ["rolldown"];
 
 /** Bundles both pages, once for all targets. */
 export async function bundlePages(): Promise<Shared["bundles"]> {
-  const [page, admin] = await Promise.all([bundlePage({ best: true }), adminPage()]);
+  const [page, admin] = await Promise.all([bundlePage(), adminPage()]);
   return { "page.bundle": toBundle(page), "admin-page.bundle": JSON.stringify(admin) };
 }
 

@@ -40,7 +40,7 @@ const HELPERS = "@oxc-project/runtime/";
 export async function compile(root: string): Promise<void> {
   const lib = join(root, LIB);
   await rm(lib, { recursive: true, force: true });
-  const [page] = await Promise.all([bundlePage({ best: true }), bundleLibrary(root, lib)]);
+  const [page] = await Promise.all([bundlePage(), bundleLibrary(root, lib)]);
   await Bun.write(join(lib, "page.bundle"), toBundle(page));
   await Bun.write(join(lib, "cli/mod.d.ts"), libraryTypes(root));
   await Bun.write(join(lib, "cli/elsewhere.js"), elsewhere());

@@ -1,8 +1,8 @@
 /**
  * Before and after `npm pack` and `npm publish`, which call it as `prepack` and `postpack`. Before, it compiles `lib/` and
- * writes the package.json of users. After, it puts the package.json of developers back.
+ * writes the package.json and the README.md of users. After, it puts those of developers back.
  */
-import { existsSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type manifest from "../../package.json";
@@ -11,8 +11,8 @@ import { compile } from "./library.ts";
 
 type Manifest = typeof manifest;
 
-/** The package.json of developers, while that of users has its place. */
-const ASIDE = "package.json.developers";
+/** Before the name of a file of developers, while that of users has its place. npm would pack a README with any ending. */
+const ASIDE = "developers.";
 
 const EXPORTS = {
   ".": {
@@ -45,19 +45,44 @@ export function published({ scripts, devDependencies, trustedDependencies, ...ke
   };
 }
 
+/** npm packs the README in any case. Its pictures and links are files of the repository, which the package does not have. */
+export function usersReadme(readme: string): string {
+  const [title, what, , why] = readme.split(/\n\n+/);
+  const commands = /^Run the first command[^]*?(?=\n\nWithout a relay)/m.exec(readme)?.[0];
+  if (why?.startsWith("One sender") !== true || commands === undefined) {
+    throw new Error("README.md has other paragraphs than those that its short form is made of.");
+  }
+  const install = "```sh\nnpm install --global fileshare\n```";
+  const more =
+    "`fileshare relay` starts a relay that stays. `fileshare --help` lists all commands. The repository of fileshare has the rest in\n" +
+    "[docs/](docs/README.md): guides, [commands](docs/reference/cli.md), [the library](docs/reference/api.md) and " +
+    "[security](docs/explanation/security.md).";
+  return `${[title, what, why, install, commands, more].join("\n\n")}\n`;
+}
+
+const USERS: Readonly<Record<string, (text: string) => string>> = {
+  "package.json": (text) =>
+    `${JSON.stringify(published(JSON.parse(text) as Manifest), undefined, 2)}\n`,
+  "README.md": usersReadme,
+};
+
 async function prepack(root: string): Promise<void> {
-  const [path, aside] = [join(root, "package.json"), join(root, ASIDE)];
-  // A run that was killed left it there.
-  if (existsSync(aside)) renameSync(aside, path);
+  // A run that was killed left them there.
+  postpack(root);
   await compile(root);
-  const text = await Bun.file(path).text();
-  renameSync(path, aside);
-  const users = published(JSON.parse(text) as Manifest);
-  writeFileSync(path, `${JSON.stringify(users, undefined, 2)}\n`);
+  for (const [name, ofUsers] of Object.entries(USERS)) {
+    const path = join(root, name);
+    const text = ofUsers(readFileSync(path, "utf8"));
+    renameSync(path, join(root, `${ASIDE}${name}`));
+    writeFileSync(path, text);
+  }
 }
 
 function postpack(root: string): void {
-  renameSync(join(root, ASIDE), join(root, "package.json"));
+  for (const name of Object.keys(USERS)) {
+    const aside = join(root, `${ASIDE}${name}`);
+    if (existsSync(aside)) renameSync(aside, join(root, name));
+  }
 }
 
 if (import.meta.main) {

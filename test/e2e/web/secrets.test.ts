@@ -39,7 +39,7 @@ afterAll(async () => {
 const here = (): string => pageOf({ port: (recorder.address() as AddressInfo).port });
 
 test("the first screen's scripts fit their budget", async () => {
-  expect(firstScripts(await bundlePage({ best: true }))).toBeLessThanOrEqual(SCRIPT_BUDGET_BYTES);
+  expect(firstScripts(await bundlePage())).toBeLessThanOrEqual(SCRIPT_BUDGET_BYTES);
 });
 
 for (const name of ["chromium", "firefox"] as const) {
