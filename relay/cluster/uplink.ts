@@ -166,7 +166,9 @@ export class Uplink {
         if (line.share !== undefined) line.share.streamOpened(line.stream);
         return;
       case "fault":
-        throw new FaultError(message.code, message.message);
+        // Its text begins with that of the code already.
+        this.#drop(line, message.message);
+        return;
       default:
         if (line.welcomeAt === undefined)
           throw new FaultError("bad-message", "a message before the welcome");

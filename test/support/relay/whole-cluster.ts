@@ -2,7 +2,7 @@
  * Relays of one cluster over real NATS servers: in this process, each behind a proxy that counts the records which cross to
  * the others, or as processes of the `relay` command, to be killed and stopped.
  */
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { startRelay, type Relay, type RelayOptions } from "../../../relay/mod.ts";
@@ -15,7 +15,8 @@ import { Proxy } from "../net/proxy.ts";
 import { until } from "../until.ts";
 
 const HOST = "127.0.0.1";
-const SECRET = new Uint8Array(32).fill(7);
+/** The file of it has no line break. */
+const SECRET = "0123456789abcdef0123456789abcdef";
 
 /** A relay of this process. */
 export interface Member extends AsyncDisposable {
@@ -88,8 +89,8 @@ export async function openMember(
       ...options,
       cluster: {
         servers,
-        name: "test",
-        secret: SECRET,
+        name: "main",
+        secret: Buffer.from(SECRET),
         listen: { hostname: HOST, port },
         advertise: { hostname: HOST, port: Number(advertised) },
       },
@@ -128,8 +129,7 @@ export class ClusterCommands implements AsyncDisposable {
     const nats = stack.use(await startNats({ count: servers }));
     const folder = stack.use(temporaryFolder());
     const secret = join(folder.path, "secret");
-    writeFileSync(secret, Buffer.from(SECRET).toString("hex"));
-    chmodSync(secret, 0o600);
+    writeFileSync(secret, SECRET, { mode: 0o600 });
     const words = ["--cluster", nats.urls.join(","), "--cluster-secret", secret, ...options];
     const starting = Array.from({ length: count }, async () => {
       const listen = `${HOST}:${await ownPort()}`;
