@@ -81,7 +81,9 @@ describe.skipIf(lacksNats)("what is piped into a sender comes whole", () => {
     await piped.isUnderWay();
     cluster.at(1).kill("SIGTERM");
     await cluster.at(1).exited;
-    await Promise.all(piped.receivers.map((one) => one.when("progress", ({ bytes }) => bytes >= 6 * MiB)));
+    await Promise.all(
+      piped.receivers.map((one) => one.when("progress", ({ bytes }) => bytes >= 6 * MiB)),
+    );
     cluster.at(2).kill("SIGTERM");
     await piped.ends();
   });
