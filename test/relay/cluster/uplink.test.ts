@@ -15,6 +15,7 @@ const RELAY = new Uint8Array(8);
 class Play {
   now = 0;
   /** What the uplink did, since the last `take`. */
+  readonly whys: string[] = [];
   told: string[] = [];
   readonly share: RawShare = rawShare(100, 1000);
   readonly uplink: Uplink;
@@ -62,7 +63,10 @@ class Play {
           close: () => tell("close"),
         };
       },
-      tell: (message) => this.told.push(message.t),
+      tell: (message) => {
+        this.told.push(message.t);
+        if (message.t === "link-lost") this.whys.push(message.why);
+      },
       streamLost: (why) => this.told.push(`stream lost: ${why}`),
       randomBytes: (length) => nodePrimitives.randomBytes(length),
     };
@@ -220,6 +224,13 @@ test("a share that is over has no sender at the hub, and comes again if the owne
   expect(play.tick(60_000).take()).toEqual([]);
   expect(play.uplink.shares).toBe(0);
   expect(play.list(0).take()).toEqual(["sender 1: offer"]);
+});
+
+test("a fault of the owner is why its line ended, in the owner's own words", () => {
+  const play = new Play().welcome(0).list(0);
+  const message = "The relay is shutting down. It is tried again.";
+  play.say(0, { t: "fault", code: "going-away", message, retry: true });
+  expect(play.whys).toEqual([message]);
 });
 
 test("words about shares that the owner did not name go nowhere", () => {
