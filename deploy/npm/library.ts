@@ -33,6 +33,14 @@ const ENTRIES = [
   "relay/admin/page/browser.ts",
 ];
 
+/** Modules besides the command itself that help and the quickest commands load. What they share with transfers stays apart from those. */
+const HELP = [
+  "cli/commands/relay-commands",
+  "cli/commands/no-such-command",
+  "cli/commands/run-config",
+  "cli/commands/run-relay-token",
+];
+
 /** The code that stands for newer syntax. It becomes part of the compiled code. */
 const HELPERS = "@oxc-project/runtime/";
 
@@ -73,12 +81,19 @@ async function bundleLibrary(root: string, lib: string): Promise<void> {
     },
   });
   let chunks = 0;
-  const [command, library, client, relay] = [
-    "cli/main",
-    "cli/mod",
-    "cli/library/worker",
-    "relay/worker/worker",
-  ].map((entry) => imports(join(root, `${entry}.ts`))) as [Imports, Imports, Imports, Imports];
+  const [command, help, library, client, relay] = [
+    ["cli/main"],
+    HELP,
+    ["cli/mod"],
+    ["cli/library/worker"],
+    ["relay/worker/worker"],
+  ].map((entries) => imports(entries.map((entry) => join(root, `${entry}.ts`)))) as [
+    Imports,
+    Imports,
+    Imports,
+    Imports,
+    Imports,
+  ];
   await bundle.write({
     dir: lib,
     format: "esm",
@@ -88,8 +103,17 @@ async function bundleLibrary(root: string, lib: string): Promise<void> {
     comments: { legal: false },
     codeSplitting: {
       // In chunks of its own each module takes more, packed. A chunk takes the imports of its modules along, so the order
-      // matters: a command that starts no transfer loads the first chunk, and no other.
+      // matters: help and a command that starts no transfer load the first two chunks, and no library of the transfer.
       groups: [
+        {
+          debugName: "base",
+          priority: 4,
+          name: (id, modules) =>
+            [command, help].some((has) => has(id, modules)) &&
+            [library, client, relay].some((has) => has(id, modules))
+              ? "base"
+              : null,
+        },
         {
           debugName: "command",
           priority: 3,
@@ -124,8 +148,8 @@ interface Modules {
 
 type Imports = (id: string, modules: Modules) => boolean;
 
-/** Whether a module is among those that an entry imports at once, and their imports. Entries are not: they have own files. */
-function imports(entry: string): Imports {
+/** Whether a module is among those that entries import at once, and their imports. Entries are not: they have own files. */
+function imports(entries: readonly string[]): Imports {
   const found = new Set<string>();
   const follow = (id: string, modules: Modules): void => {
     for (const next of modules.getModuleInfo(id)?.importedIds ?? []) {
@@ -135,7 +159,7 @@ function imports(entry: string): Imports {
     }
   };
   return (id, modules) => {
-    if (found.size === 0) follow(entry, modules);
+    if (found.size === 0) for (const entry of entries) follow(entry, modules);
     return found.has(id);
   };
 }
