@@ -3,7 +3,7 @@
  * depend on, such as whether the relay was reached before. Progress and positions are left to the screens. All text of
  * peers is escaped here.
  */
-import { FAULTS, STORE_ENDS } from "../../protocol/wire/faults.ts";
+import { FAULTS, STORE_ENDS, sentenceOf } from "../../protocol/wire/faults.ts";
 import { shownAddress } from "../connection/relay-address.ts";
 import type { ClientEvent } from "../job/event-schema.ts";
 import type { Outcome } from "../job/jobs.ts";
@@ -75,6 +75,8 @@ export class Story {
   #searchNote: string | undefined;
   #relayAt: string | undefined;
   /** The relay that was reached last. */
+  /** Why the relay, which answers, cannot serve yet. */
+  #unserved: string | undefined;
   #onlineAt: string | undefined;
   /** Bytes of the share at hand that were here before. */
   #before = 0;
@@ -280,6 +282,9 @@ export class Story {
     switch (why) {
       case "no-relay":
         if (this.#found !== undefined) return nothingFound(this.#found, seconds);
+        if (this.#unserved !== undefined) {
+          return `The relay ${at} does not serve you for ${seconds} s: ${shown(this.#unserved)}; Ctrl-C ends.`;
+        }
         return `No connection to the relay ${at} for ${seconds} s. Check that it runs and that this machine is online; Ctrl-C ends.`;
       case "no-receiver":
         return `No receiver came in ${seconds} s. On the other machine, run: ${this.#setting.otherSide ?? ""} (Ctrl-C ends here)`;
@@ -339,8 +344,9 @@ export class Story {
   #relay(event: EventOf<"relay">): Line[] {
     const { online, code, detail, url, link, untold } = event;
     const before = this.#online;
+    this.#unserved = code === "going-away" ? detail : undefined;
     if (online && code !== undefined) {
-      return [line(this.#style.yellow(`${FAULTS[code].sentence}: ${shown(detail ?? url)}`))];
+      return [line(this.#style.yellow(`${sentenceOf(code, detail)}: ${shown(detail ?? url)}`))];
     }
     const isSame = this.#relayAt === undefined || url === this.#relayAt;
     const isBack = before !== undefined && isSame;
@@ -354,7 +360,8 @@ export class Story {
       this.#onlineAt = url;
       return [...this.#browsers(link !== undefined, url), line(using)];
     }
-    const { sentence, advice } = FAULTS[code ?? "connection-lost"];
+    const { advice } = FAULTS[code ?? "connection-lost"];
+    const sentence = sentenceOf(code ?? "connection-lost", detail);
     const { yellow } = this.#style;
     const first = before === undefined && code === "relay-unreachable" ? ` ${advice}` : "";
     const about = detail === undefined ? "" : ` (${shown(detail)})`;

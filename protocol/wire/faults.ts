@@ -53,9 +53,16 @@ export class FaultError extends Error {
   }
 }
 
+/** What happened. A relay that says why it goes away from a client stays for the others. */
+export function sentenceOf(code: FaultCode, detail: string | undefined): string {
+  const isAway = code !== "going-away" || detail === undefined || detail === "";
+  return isAway ? FAULTS[code].sentence : "The relay cannot serve you yet";
+}
+
 /** `sentence: detail. advice`, or `sentence. advice` without detail. */
 export function faultMessage(code: FaultCode, detail?: string): string {
-  const { sentence, advice } = FAULTS[code];
+  const { advice } = FAULTS[code];
+  const sentence = sentenceOf(code, detail);
   const about = detail === undefined || detail === "" ? "" : `: ${detail.replace(/\.$/, "")}`;
   return `${sentence}${about}. ${advice}`;
 }

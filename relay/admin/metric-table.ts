@@ -248,7 +248,7 @@ export const METRICS: readonly Metric[] = [
   ),
   gauge(
     "fileshare_cluster_claims_waiting",
-    "Senders and links that wait for the directory of the cluster, up to 30 s each.",
+    "Senders and links that wait for the directory of the cluster, up to 15 s each.",
     ofCluster(({ counts }) => counts.waitingClaims),
   ),
   gauge(

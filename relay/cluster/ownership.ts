@@ -17,8 +17,11 @@ import type { Entry, Outcome, OwnerValue } from "./directory-kv.ts";
 import type { KnownShare, KnownShares } from "./known-shares.ts";
 import { isHeld, newSlot, type Change, type Slot, type Waiting, type Wanted } from "./slot.ts";
 
-/** A claim waits so long for the directory; its sender tries again then, maybe at another relay. ms */
-export const CLAIM_WAIT_MS = 30_000;
+/**
+ * A claim waits so long for the directory; its sender tries again then, maybe at another relay. NATS chooses a leader anew
+ * in 12 s, and after 20 s without an answer a sender believes that its own network is at fault. ms
+ */
+export const CLAIM_WAIT_MS = 15_000;
 /** Claims that wait at once: about 1 KB each. */
 export const CLAIMS_WAITING_MOST = 10_000;
 /** Changes that wait for their outcome at once; the others wait for these, so that NATS is not flooded. */
@@ -87,11 +90,11 @@ export class Ownership {
     const { known } = this.#host;
     const seen = known.get(name);
     if (known.isFull && seen === undefined) {
-      this.#refuse(claim, "the cluster has as many shares as it may have");
+      this.#refuse(claim, "its cluster has as many shares as it may have");
       return;
     }
     if (this.#waiting >= CLAIMS_WAITING_MOST) {
-      this.#refuse(claim, "too many senders wait for the directory of the cluster");
+      this.#refuse(claim, "too many senders wait for the directory of its cluster");
       return;
     }
     const slot = this.#slot(name);
@@ -214,7 +217,11 @@ export class Ownership {
       const [first] = slot.claims;
       if (first !== undefined && now - first.at >= CLAIM_WAIT_MS) {
         const isInTime = ({ at }: Waiting): boolean => now - at < CLAIM_WAIT_MS;
-        this.#keep(slot, isInTime, "the directory of the cluster does not answer");
+        this.#keep(
+          slot,
+          isInTime,
+          "the directory of its cluster does not answer, so new shares wait",
+        );
       }
       this.#due.add(slot);
     }
@@ -262,7 +269,7 @@ export class Ownership {
   #taken(slot: Slot, entry: KnownShare): void {
     const isSeen = ({ seen }: Waiting): boolean =>
       seen?.revision === entry.revision && seen.relay === entry.relay;
-    this.#keep(slot, isSeen, "another relay has the share since; try again");
+    this.#keep(slot, isSeen, "another relay of its cluster took the share meanwhile");
     if (!slot.isOpen) return;
     // Not a later entry: the directory has gone back in time.
     const again = slot.isUnproven || entry.revision <= slot.proven;

@@ -224,8 +224,8 @@ export class ClusterKeeper implements ManagedCluster {
         directory.refuse(effect.claim, effect.fault, true);
         return;
       case "yield": {
-        const { code, detail } = new FaultError(effect.again ? "going-away" : "replaced");
-        const fault = socketFault(code);
+        const detail = effect.again ? "the directory of its cluster lost the share" : undefined;
+        const fault = socketFault(effect.again ? "going-away" : "replaced");
         for (const worker of workers()) {
           toWorker(worker, { t: "sender-failed", key: effect.key, fault, detail });
         }

@@ -23,6 +23,7 @@ const LATE_SAVE_MS = 15_000;
 const CLOSE_MS = 10_000;
 /** Of one share, while its home settles: a sender has one line at a time, and tries again. items */
 const HELD_CLAIMS = 8;
+const TOO_MANY_HELD = "too many connections of this share wait for its store";
 
 /** Claims of a share whose records are about to be durable at another worker. */
 interface Held {
@@ -123,7 +124,7 @@ export class StoreKeeper implements ManagedStore {
     const held = this.#held.get(key);
     if (held !== undefined) {
       if (held.claims.length < HELD_CLAIMS) held.claims.push(claim);
-      else directory.refuse(claim, new FaultError("going-away"));
+      else directory.refuse(claim, new FaultError("going-away", TOO_MANY_HELD));
       return true;
     }
     const home = directory.homeOf(key);

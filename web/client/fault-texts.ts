@@ -4,7 +4,7 @@
  * it names a thing of the terminal.
  */
 import { escapeForDisplay } from "../../protocol/wire/display.ts";
-import { FaultError, FAULTS, type FaultCode } from "../../protocol/wire/faults.ts";
+import { FaultError, FAULTS, sentenceOf, type FaultCode } from "../../protocol/wire/faults.ts";
 
 interface PageText {
   readonly sentence?: string;
@@ -111,7 +111,8 @@ const PAGE_TEXTS: { readonly [Code in FaultCode]?: PageText } = {
 
 /** As `faultMessage` of the protocol: `sentence: detail. advice`. A screen shows it as text. */
 export function pageMessage(code: FaultCode, detail?: string): string {
-  const { sentence = FAULTS[code].sentence, advice }: PageText = PAGE_TEXTS[code] ?? FAULTS[code];
+  const { sentence = sentenceOf(code, detail), advice }: PageText =
+    PAGE_TEXTS[code] ?? FAULTS[code];
   // A relay or a peer may have said it.
   const said = escapeForDisplay(detail ?? "");
   const about = said === "" ? "" : `: ${said.replace(/\.$/, "")}`;

@@ -65,6 +65,22 @@ describe("the plain screen", () => {
     ]);
   });
 
+  test("does not say that a relay shuts down which cannot serve this sender yet", () => {
+    const url = "ws://one.example/ws";
+    const away = { event: "relay", url, online: false, code: "going-away" } as const;
+    const detail = "the directory of its cluster does not answer";
+    const said = (event: ClientEvent): string | undefined => plain(SENDER, [event]).out[0];
+    expect([said({ ...away, detail }), said(away)]).toEqual([
+      `The relay cannot serve you yet: ${url} (${detail}); trying again.`,
+      `The relay is shutting down: ${url}; trying again.`,
+    ]);
+    const alone = { event: "alone", why: "no-relay", seconds: 20, relay: url } as const;
+    expect(plain(SENDER, [{ ...away, detail }, alone]).out[1]).toBe(
+      `The relay ws://one.example does not serve you for 20 s: ${detail}; Ctrl-C ends.`,
+    );
+    expect(plain(SENDER, [away, alone]).out[1]).toStartWith("No connection to the relay");
+  });
+
   test("says sent of a receiver that can't say that it saved the file", () => {
     const through = (id: string, confirmed?: false): ClientEvent => ({
       event: "receiver",
