@@ -6,7 +6,7 @@
  *           <--link, unlink, refused--        <--share, relay, synced-----
  *   directory <--claim, drop---------- keeper <--opened, refused, ended--- directory
  */
-import { FaultError, socketFault } from "../../protocol/mod.ts";
+import { socketFault } from "../../protocol/mod.ts";
 import type { ClusterEffect } from "../cluster/book-effects.ts";
 import { ClusterBook, type ClusterCounts } from "../cluster/cluster-book.ts";
 import type { DirectoryEvents, DirectoryKv, Outcome } from "../cluster/directory-kv.ts";
