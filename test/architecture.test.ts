@@ -30,10 +30,11 @@ function paths(): Map<string, Step[]> {
   return found;
 }
 
-test("there is a path of a record, an acknowledgement and a fault, with numbered steps", () => {
+test("there is a path of a record, an acknowledgement and a fault, also to another relay, with numbered steps", () => {
   const all = [...paths()];
   expect(all.map(([heading]) => heading)).toEqual([
     "The path of a record",
+    "The path of a record to another relay",
     "The path of an acknowledgement",
     "The path of a fault: the relay is killed",
   ]);

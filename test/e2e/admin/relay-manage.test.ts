@@ -351,13 +351,26 @@ describe("the lines of the status", () => {
 
   test("P10 let nothing of others act upon the terminal", () => {
     const evil = "\u001b]0;x\u0007\u202e\n";
+    const names = { name: evil, me: evil, address: evil, isConnected: true, since: 1 };
+    const counts = { shares: 1, owned: 0, remote: 1, links: 1, waiting: 0 };
     const bad = {
       ...now,
       faults: { [evil]: 1 },
       shares: { all: 1, list: [{ ...share, sender: evil }] },
+      cluster: {
+        ...names,
+        ...counts,
+        relays: [{ id: evil, address: evil, shares: 1, seen: 1 }],
+      },
     };
+    const owned = { ...share, owner: { id: evil, address: evil } };
+    const remote = { ...bad, shares: { all: 1, list: [owned] } };
     const room = { columns: 100, lines: 20 };
-    const text = relayStatusLines(evil, bad, NO_RATES, room, style).join("\n");
+    const text = [
+      ...relayStatusLines(evil, bad, NO_RATES, room, style),
+      ...relayStatusLines(evil, remote, NO_RATES, room, style),
+      ...clusterLines(evil, bad, NO_RATES, room, style),
+    ].join("\n");
     for (const character of evil.slice(0, -1)) {
       if (!/[\w\];]/.test(character)) expect(text).not.toContain(character);
     }
