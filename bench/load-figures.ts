@@ -2,6 +2,7 @@
 import type { LoadReceiver } from "./load/contract.ts";
 import { completes } from "./load/crowd.ts";
 import type { Observed } from "./observer.ts";
+import type { ClusterFigures } from "./parts.ts";
 import type { ReceiverResult } from "./result.ts";
 import type { Measured } from "./scenarios/scenario.ts";
 import { jain, percentile } from "./stats.ts";
@@ -15,6 +16,8 @@ export interface Driven {
   readonly observed: Observed;
   /** Undefined: the load's processes can't be seen. */
   readonly load: LoadCpu | undefined;
+  /** Absent: the system is no cluster. */
+  readonly cluster?: ClusterFigures | undefined;
 }
 
 /** CPU time of the load's own processes. s */

@@ -12,10 +12,11 @@ import { figures, type Driven, type LoadCpu } from "./load-figures.ts";
 import { LoadWatch } from "./load-watch.ts";
 import { allowSockets } from "./open-files.ts";
 import { Observer } from "./observer.ts";
+import { between, countersOf } from "./parts.ts";
 import { usageOf } from "./proc.ts";
 import type { Measured } from "./scenarios/scenario.ts";
 import { sourceOf } from "./sources.ts";
-import type { RunningSystem, System } from "./systems/system.ts";
+import type { ClusterShape, RunningSystem, System } from "./systems/system.ts";
 
 const MiB = 1024 ** 2;
 const GiB = 1024 ** 3;
@@ -37,6 +38,8 @@ export interface LoadRun {
   readonly isStored?: boolean;
   /** Size of the relay's log. bytes */
   readonly logBytes?: number;
+  /** Where the system is a cluster. */
+  readonly cluster?: ClusterShape | undefined;
   /**
    * When a group of `late` ones joins: at this part (0 to 1) of the source, as the most advanced
    * receiver has it. By index of `groups`.
@@ -52,12 +55,13 @@ export async function measureLoad(
   run: LoadRun,
   more: (driven: Driven) => Record<string, number> = () => ({}),
 ): Promise<Measured> {
-  const { system, workers, size, groups, logBytes } = run;
+  const { system, workers, size, groups, logBytes, cluster } = run;
   await allowSockets(countOf(groups));
   await using running = await system.start({
     workers,
     source: sourceOf(size),
     receivers: countOf(groups),
+    cluster,
     ...(logBytes === undefined ? {} : { logBytes }),
   });
   const { load } = running;
@@ -90,9 +94,18 @@ async function drive(
 ): Promise<Driven> {
   const { size, groups, senderBytesPerSecond, joinAt, isStored = false } = run;
   const id = randomBytes(16).toString("hex");
-  const { url } = running;
+  const { url, receiverUrls, cluster } = running;
   const pace = senderBytesPerSecond === undefined ? {} : { senderBytesPerSecond };
-  const plan: Plan = { t: "plan", url, id, size, groups, ...pace, ...(isStored && { isStored }) };
+  const plan: Plan = {
+    t: "plan",
+    url,
+    id,
+    size,
+    groups,
+    ...pace,
+    ...(isStored && { isStored }),
+    ...(receiverUrls && { receiverUrls }),
+  };
   const cut = aborted(signal);
   cut.catch(() => undefined);
   // A sender speaks only when something is wrong, until it is told to stop.
@@ -106,6 +119,7 @@ async function drive(
   await wait(receivers.prepare(plan));
   const load = { receivers: receivers.pids, sender: sender === undefined ? [] : [sender.pid] };
   const before = await loadUsage(load);
+  const countedBefore = cluster && (await countersOf(cluster));
   const observer = await Observer.start(running);
   const watch = new LoadWatch({ receivers, observer, size, joinAt });
   try {
@@ -113,14 +127,26 @@ async function drive(
     sender?.say({ t: "go" });
     await wait(Promise.race([through, watch.stalled]));
     watch.stop();
-    const [done, observed, after] = await wait(
-      Promise.all([receivers.stop(isStored), observer.stop(), loadUsage(load)]),
+    const [done, observed, after, countedAfter] = await wait(
+      Promise.all([
+        receivers.stop(isStored),
+        observer.stop(),
+        loadUsage(load),
+        cluster && countersOf(cluster),
+      ]),
     );
+    const parts = countedBefore && countedAfter && between(countedBefore, countedAfter);
     sender?.say({ t: "stop" });
     const sent: Done | undefined = await Promise.race([cut, sender?.done]);
     const loadProcesses = receivers.pids.length;
     const extra = { ...done.extra, ...sent?.extra, ...storeExtra, loadProcesses };
-    return { receivers: done.receivers, extra, observed, load: loadCpu(before, after) };
+    return {
+      receivers: done.receivers,
+      extra,
+      observed,
+      load: loadCpu(before, after),
+      cluster: parts,
+    };
   } finally {
     watch.stop();
     await observer.stop();

@@ -40,6 +40,7 @@ export const SYSTEMS = [
   "fileshare-tls",
   "fileshare-stored",
   "fileshare-s3",
+  "fileshare-cluster",
   "nginx",
   "piping-server",
   "original",
@@ -64,6 +65,7 @@ export const SCENARIOS = [
   "distance",
   "idle",
   "stored",
+  "cluster",
 ] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 

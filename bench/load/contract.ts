@@ -39,6 +39,8 @@ export interface Part {
 export interface Plan {
   readonly t: "plan";
   readonly url: string;
+  /** Where receivers go in turns, by their numbers; absent: to `url`. */
+  readonly receiverUrls?: readonly string[];
   /** 32 hex digits, new in each run: channels, shares and paths are made from it. */
   readonly id: string;
   /** bytes of the source */

@@ -15,13 +15,15 @@ const LOOK_MS = 1000;
 const naive = process.argv[2] === "naive";
 
 await runLoad((plan) => {
-  const share = frameShare(plan.url, plan.id, plan.size);
+  const urls = plan.receiverUrls ?? [plan.url];
+  const shares = urls.map((url) => frameShare(url, plan.id, plan.size));
   const crowd = new Crowd(plan, (): Record<string, number> => {
     if (!plan.groups.some(({ kind }) => kind === "churning")) return {};
     return { reconnects: members.reduce((sum, member) => sum + member.reconnects, 0) };
   });
   const members = crowd.enlist((group, groupIndex, number) => {
     const id = nodePrimitives.randomBytes(16);
+    const share = shares[number % shares.length]!;
     return new FrameReceiver({ id, number, group, groupIndex, share, crowd, naive });
   });
   void crowd.gather(members);

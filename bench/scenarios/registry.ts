@@ -2,6 +2,7 @@
 import type { ScenarioName } from "../result.ts";
 import { attack } from "./attack.ts";
 import { churn } from "./churn.ts";
+import { cluster } from "./cluster.ts";
 import { distance } from "./distance.ts";
 import { fanout } from "./fanout.ts";
 import { idle } from "./idle.ts";
@@ -25,6 +26,7 @@ export const scenarios: readonly Scenario[] = [
   distance,
   idle,
   stored,
+  cluster,
 ];
 
 /** Those of a run without arguments, which shall end within 5 minutes on 2 cores. */

@@ -10,6 +10,7 @@ import {
   fileshareStored,
   fileshareTls,
 } from "./fileshare.ts";
+import { fileshareCluster } from "./fileshare-cluster.ts";
 import { naive } from "./naive.ts";
 import { nginx } from "./nginx.ts";
 import { original } from "./original.ts";
@@ -26,6 +27,7 @@ const systems = new Map<SystemName, System>(
     fileshareTls,
     fileshareStored,
     fileshareS3,
+    fileshareCluster,
     nginx,
     pipingServer,
     original,

@@ -4,7 +4,7 @@ import { linesOf } from "../lines.ts";
 import type { RelayStats } from "./system.ts";
 
 export type RelaySays =
-  | { readonly t: "listening"; readonly url: string }
+  | { readonly t: "listening"; readonly url: string; readonly admin?: string | undefined }
   | { readonly t: "stats"; readonly stats: RelayStats };
 
 /** ms that it may take until it listens, and to end when its stdin does */
@@ -16,6 +16,8 @@ const KEPT = 10_000;
 export interface RelayProcess extends AsyncDisposable {
   readonly pid: number;
   readonly url: string;
+  /** Address of its admin listener, where it has one. */
+  readonly admin: string | undefined;
   takeStats(): readonly RelayStats[];
 }
 
@@ -31,12 +33,15 @@ export async function startRelayProcess(
       stderr: "inherit",
     }),
   );
-  const listening = Promise.withResolvers<string>();
+  const listening = Promise.withResolvers<{
+    readonly url: string;
+    readonly admin?: string | undefined;
+  }>();
   let stats: RelayStats[] = [];
   const read = async (): Promise<void> => {
     for await (const line of linesOf(child.stdout)) {
       const message = JSON.parse(line) as RelaySays;
-      if (message.t === "listening") listening.resolve(message.url);
+      if (message.t === "listening") listening.resolve(message);
       else if (stats.length < KEPT) stats.push(message.stats);
     }
     listening.reject(new Error(`${script} ended before it listened`));
@@ -50,10 +55,11 @@ export async function startRelayProcess(
   void read();
   const late = setTimeout(() => listening.reject(new Error(`${script} is late`)), START_MS);
   try {
-    const url = await listening.promise;
+    const { url, admin } = await listening.promise;
     return {
       pid: child.pid,
       url,
+      admin,
       takeStats() {
         const taken = stats;
         stats = [];

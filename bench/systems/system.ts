@@ -20,6 +20,15 @@ export interface StartOptions {
   readonly receivers: number;
   /** Size of the relay's log, where there is one. bytes; undefined: its own default */
   readonly logBytes?: number;
+  /** Its relays, where it is a cluster; undefined: its own default. */
+  readonly cluster?: ClusterShape | undefined;
+}
+
+/** A cluster of relays. The sender is at the first one. */
+export interface ClusterShape {
+  readonly relays: number;
+  /** At the second relay, spread over all but the first, or spread over all. */
+  readonly receiversAt: "second" | "edges" | "each";
 }
 
 /** Exactly one of both. */
@@ -52,10 +61,27 @@ export interface RunningSystem extends AsyncDisposable {
   /** For the load: `ws://127.0.0.1:1234`, `http://127.0.0.1:1234/file`. */
   readonly url: string;
   readonly load: LoadDriver;
+  /** Where receivers go, in turns; absent: to `url`. */
+  readonly receiverUrls?: readonly string[];
+  /** Of a cluster: its processes, which have figures of their own. */
+  readonly cluster?: ClusterParts;
   /** Ends its processes and starts them at the same address; absent where nothing outlives them. */
   restart?(): Promise<void>;
   /** The reports of the relay since the last call; absent where it reports nothing. */
   takeStats?(): readonly RelayStats[];
+}
+
+export interface ClusterParts {
+  /** The relay with the sender. */
+  readonly owner: RelayPart;
+  readonly edges: readonly RelayPart[];
+  readonly directoryPid: number;
+}
+
+export interface RelayPart {
+  readonly pid: number;
+  /** bytes of frames since the start; other relays count as senders and receivers */
+  traffic(): Promise<{ readonly received: number; readonly sent: number }>;
 }
 
 /** One worker's word about a window of about 100 ms. */

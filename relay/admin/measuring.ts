@@ -4,7 +4,7 @@ import { type WorkerMeasures } from "../worker/measures.ts";
 import { addTotals, noTotals, type Totals } from "../share/totals.ts";
 
 /** A measurement of that age is told again: any number of readers costs the workers one question. ms */
-const FRESH_MS = 250;
+export const FRESH_MS = 250;
 /** A worker that does not answer in time is told of as it was. ms */
 const ANSWER_MS = 2000;
 

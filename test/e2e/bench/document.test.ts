@@ -34,7 +34,7 @@ function fields(value: object): string[] {
 const OTHERS = new Set<string>(["fanout", "slow", "large"]);
 
 const LITTLE =
-  "--systems fileshare --receivers 2 --size 2MiB --rounds 1 --idle-seconds 1 --small-sends 1 --small-count 20 --attack-count 12 --attack-seconds 1";
+  "--systems fileshare,fileshare-cluster --cluster-relays 2 --receivers 2 --size 2MiB --rounds 1 --idle-seconds 1 --small-sends 1 --small-count 20 --attack-count 12 --attack-seconds 1";
 
 const result = madeUpResult();
 const [run] = result.runs;

@@ -32,7 +32,7 @@ test("the page says what is missing, what is wrong and what made it", async () =
   expect(html).toContain("<li>croc: no croc on PATH</li>");
   expect(html).toContain("<li>late, naive, 8 receivers, round 3: receiver 3: record 17 has a");
   expect(html).toContain(
-    "Not in this result: churn, attack, large, small, transfer, distance, idle, stored.",
+    "Not in this result: churn, attack, large, small, transfer, distance, idle, stored, cluster.",
   );
   expect(html).toContain("bun run bench fanout slow late --rounds 3");
   expect(html).toContain("catchUpBytesPerSecond");
