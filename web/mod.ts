@@ -7,7 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { compiledFile } from "../relay/system/compiled.ts";
-import { fromBundle, type PageFile } from "./page-files.ts";
+import { dictionaryOf, fromBundle, type PageFile } from "./page-files.ts";
 
 export type { PageFile } from "./page-files.ts";
 
@@ -32,7 +32,12 @@ async function findFiles(): Promise<readonly PageFile[]> {
   const embedded = await embeddedBundle("page");
   if (embedded !== undefined) return fromBundle(await embedded.bytes());
   const compiled = compiledFile("page.bundle", import.meta.url);
-  if (compiled !== undefined) return fromBundle(await Bun.file(compiled).bytes());
+  if (compiled !== undefined) {
+    return fromBundle(
+      await Bun.file(compiled).bytes(),
+      dictionaryOf(fileURLToPath(new URL(".", compiled))),
+    );
+  }
   const { bundlePage, DIST } = await import("./build.ts");
   // Beside the sources a bundle may be an old one.
   if (existsSync(join(HERE, "page/main.tsx"))) return bundlePage();

@@ -18,6 +18,7 @@ import { join } from "node:path";
 import { rolldown } from "rolldown";
 
 import { bundlePage, toBundle } from "../../web/build.ts";
+import { dictionaryOf } from "../../web/page-files.ts";
 import { OLDEST_NODE, whyUnsupported } from "../../cli/system/supported.ts";
 import { libraryTypes } from "./types.ts";
 
@@ -49,7 +50,7 @@ export async function compile(root: string): Promise<void> {
   const lib = join(root, LIB);
   await rm(lib, { recursive: true, force: true });
   const [page] = await Promise.all([bundlePage(), bundleLibrary(root, lib)]);
-  await Bun.write(join(lib, "page.bundle"), toBundle(page));
+  await Bun.write(join(lib, "page.bundle"), toBundle(page, dictionaryOf(lib)));
   await Bun.write(join(lib, "cli/mod.d.ts"), libraryTypes(root));
   await Bun.write(join(lib, "cli/elsewhere.js"), elsewhere());
   const { outputs } = await Bun.build({

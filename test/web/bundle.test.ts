@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { bundlePage, firstScripts, SCRIPT_BUDGET_BYTES, type PageFile } from "../../web/build.ts";
+import { fromBundle, toBundle } from "../../web/page-files.ts";
 import { temporaryFolder } from "../support/disk.ts";
 import { ROOT } from "../support/documents.ts";
 
@@ -49,6 +50,28 @@ describe("the page", () => {
   test("is the same from one bundling to the next, so browsers keep what they have", async () => {
     const again = await bundlePage();
     expect(again.map(({ path }) => path)).toEqual(files.map(({ path }) => path));
+  });
+});
+
+describe("the bundle for packages and binaries", () => {
+  const scripts = (): Buffer => Buffer.concat(files.slice(1, 3).map(({ bytes }) => bytes));
+
+  test.each(["with code of the package", "alone"])("gives every file back, %s", async (how) => {
+    const dictionary = how === "alone" ? undefined : scripts();
+    const bundle = toBundle(files, dictionary);
+    const again = await fromBundle(bundle, dictionary);
+    // Brotli and gzip too: the relay makes them as they are made for a checkout.
+    expect(again).toEqual([...files]);
+  });
+
+  test("is smaller where the reader has code of the page, and unreadable without it", () => {
+    const bundle = toBundle(files, scripts());
+    expect(bundle.length).toBeLessThan(toBundle(files).length / 2);
+    const changed = scripts();
+    changed.fill(0, changed.length / 2);
+    for (const other of [undefined, changed]) {
+      expect(() => fromBundle(bundle, other)).toThrow();
+    }
   });
 });
 
