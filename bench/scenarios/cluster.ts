@@ -100,6 +100,7 @@ export function clusterFigures(
   size: number,
 ) {
   const serving = edges.filter(({ sent }) => sent > 0);
+  const idle = edges.filter(({ sent }) => sent === 0);
   const crossed = edges.map(({ received }) => received / size);
   return {
     ownerCpuSeconds: owner.cpuSeconds,
@@ -109,6 +110,10 @@ export function clusterFigures(
     edgesWithReceivers: serving.length,
     edgeCpuSeconds: median(serving.map(({ cpuSeconds }) => cpuSeconds)),
     edgeCpuSecondsPerGiB: median(serving.map(perGiB)),
+    // Timers of the relay, and of the bench in it: part of the others' time too.
+    ...(idle.length > 0 && {
+      idleEdgeCpuSeconds: median(idle.map(({ cpuSeconds }) => cpuSeconds)),
+    }),
     crossedTimesLeast: Math.min(...crossed),
     crossedTimesMost: Math.max(...crossed),
     natsCpuSeconds: directoryCpuSeconds,

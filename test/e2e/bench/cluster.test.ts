@@ -56,6 +56,7 @@ test.skipIf(lacksNats).each(SETTINGS)(
     expect(ownerSentTimes).toBeCloseTo(copies, 3);
     expect(crossedTimesMost).toBeCloseTo(1, 3);
     expect(crossedTimesLeast).toBeCloseTo(idle > 0 ? 0 : 1, 3);
+    expect("idleEdgeCpuSeconds" in run.extra).toBe(idle > 0);
     for (const name of ["ownerCpuSeconds", "edgeCpuSeconds", "natsCpuSeconds"]) {
       expect(run.extra[name]).toBeGreaterThanOrEqual(0);
     }
