@@ -39,6 +39,11 @@ export class HoldingProxy implements AsyncDisposable {
     return this.#held.promise;
   }
 
+  /** From now on no byte passes that way until it is released. */
+  hold(): void {
+    this.#left = 0;
+  }
+
   release(): void {
     this.#left = Infinity;
     for (const socket of this.#sockets) socket.resume();
