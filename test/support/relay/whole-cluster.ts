@@ -18,6 +18,12 @@ const HOST = "127.0.0.1";
 /** The file of it has no line break. */
 const SECRET = "0123456789abcdef0123456789abcdef";
 
+/** What clients are told of the relays. */
+interface RelayList {
+  readonly relay: string;
+  readonly further: readonly string[];
+}
+
 /** A relay of this process. */
 export interface Member extends AsyncDisposable {
   readonly relay: Relay;
@@ -67,6 +73,11 @@ export class ClusterRelays implements AsyncDisposable {
     const member = this.members[number - 1];
     if (member === undefined) throw new RangeError(`no relay ${number}`);
     return member;
+  }
+
+  /** A client's list that begins at that relay. */
+  from(number: number): RelayList {
+    return listFrom(this.members, number);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -148,15 +159,19 @@ export class ClusterCommands implements AsyncDisposable {
   }
 
   /** A client's list that begins at that relay. */
-  from(number: number): { readonly relay: string; readonly further: readonly string[] } {
-    const all = this.relays.map(({ url }) => url);
-    const [relay = "", ...further] = [...all.slice(number - 1), ...all.slice(0, number - 1)];
-    return { relay, further };
+  from(number: number): RelayList {
+    return listFrom(this.relays, number);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
+}
+
+function listFrom(relays: readonly { readonly url: string }[], number: number): RelayList {
+  const all = relays.map(({ url }) => url);
+  const [relay = "", ...further] = [...all.slice(number - 1), ...all.slice(0, number - 1)];
+  return { relay, further };
 }
 
 /** Stops a process as a machine that stands still. */
