@@ -145,6 +145,8 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | "guard" | (string & {
   "bun run bench": "parsed",
   "bun run bench stored": "parsed",
   "bun run bench stored --receivers 64 --size 256MiB --rounds 4": "parsed",
+  "bun run bench cluster --receivers 64 --size 256MiB --rounds 4": "parsed",
+  "bun run bench cluster --systems fileshare-cluster --cluster-relays 2 --receivers 8": "parsed",
   "bun run bench fanout --receivers 1 --fanout-total 1GiB": "parsed",
   "bun run bench fanout --systems fileshare-lobby,original --receivers 8 --size 256MiB --rounds 2":
     "parsed",

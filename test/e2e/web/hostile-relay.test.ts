@@ -40,7 +40,7 @@ for (const name of ["chromium", "firefox"] as const) {
       await using hostile = await PageRelay.start(nothing);
       const code = newCode();
       await using page = await browser().open(`${pageOf(hostile, "127.0.0.1")}?a=1#${code}`);
-      await page.see("waits for the sender");
+      await page.see("waits for a share");
       const traces = await page.evaluate<string>(`(async () => {
         const databases = await indexedDB.databases();
         return JSON.stringify([location.href, document.title, document.referrer, history.state,
@@ -82,7 +82,7 @@ describeIn("chromium", (browser) => {
     await page.see("This page is older than the relay");
     hostile.gone = /^$/;
     await page.click("button", "Reload");
-    await page.see("waits for the sender");
+    await page.see("waits for a share");
     expect(page.raw.url()).not.toContain("#");
   });
 
