@@ -2,7 +2,7 @@
 import { usageOf } from "./proc.ts";
 import type { ClusterParts, RelayPart } from "./systems/system.ts";
 
-/** What a relay used and carried: so far, or during a load. */
+/** CPU and traffic of a relay: so far, or during a load. */
 export interface RelayFigures {
   readonly cpuSeconds: number;
   /** bytes of frames, from a sender or another relay */

@@ -27,7 +27,7 @@ export interface RelayPlace {
 export interface RelayChoice extends RelayPlace {
   /** Which of the ways in `job/routes.ts` named it. */
   readonly route: Route;
-  /** Those that are tried in turn when it is gone. */
+  /** The relays to try in turn when it is gone. */
   readonly further?: readonly RelayPlace[];
   /** Certificates in PEM that the relay's has to lead to; undefined: those that this machine trusts. */
   readonly ca: string | undefined;

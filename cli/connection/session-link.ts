@@ -54,7 +54,7 @@ export interface LinkUser {
  * that carry frames.
  */
 export class SessionLink implements LinkSocket {
-  /** Those that are tried in turn. */
+  /** The relays to try in turn. */
   #relays: readonly string[];
   /** The one of the present link, or of the next. */
   #relay: string;

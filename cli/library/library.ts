@@ -50,7 +50,7 @@ interface Common {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the option `relay` says. */
+/** The relays that the option `relay` names. */
 type Placed = "further" | "relayHosts";
 type SendChoices = Omit<Partial<SendJob>, "kind" | "what" | "code" | Placed | keyof Common>;
 type ReceiveChoices = Omit<Partial<ReceiveJob>, "kind" | "code" | Placed | keyof Common>;

@@ -50,7 +50,7 @@ export function markSaved(share: string, job: Destination, saved: readonly Saved
   }
 }
 
-/** What of the share was saved there and is unchanged; undefined: not all of it is, or no mark tells. */
+/** The saved files of the share, if all are there unchanged; undefined: some are not, or no mark tells. */
 export function savedBefore(share: string, job: Destination): readonly Saved[] | undefined {
   using folder = openState("saved");
   const entry = folder && readEntry(folder, nameOf(share, job), mark);

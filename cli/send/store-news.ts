@@ -1,5 +1,5 @@
 /**
- * What a relay says of a share that it stores (`--store`): how much of it is durable, that an earlier run brought it so
+ * The news of a relay about a share that it stores (`--store`): how much of it is durable, that an earlier run brought it so
  * far, and that the relay has all of it. This run tells of it in events, and notes a stored share in its list, because
  * only this machine can delete it. `Sending` owns it, hands it the effects of its session, and has it tell.
  */

@@ -1,5 +1,5 @@
 /**
- * What one relay of a cluster decides: which shares it owns, which links it has to other owners, and which relays are gone.
+ * The decisions of one relay of a cluster: which shares it owns, which links it has to other owners, and which relays are gone.
  * Pure logic on the main thread. `ClusterKeeper` gives it the words of workers, of the relay's directory and of the
  * directory in NATS, and the time; it carries the effects out in their order.
  *
@@ -295,7 +295,7 @@ export class ClusterBook {
     return this.#isConnected && this.#isSynced;
   }
 
-  /** All that is known is so in the directory. */
+  /** The directory agrees with all known entries. */
   #trust(now: number): void {
     this.#isSynced = true;
     this.#wasSynced = true;

@@ -48,7 +48,7 @@ export type Outcome =
 export interface DirectoryEvents {
   share(entry: Entry<OwnerValue>): void;
   relay(entry: Entry<RelayValue>): void;
-  /** All that was there when the watch began, or began anew, has been told. `shares` has no other key than those. */
+  /** The watch has told each entry that was there when it began, or began anew. The directory of shares has exactly the keys in `shares`. */
   synced(shares: ReadonlySet<string>): void;
   /** Whether the directory answers. */
   connected(isConnected: boolean): void;

@@ -36,7 +36,7 @@ export interface BucketShape {
   readonly ttl: number | undefined;
 }
 
-/** What a server says of a subject's last message. */
+/** The answer of a server about a subject's last message. */
 interface Last {
   readonly sequence: number;
   readonly data: Uint8Array;

@@ -101,7 +101,7 @@ export async function openNatsKv(
   return new NatsKv(library, options, events, report, times);
 }
 
-/** What one connection has. */
+/** The parts of one connection. */
 interface Session {
   readonly shares: NatsBucket;
   readonly relays: NatsBucket;
@@ -360,7 +360,7 @@ class NatsKv implements DirectoryKv {
   }
 }
 
-/** What one session tells of entries: valid ones, as values. */
+/** The valid entries that one session tells of, as values. */
 class Told {
   readonly #events: DirectoryEvents;
   readonly #warn: (why: string) => void;

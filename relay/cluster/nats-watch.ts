@@ -36,7 +36,7 @@ export interface WatchLimits {
 
 export interface WatchEvents {
   changed(change: Change): void;
-  /** All that was there when the watch began has been told. */
+  /** The watch has told each entry that was there when it began. */
   current(): void;
   lost(why: string): void;
 }
@@ -156,7 +156,7 @@ export class NatsWatch {
     this.#reached(Number(headers.get("Nats-Last-Stream")));
   }
 
-  /** All that this replica has up to that sequence has been told. */
+  /** The watch has told each entry of this replica up to that sequence. */
   #reached(sequence: number): void {
     if (this.#isCurrent || this.#isOver || sequence < this.#bucket.lastSequence) return;
     this.#isCurrent = true;

@@ -39,7 +39,7 @@ export const TOLD_MS = 30_000;
 export interface OwnershipHost {
   readonly me: string;
   readonly known: KnownShares;
-  /** What the directory shall say of a share of this relay. */
+  /** The entry that the directory shall have for a share of this relay. */
   readonly ownerValue: (share: Pick<Slot, "key" | "channel">) => OwnerValue;
   /** The directory answers, and the watch has told all of it. */
   readonly isReady: () => boolean;
@@ -339,7 +339,7 @@ export class Ownership {
     this.#host.say({ t: "refuse", claim, fault: new FaultError("going-away", why) });
   }
 
-  /** What it said is true, whatever a change of this relay said before. */
+  /** The watch is right, whatever a change of this relay said before. */
   #trustWatch(slot: Slot): void {
     const word = slot.untold?.word;
     slot.untold = undefined;

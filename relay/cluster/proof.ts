@@ -1,5 +1,5 @@
 /**
- * What the secret of a cluster proves and hides. Its relays share it; NATS and the network between them do not know it.
+ * Proofs and blinded ids by the secret of a cluster. Its relays share the secret; NATS and the network between them do not know it.
  *
  *   edge's proof:   HMAC-SHA256(secret, "fileshare cluster edge"  | owner's nonce | relay | channel | share or nothing)
  *   owner's proof:  HMAC-SHA256(secret, "fileshare cluster owner" | edge's nonce  | relay | channel | share or nothing)

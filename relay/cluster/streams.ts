@@ -138,7 +138,7 @@ export class Streams {
       stream.next = run.first;
       stream.end = run.first;
     }
-    // What a window cannot hold waits for it to move on.
+    // Records beyond the window wait until it moves on.
     const count = Math.min(run.count, stream.next + WINDOW_MOST_RECORDS - stream.end);
     if (count === 0) return;
     stream.end += count;

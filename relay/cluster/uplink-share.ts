@@ -39,7 +39,7 @@ export interface LocalSender {
   close(): void;
 }
 
-/** What the hub says to a local sender; never during a call of `LocalSender`. */
+/** The words of the hub to a local sender; never during a call of `LocalSender`. */
 export interface LocalSenderEvents {
   message(message: Message): void;
   failed(code: SocketFault, detail?: string): void;

@@ -8,7 +8,7 @@ export const TICK_MS = 250;
 /** How long the last messages of an ending relay may take to leave before the lines are cut. */
 export const CLOSE_MS = 1000;
 /**
- * What the sender of a stored share gave becomes durable within so long when it leaves or the relay ends: 96 MiB take
+ * Records of a stored share become durable within so long when their sender leaves or the relay ends: 96 MiB take
  * a disk with 20 MiB/s that long. The sender sends again what takes longer. ms
  */
 export const SETTLE_MS = 5000;

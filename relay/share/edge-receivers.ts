@@ -54,7 +54,7 @@ export class EdgeReceivers {
     this.#output.receipt(receipt);
   }
 
-  /** What the receivers with sockets at this worker are, as it reports it to the home. @returns what holds */
+  /** The states of receivers with sockets at this worker, as it reports them to the home. @returns what holds */
   reportedHere(entries: readonly ReceiverEntry[]): ReceiverEntry[] {
     return entries.filter((entry) => {
       const key = toHex(entry.id);

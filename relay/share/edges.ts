@@ -157,7 +157,7 @@ export class Edges implements ShareEdges {
     for (const share of this.#shares.inChannel(channel)) share.edgeReceivers.lineClosed(socket);
   }
 
-  // What the relays of a channel hear
+  // Messages to the relays of a channel
 
   lines(channel: string): number {
     return this.#lines.get(channel)?.size ?? 0;

@@ -132,7 +132,7 @@ export class Fanout {
     return this.#receivers.edges;
   }
 
-  /** What the sender decided, as far as it is known here. */
+  /** The decisions of the sender that are known here. */
   get decisions(): readonly Admission[] {
     return this.#admissions.list;
   }

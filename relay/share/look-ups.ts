@@ -8,7 +8,7 @@ export const LOOK_UP_MS = 10_000;
 /** A question to the main thread about shares that no worker has. */
 export type ChannelQuestion = Extract<ToStoreBook, { t: "asked" | "unasked" | "look-up" }>;
 
-/** Who knows such shares: the book of stored shares, and that of the cluster. */
+/** The books that know such shares: of stored shares, and of the cluster. */
 export interface Lookers {
   /** Each answers a look-up. */
   readonly count: number;
