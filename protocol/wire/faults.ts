@@ -53,7 +53,7 @@ export class FaultError extends Error {
   }
 }
 
-/** What happened. A relay that says why it goes away from a client stays for the others. */
+/** The sentence of a fault. A relay that says why it goes away from a client stays for the others. */
 export function sentenceOf(code: FaultCode, detail: string | undefined): string {
   const isAway = code !== "going-away" || detail === undefined || detail === "";
   return isAway ? FAULTS[code].sentence : "The relay cannot serve you yet";

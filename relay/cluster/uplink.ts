@@ -272,7 +272,7 @@ export class Uplink {
     }
     this.#closeAll();
     this.#isNamed = false;
-    // One that breaks again and again is opened less and less often.
+    // A line that breaks again and again is opened less and less often.
     const heldMs = line.welcomeAt === undefined ? 0 : this.#now - line.welcomeAt;
     if (heldMs >= RECONNECT_MS.most) this.#wait = RECONNECT_MS.first;
     host.tell({ t: "link-lost", worker, link: this.link.link, why });

@@ -89,7 +89,7 @@ export class FanoutReceivers {
     return this.#bySocket.get(socket);
   }
 
-  /** One that was not known comes. */
+  /** A receiver comes that was not known. */
   add(receiver: Receiver): void {
     this.#byKey.set(receiver.key, receiver);
     if (receiver.isEdge) this.#edges++;

@@ -176,7 +176,7 @@ export class HomeStore {
     if (stored.isWhole && this.#desk?.hasAll === false) this.#openAnew(stored);
   }
 
-  /** What the home before wrote became durable late, and the desk did not know of it. */
+  /** Records of the home before became durable late, and the desk did not know of it. */
   #openAnew(stored: StoredState): void {
     this.close();
     this.storeIn(stored);
@@ -190,7 +190,7 @@ export class HomeStore {
     this.#settled();
   }
 
-  /** What the sender at this socket does not know yet. */
+  /** News that the sender at this socket does not have yet. */
   tellSender(socket: SocketId, now: number): void {
     const { outlet, offer } = this.#options;
     const { share } = offer;

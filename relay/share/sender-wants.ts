@@ -313,7 +313,7 @@ export class SenderWants {
       const index = headStart.next(this.#isLacking, this.#log.capacity);
       if (index === undefined || !this.#log.reserve(index)) break;
       headStart.asked(index);
-      // One that was asked for on a connection that broke may still come by another.
+      // A record that was asked for on a connection that broke may still come by another.
       this.#outstanding.add(index, false, this.#outstanding.hadEver(index), now);
       run = this.#extended(run, index);
     }
@@ -330,7 +330,7 @@ export class SenderWants {
       this.#outstanding.drop(index);
       this.#log.release(index);
     }
-    // One that wants nothing takes no part of the log from others.
+    // A head start that wants nothing takes no part of the log from others.
     if (this.#log.size === 0) this.#log.shrinkTo(0);
   }
 

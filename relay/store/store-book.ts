@@ -188,7 +188,7 @@ export class StoreBook {
     const outgrown = this.#shelf.room.outgrown(one);
     if (outgrown !== undefined) {
       this.#unsaved.say({ t: "sender-failed", key, fault: outgrown });
-      // What is there of one that had its room before stays for its sender.
+      // Durable records of an upload that had its room before stay for its sender.
       if (one.isReserved) this.#shelf.drop(one);
       else this.#unsaved.share(key);
     } else if (isWhole(one)) {

@@ -39,7 +39,7 @@ const UNSENT_MOST_BYTES = 8 * 1024 ** 2;
 /** An owner from which nothing comes for so long is gone: three of its pings, and the time for one. ms */
 export const SILENT_MS = 3 * PING_MS + 2000;
 
-/** What a relay of a cluster shows to the others. */
+/** The proof and the name that a relay of a cluster shows to the others. */
 type ClusterMember = Pick<ClusterPlace, "secret" | "relay">;
 
 export interface UplinksOptions {

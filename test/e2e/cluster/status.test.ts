@@ -1,4 +1,4 @@
-/** What operators see of a cluster at each of its relays: metrics, status, events; with a real NATS. */
+/** The cluster as operators see it at each of its relays: metrics, status, events; with a real NATS. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
 
 import { toHex } from "../../../protocol/mod.ts";

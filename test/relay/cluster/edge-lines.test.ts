@@ -125,7 +125,7 @@ describe("a control line", () => {
     await until(at.sender, gone, "left");
     await line[Symbol.asyncDispose]();
     await until(at.sender, lost, "lost", 5);
-    // One that has not agreed took nothing.
+    // A receiver that has not agreed took nothing.
     await until(at.sender, waiting, "lost", 0);
     expect(heard(at.sender)).toEqual({
       [toHex(lost)]: "lost 5",

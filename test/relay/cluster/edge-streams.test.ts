@@ -19,7 +19,7 @@ describe.each([
       await using at = await edgeStage({ zeroCopy, frameBytes, records });
       const stream = await at.stream();
       expect(await stream.take(at.id, 0, records)).toEqual(at.frames(0, records));
-      // What came is the share's frames, and nothing beside them.
+      // The stream brought the frames of the share, and no others.
       expect(stream.messages.map(({ t }) => t)).toEqual(["challenge", "edge-welcome"]);
     },
   );

@@ -14,7 +14,7 @@ const RELAY = new Uint8Array(8);
 
 class Play {
   now = 0;
-  /** What the uplink did, since the last `take`. */
+  /** The calls of the uplink since the last `take`. */
   readonly whys: string[] = [];
   told: string[] = [];
   readonly share: RawShare = rawShare(100, 1000);

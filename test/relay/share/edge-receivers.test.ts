@@ -87,7 +87,7 @@ describe("receivers of other relays", () => {
     receivers.report(2, [entryOf(C, "live")]);
     receipt(2, C);
     expect(take()).toEqual(["A live 0", "B live 0", "C full 2", "C full 2"]);
-    // Those that are in go on.
+    // Receivers that are in go on.
     receivers.report(2, [entryOf(A, "live", 1)]);
     receivers.report(1, [entryOf(B, "left", 0)]);
     receivers.report(2, [entryOf(C, "live")]);

@@ -1,4 +1,4 @@
-/** What holders of a code, and senders of one address, can do to the store, and what they cannot. */
+/** Abuse of the store by holders of a code and by senders of one address, and its limits. */
 import { describe, expect, test } from "bun:test";
 
 import { RECORD_INDEX, type Offer } from "../../../protocol/mod.ts";

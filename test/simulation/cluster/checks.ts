@@ -1,4 +1,4 @@
-/** What must be true of a cluster when its faults ended, and when all its clients have left. */
+/** Invariants of a cluster when its faults ended, and when all its clients have left. */
 import { Violation } from "../world.ts";
 import type { ClusterWorld, SimSender } from "./cluster.ts";
 import { blinded, type SimRelay } from "./relay.ts";

@@ -113,7 +113,7 @@ export class SimRelay {
       clock.now,
     );
     this.book = book;
-    /** Nothing of a session comes after its end, also where it waited in a relay that stood still. */
+    /** A session says no word after its end, also where one waited in a relay that stood still. */
     const events = (run: () => void): void => {
       const { session } = this.client;
       this.run(() => {

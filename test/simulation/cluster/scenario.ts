@@ -1,4 +1,4 @@
-/** What happens to a cluster in one seed. */
+/** The events of a cluster in one seed. */
 import { Random } from "../random.ts";
 import type { DirectoryHabits } from "./memory-directory.ts";
 

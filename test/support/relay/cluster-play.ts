@@ -22,7 +22,7 @@ export class ClusterPlay {
   now = 1_000_000;
   readonly book: ClusterBook;
   readonly reports: string[] = [];
-  /** What the relay's directory does with a claim that is passed on. */
+  /** The answer of the relay's directory to a claim that is passed on. */
   onClaim: "open" | "refuse" | "wait" = "open";
   #tickAt = this.now;
   #ops = new Map<string, number>();
@@ -117,7 +117,7 @@ export class ClusterPlay {
     return this.effects();
   }
 
-  /** What is said now, without heartbeats. */
+  /** The effects of now, without heartbeats. */
   effects(): string[] {
     return this.all().filter((each) => each !== "heartbeat");
   }

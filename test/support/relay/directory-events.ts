@@ -9,7 +9,7 @@ import type {
 export class HeardDirectory implements DirectoryEvents {
   readonly shares = new Map<string, Entry<OwnerValue>>();
   readonly relays = new Map<string, Entry<RelayValue>>();
-  /** What `synced` told, each time. */
+  /** The keys that `synced` told, each time. */
   readonly syncs: ReadonlySet<string>[] = [];
   isConnected = false;
   /** All events by name, in their order. */

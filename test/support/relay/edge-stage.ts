@@ -33,7 +33,7 @@ export async function edgeStage({
     url: `${relay.url}/ws`,
     share,
     id,
-    /** What the channel is made of. */
+    /** The bytes that the channel is made of. */
     code: secretOfChannel,
     channel,
     sender,

@@ -41,7 +41,7 @@ export function edgeHello(
   return { t: "edge-hello", v: CLUSTER_VERSION, ...named, nonce: own, mac };
 }
 
-/** What a line is about, and what is wrong with its hello. */
+/** The subject of a line, and the mistake in its hello. */
 export interface LineOptions {
   readonly port: number | undefined;
   readonly channel: Uint8Array;

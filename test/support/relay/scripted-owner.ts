@@ -40,7 +40,7 @@ interface OwnerLine {
 
 type OwnerSocket = Bun.ServerWebSocket<OwnerLine>;
 
-/** What it does otherwise than an honest owner. */
+/** Its differences from an honest owner. */
 export interface OwnerLies {
   /** Its proof. */
   readonly mac?: (mac: Uint8Array) => Uint8Array;
