@@ -1,8 +1,10 @@
 /**
  * Proofs and blinded ids by the secret of a cluster. Its relays share the secret; NATS and the network between them do not know it.
  *
- *   edge's proof:   HMAC-SHA256(secret, "fileshare cluster edge"  | owner's nonce | relay | channel | share or nothing)
- *   owner's proof:  HMAC-SHA256(secret, "fileshare cluster owner" | edge's nonce  | relay | channel | share or nothing)
+ *   edge's proof:   HMAC-SHA256(secret, "fileshare cluster edge"  | owner's nonce | relay | channel | line)
+ *   owner's proof:  HMAC-SHA256(secret, "fileshare cluster owner" | edge's nonce  | relay | channel | line)
+ *   line:           a byte 0 of a control line; 1 | share of a stream; 2 | 1 if its client may store, else 0 | address
+ *                   or nothing, of a forward line
  *   blinded id:     HMAC-SHA256(secret, "fileshare cluster blind " | id in hex), its first 16 bytes in hex
  *   masked channel: channel XOR HMAC-SHA256(secret, "fileshare cluster mask " | share in hex), 16 bytes in hex
  *
@@ -25,7 +27,8 @@ export const SECRET_LEAST_BYTES = 32;
 const BLINDED_BYTES = 16;
 
 type EdgeHello = OwnMessageOf<"edge-hello">;
-type Named = Pick<EdgeHello, "relay" | "channel" | "share">;
+/** The parts of a hello that proofs cover. */
+export type NamedLine = Pick<EdgeHello, "relay" | "channel" | "share" | "forward">;
 type Hmac = Pick<SyncPrimitives, "hmac">;
 
 export class ClusterSecret {
@@ -38,12 +41,12 @@ export class ClusterSecret {
   }
 
   /** @param nonce the owner's */
-  edgeProof(nonce: Uint8Array, named: Named): Uint8Array {
+  edgeProof(nonce: Uint8Array, named: NamedLine): Uint8Array {
     return this.#mac("fileshare cluster edge", nonce, named);
   }
 
   /** @param nonce the edge's */
-  ownerProof(nonce: Uint8Array, named: Named): Uint8Array {
+  ownerProof(nonce: Uint8Array, named: NamedLine): Uint8Array {
     return this.#mac("fileshare cluster owner", nonce, named);
   }
 
@@ -53,7 +56,7 @@ export class ClusterSecret {
   }
 
   /** @throws FaultError `not-proved` unless the owner knows the secret. @param hello the edge's own */
-  checkOwner(mac: Uint8Array, hello: Pick<EdgeHello, "nonce"> & Named): void {
+  checkOwner(mac: Uint8Array, hello: Pick<EdgeHello, "nonce"> & NamedLine): void {
     if (!equalBytes(mac, this.ownerProof(hello.nonce, hello))) throw new FaultError("not-proved");
   }
 
@@ -72,8 +75,15 @@ export class ClusterSecret {
     return toHex((fromHex(channel) ?? new Uint8Array()).map((byte, at) => byte ^ (mask[at] ?? 0)));
   }
 
-  #mac(label: string, nonce: Uint8Array, { relay, channel, share }: Named): Uint8Array {
-    const parts = [utf8(label), nonce, relay, channel, ...(share === undefined ? [] : [share])];
+  #mac(label: string, nonce: Uint8Array, named: NamedLine): Uint8Array {
+    const parts = [utf8(label), nonce, named.relay, named.channel, lineOf(named)];
     return this.#primitives.hmac(this.#secret, concat(...parts));
   }
+}
+
+function lineOf({ share, forward }: NamedLine): Uint8Array {
+  if (forward !== undefined) {
+    return concat(Uint8Array.of(2, forward.mayStore ? 1 : 0), utf8(forward.address ?? ""));
+  }
+  return share === undefined ? Uint8Array.of(0) : concat(Uint8Array.of(1), share);
 }

@@ -6,7 +6,6 @@
  */
 import {
   FaultError,
-  NONCE_BYTES,
   OFFERS_PER_MESSAGE,
   fromHex,
   isFrame,
@@ -14,22 +13,14 @@ import {
   type Message,
 } from "../../protocol/mod.ts";
 
+import { Greeting, WELCOME_MS } from "./greeting.ts";
 import type { FromCluster, ToCluster } from "./messages.ts";
 import type { ClusterSecret } from "./proof.ts";
 import { UplinkShare, type LocalSender, type LocalSenderEvents } from "./uplink-share.ts";
-import {
-  CLUSTER_VERSION,
-  decodeFromOwner,
-  encodeCluster,
-  type ClusterShare,
-  type OwnMessageOf,
-  type OwnerMessage,
-} from "./wire.ts";
+import { decodeFromOwner, encodeCluster, type ClusterShare, type OwnerMessage } from "./wire.ts";
 
 /** The first wait before a control line is opened again, and the longest; each is twice the one before. ms */
 export const RECONNECT_MS = { first: 250, most: 5000 } as const;
-/** An owner that says nothing for so long after a line was opened is gone. ms */
-export const WELCOME_MS = 10_000;
 /** Shares of one link: one message of the owner names as many, and an honest one has no more in a channel. */
 export const LINK_SHARES_MOST = OFFERS_PER_MESSAGE;
 
@@ -54,7 +45,7 @@ interface Line {
   readonly share: UplinkShare | undefined;
   readonly stream: number;
   readonly deadline: number;
-  hello: OwnMessageOf<"edge-hello"> | undefined;
+  readonly greeting: Greeting;
   /** Undefined: it is not welcome yet. */
   welcomeAt: number | undefined;
 }
@@ -143,11 +134,15 @@ export class Uplink {
   }
 
   #open(share: UplinkShare | undefined, stream: number): Line {
+    const { relay, secret, host } = this.#options;
     const deadline = this.#now + WELCOME_MS;
     const id = this.#ids++;
-    const line = { id, share, stream, deadline, hello: undefined, welcomeAt: undefined };
+    const greeter = { relay, secret, randomBytes: (length: number) => host.randomBytes(length) };
+    const named = { channel: this.#channel, share: share && fromHex(share.key) };
+    const greeting = new Greeting(greeter, named);
+    const line = { id, share, stream, deadline, greeting, welcomeAt: undefined };
     this.#lines.set(id, line);
-    this.#options.host.connect(line.id);
+    host.connect(line.id);
     return line;
   }
 
@@ -155,13 +150,10 @@ export class Uplink {
   #heard(line: Line, message: OwnerMessage): void {
     switch (message.t) {
       case "challenge":
-        this.#greet(line, message.nonce);
+        this.#options.host.send(line.id, line.greeting.challenged(message.nonce));
         return;
       case "edge-welcome":
-        if (line.hello === undefined || line.welcomeAt !== undefined) {
-          throw new FaultError("bad-message", "a welcome out of turn");
-        }
-        this.#options.secret.checkOwner(message.mac, line.hello);
+        line.greeting.welcomed(message);
         line.welcomeAt = this.#now;
         if (line.share !== undefined) line.share.streamOpened(line.stream);
         return;
@@ -194,16 +186,6 @@ export class Uplink {
     const share = this.#shares.get(toHex(message.share));
     if (message.t === "full") share?.full(message.receiver);
     else if (share?.heard(message) === true) this.#shares.delete(share.key);
-  }
-
-  #greet(line: Line, nonce: Uint8Array): void {
-    const { relay, secret, host } = this.#options;
-    if (line.hello !== undefined) throw new FaultError("bad-message", "a second challenge");
-    const named = { relay, channel: this.#channel, share: line.share && fromHex(line.share.key) };
-    const mac = secret.edgeProof(nonce, named);
-    const own = host.randomBytes(NONCE_BYTES);
-    line.hello = { t: "edge-hello", v: CLUSTER_VERSION, ...named, nonce: own, mac };
-    host.send(line.id, encodeCluster(line.hello));
   }
 
   #named(list: readonly ClusterShare[]): void {

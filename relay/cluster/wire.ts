@@ -1,17 +1,21 @@
 /**
  * The messages between relays of one cluster, at their internal addresses. An edge relay opens a control line for each
- * channel in which it has receivers, and a stream for each place of a share that it reads:
+ * channel in which it has receivers, a stream for each place of a share that it reads, and a forward line for each
+ * client that is a sender of a share that the owner keeps:
  *
  *   owner --challenge {nonce}--------------------------> edge
- *   edge  --edge-hello {relay, channel, nonce, mac}----> owner     with a share: a stream of it; else a control line
- *   owner --edge-welcome {mac}-------------------------> edge
+ *   edge  --edge-hello {relay, channel, nonce, mac}----> owner     with a share: a stream of it; with `forward`: a
+ *   owner --edge-welcome {mac}-------------------------> edge      forward line; else a control line
  *
  *   control line:  edge  --receivers, receipt---------------------------------------------> owner
  *                  owner --shares, presence, end, cancel, receipted, admit, dismiss, full--> edge
  *   stream:        edge  --join, ack------------------> owner
  *                  owner --frames, cancel-------------> edge
+ *   forward line:  edge  --frames and control messages of a sender, further--> owner
+ *                  owner --those that a sender hears-------------------------> edge
  *
- * Streams speak as receivers do, so the owner serves them in its lanes. Neither end takes another message.
+ * Streams speak as receivers do, so the owner serves them in its lanes, and forward lines as senders do. Neither end
+ * takes another message.
  */
 import * as v from "valibot";
 
@@ -30,28 +34,43 @@ import {
 } from "../../protocol/mod.ts";
 
 /** The version of these messages; relays of one cluster speak the same. */
-export const CLUSTER_VERSION = 1;
+export const CLUSTER_VERSION = 2;
 /** Bytes of a relay's id, which is new at each start. */
 export const RELAY_ID_BYTES = 8;
 /** Bytes of a proof: HMAC-SHA256. */
 export const PROOF_BYTES = 32;
 
+/** Characters of a client's address as limits count it: an IPv6 prefix is shorter. */
+const ADDRESS_MOST = 64;
+
 const bytesOf = (length: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length);
 
 const ownSchemas = {
-  "edge-hello": v.object({
-    t: v.literal("edge-hello"),
-    v: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
-    relay: bytesOf(RELAY_ID_BYTES),
-    channel: bytesOf(16),
-    /** With it the line is a stream of this share. */
-    share: v.optional(bytesOf(16)),
-    /** For the owner's proof. */
-    nonce: bytesOf(NONCE_BYTES),
-    /** See `proof.ts`. */
-    mac: bytesOf(PROOF_BYTES),
-  }),
+  "edge-hello": v.pipe(
+    v.object({
+      t: v.literal("edge-hello"),
+      v: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+      relay: bytesOf(RELAY_ID_BYTES),
+      channel: bytesOf(16),
+      /** With it the line is a stream of this share. */
+      share: v.optional(bytesOf(16)),
+      /** With it the line is that of a client of the edge, a sender that the edge let in. */
+      forward: v.optional(
+        v.object({
+          /** As limits count it; unless given it is not counted. */
+          address: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(ADDRESS_MOST))),
+          /** Whether the edge lets it store shares. */
+          mayStore: v.boolean(),
+        }),
+      ),
+      /** For the owner's proof. */
+      nonce: bytesOf(NONCE_BYTES),
+      /** See `proof.ts`. */
+      mac: bytesOf(PROOF_BYTES),
+    }),
+    v.check(({ share, forward }) => share === undefined || forward === undefined),
+  ),
   "edge-welcome": v.object({ t: v.literal("edge-welcome"), mac: bytesOf(PROOF_BYTES) }),
   /** Shares of the channel that this relay owns; each is said again when it changes. */
   shares: v.object({
@@ -74,11 +93,15 @@ const ownSchemas = {
   }),
   /** The share has as many receivers as it may have, without this one. */
   full: v.object({ t: v.literal("full"), share: bytesOf(16), receiver: bytesOf(16) }),
+  /** The client of a forward line has one more connection, or one less: what came by that one may be lost. */
+  further: v.object({ t: v.literal("further"), isOpen: v.boolean() }),
 } as const;
 
 type OwnType = keyof typeof ownSchemas;
 export type OwnMessage = { [T in OwnType]: v.InferOutput<(typeof ownSchemas)[T]> }[OwnType];
 export type OwnMessageOf<T extends OwnType> = Extract<OwnMessage, { t: T }>;
+/** The client of a forward line. */
+export type ForwardedClient = NonNullable<OwnMessageOf<"edge-hello">["forward"]>;
 export type ClusterShare = OwnMessageOf<"shares">["list"][number];
 
 /** The messages of clients that relays say to each other too. */
@@ -87,7 +110,7 @@ const SHARED = {
   fromOwner: ["challenge", "presence", "end", "cancel", "receipted", "admit", "dismiss", "fault"],
 } as const;
 const OWN = {
-  fromEdge: ["edge-hello"],
+  fromEdge: ["edge-hello", "further"],
   fromOwner: ["edge-welcome", "shares", "full"],
 } as const;
 

@@ -11,7 +11,7 @@ import {
 } from "../../../protocol/mod.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { ClusterSecret } from "../../../relay/cluster/proof.ts";
-import { encodeCluster } from "../../../relay/cluster/wire.ts";
+import { CLUSTER_VERSION, encodeCluster } from "../../../relay/cluster/wire.ts";
 import { startRelay } from "../../../relay/mod.ts";
 import { EDGE_MESSAGES_PER_SECOND } from "../../../relay/net/sockets.ts";
 import { EDGE_STREAMS_MOST } from "../../../relay/share/fanout.ts";
@@ -47,6 +47,16 @@ describe("C4 a stranger at the port for other relays", () => {
     ["that proves another share", (hello) => ({ ...hello, share: randomId() }), "not-proved"],
     ["that proves no share", (hello) => ({ ...hello, share: undefined }), "not-proved"],
     [
+      "that proves no client",
+      (hello) => ({ ...hello, share: undefined, forward: { mayStore: true } }),
+      "not-proved",
+    ],
+    [
+      "with a share and a client",
+      (hello) => ({ ...hello, forward: { mayStore: true } }),
+      "bad-message",
+    ],
+    [
       "that proves another relay",
       (hello) => ({ ...hello, relay: relay.map(() => 2) }),
       "not-proved",
@@ -80,7 +90,7 @@ describe("C4 a stranger at the port for other relays", () => {
     const secret = new ClusterSecret(CLUSTER_SECRET, nodePrimitives);
     await using line = new EdgeLine(at.relay.clusterPort);
     const { nonce } = await line.when("challenge");
-    const hello = { v: 1, relay, channel, nonce };
+    const hello = { v: CLUSTER_VERSION, relay, channel, nonce };
     line.send({ t: "edge-hello", ...hello, mac: secret.ownerProof(nonce, { relay, channel }) });
     await expectRefused(line, "not-proved");
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
-import { ClusterSecret } from "../../../relay/cluster/proof.ts";
+import { ClusterSecret, type NamedLine } from "../../../relay/cluster/proof.ts";
 import { CLUSTER_VERSION, type OwnMessageOf } from "../../../relay/cluster/wire.ts";
 import { faultOf } from "../../support/faults.ts";
 
@@ -29,11 +29,17 @@ function hmac(...parts: (Uint8Array | string)[]): Uint8Array {
 test("the proofs are HMACs over the nonce of the other side and what the line is about", () => {
   const { relay, channel } = named;
   const of = [relay, channel];
-  expect(ours.edgeProof(nonce, named)).toEqual(hmac("fileshare cluster edge", nonce, ...of));
-  expect(ours.ownerProof(nonce, named)).toEqual(hmac("fileshare cluster owner", nonce, ...of));
-  expect(ours.edgeProof(nonce, { ...named, share })).toEqual(
-    hmac("fileshare cluster edge", nonce, ...of, share),
+  const edge = (more: Partial<NamedLine>) => ours.edgeProof(nonce, { ...named, ...more });
+  const due = (...line: (Uint8Array | string)[]) =>
+    hmac("fileshare cluster edge", nonce, ...of, ...line);
+  expect(edge({})).toEqual(due("\0"));
+  expect(ours.ownerProof(nonce, named)).toEqual(
+    hmac("fileshare cluster owner", nonce, ...of, "\0"),
   );
+  expect(edge({ share })).toEqual(due("\u0001", share));
+  expect(edge({ forward: { mayStore: false } })).toEqual(due("\u0002\0"));
+  const forward = { mayStore: true, address: "192.0.2.1" };
+  expect(edge({ forward })).toEqual(due("\u0002\u0001192.0.2.1"));
 });
 
 test("an id is blinded to the first half of an HMAC, in hex", () => {

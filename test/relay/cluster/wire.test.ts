@@ -34,6 +34,9 @@ const owned = { ...offer, senderHere: true };
 const fromEdge: EdgeMessage[] = [
   hello,
   { ...hello, share },
+  { ...hello, forward: { mayStore: false } },
+  { ...hello, forward: { mayStore: true, address: "2001:db8:1234:5678:" } },
+  { t: "further", isOpen: true },
   { t: "receivers", share, list: [{ id: receiver, name, state: "live", next: 3 }] },
   { t: "receipt", share, receiver, records: 5, mac, unconfirmed: true },
   { t: "join", share, receiver, name: new Uint8Array(0), from: 0, window: 128 },
@@ -136,6 +139,13 @@ test.each<{ what: string; value: unknown }>([
   { what: "a channel of text", value: { ...hello, channel: "7777777777777777" } },
   { what: "a share that is too short", value: { ...hello, share: share.subarray(1) } },
   { what: "a proof that is too short", value: { ...hello, mac } },
+  { what: "a share and a client", value: { ...hello, share, forward: { mayStore: true } } },
+  { what: "a client without its rights", value: { ...hello, forward: { address: "192.0.2.1" } } },
+  { what: "an empty address", value: { ...hello, forward: { mayStore: true, address: "" } } },
+  {
+    what: "an address that is too long",
+    value: { ...hello, forward: { mayStore: true, address: "a".repeat(65) } },
+  },
   { what: "no nonce", value: { ...hello, nonce: undefined } },
   { what: "no version", value: { ...hello, v: undefined } },
   { what: "a version of text", value: { ...hello, v: "1" } },

@@ -13,6 +13,7 @@ import {
   RELAY_ID_BYTES,
   decodeFromOwner,
   encodeCluster,
+  type ForwardedClient,
   type OwnMessageOf,
   type OwnerMessage,
 } from "../../../relay/cluster/wire.ts";
@@ -32,10 +33,15 @@ export type EdgeHello = OwnMessageOf<"edge-hello">;
 /** @param nonce of the owner */
 export function edgeHello(
   nonce: Uint8Array,
-  { channel, share, relay = new Uint8Array(RELAY_ID_BYTES).fill(1) }: Omit<LineOptions, "port">,
+  {
+    channel,
+    share,
+    forward,
+    relay = new Uint8Array(RELAY_ID_BYTES).fill(1),
+  }: Omit<LineOptions, "port">,
   secret = CLUSTER_SECRET,
 ): EdgeHello {
-  const named = { relay, channel, ...(share && { share }) };
+  const named = { relay, channel, ...(share && { share }), ...(forward && { forward }) };
   const mac = new ClusterSecret(secret, nodePrimitives).edgeProof(nonce, named);
   const own = nodePrimitives.randomBytes(NONCE_BYTES);
   return { t: "edge-hello", v: CLUSTER_VERSION, ...named, nonce: own, mac };
@@ -47,6 +53,8 @@ export interface LineOptions {
   readonly channel: Uint8Array;
   /** With it the line is a stream. */
   readonly share?: Uint8Array | undefined;
+  /** With it the line is that of a client. */
+  readonly forward?: ForwardedClient | undefined;
   readonly relay?: Uint8Array | undefined;
   readonly secret?: Uint8Array;
   /** Instead of what it would say. */
@@ -101,10 +109,10 @@ export class EdgeLine implements AsyncDisposable {
   }
 
   static async saysHello(options: LineOptions): Promise<EdgeLine> {
-    const { port, channel, share, secret = CLUSTER_SECRET, alter = (hello) => hello } = options;
+    const { port, secret = CLUSTER_SECRET, alter = (hello) => hello } = options;
     const line = new EdgeLine(port);
     const { nonce } = await line.when("challenge");
-    line.hello = alter(edgeHello(nonce, { channel, share, relay: options.relay }, secret));
+    line.hello = alter(edgeHello(nonce, options, secret));
     line.send(line.hello);
     return line;
   }
