@@ -13,6 +13,9 @@ export const RELAY_GONE_MS = 20_000;
 /** The directory itself forgets a heartbeat after so long, so a relay that starts sees few that are gone. ms */
 export const RELAY_TTL_MS = 60_000;
 
+/** Up to SITE_SEGMENTS_MOST segments, the widest first: a region, a site. */
+export const SITE_FORM = /^[a-z0-9-]{1,32}(?:\/[a-z0-9-]{1,32}){0,3}$/;
+
 /** The owner of a share. Public facts only. */
 export interface OwnerValue {
   /** The relay's id in hex. */
@@ -26,6 +29,8 @@ export interface RelayValue {
   readonly address: string;
   /** CLUSTER_VERSION of that relay. */
   readonly version: number;
+  /** Where it is, as SITE_FORM; undefined: nowhere in particular. */
+  readonly site?: string | undefined;
 }
 
 /** A value of the directory as it is now; undefined value: there is none any more. */

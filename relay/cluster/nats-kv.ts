@@ -14,6 +14,7 @@ import type { NatsConnection } from "@nats-io/transport-node";
 
 import {
   RELAY_TTL_MS,
+  SITE_FORM,
   type DirectoryEvents,
   type DirectoryKv,
   type Entry,
@@ -82,6 +83,7 @@ const ownerSchema = v.object({
 const relaySchema = v.object({
   address: v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:.]{2,45}\]|[\w.-]{1,253}):\d{1,5}$/i)),
   version: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
+  site: v.optional(v.pipe(v.string(), v.regex(SITE_FORM))),
 });
 const SHARE_KEY = /^[0-9a-f]{32}\.[0-9a-f]{32}$/;
 const RELAY_KEY = /^[0-9a-f]{16}$/;

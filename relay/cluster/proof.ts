@@ -3,7 +3,7 @@
  *
  *   edge's proof:   HMAC-SHA256(secret, "fileshare cluster edge"  | owner's nonce | relay | channel | line)
  *   owner's proof:  HMAC-SHA256(secret, "fileshare cluster owner" | edge's nonce  | relay | channel | line)
- *   line:           a byte 0 of a control line; 1 | share of a stream; 2 | 1 if its client may store, else 0 | address
+ *   line:           3 | owner | level in a chain, and then a byte 0 of a control line; 1 | share of a stream; 2 | 1 if its client may store, else 0 | address
  *                   or nothing, of a forward line
  *   blinded id:     HMAC-SHA256(secret, "fileshare cluster blind " | id in hex), its first 16 bytes in hex
  *   masked channel: channel XOR HMAC-SHA256(secret, "fileshare cluster mask " | share in hex), 16 bytes in hex
@@ -28,7 +28,7 @@ const BLINDED_BYTES = 16;
 
 type EdgeHello = OwnMessageOf<"edge-hello">;
 /** The parts of a hello that proofs cover. */
-export type NamedLine = Pick<EdgeHello, "relay" | "channel" | "share" | "forward">;
+export type NamedLine = Pick<EdgeHello, "relay" | "channel" | "share" | "through" | "forward">;
 type Hmac = Pick<SyncPrimitives, "hmac">;
 
 export class ClusterSecret {
@@ -81,7 +81,11 @@ export class ClusterSecret {
   }
 }
 
-function lineOf({ share, forward }: NamedLine): Uint8Array {
+function lineOf({ through, ...named }: NamedLine): Uint8Array {
+  if (through !== undefined) {
+    return concat(Uint8Array.of(3), through.owner, Uint8Array.of(through.level), lineOf(named));
+  }
+  const { share, forward } = named;
   if (forward !== undefined) {
     return concat(Uint8Array.of(2, forward.mayStore ? 1 : 0), utf8(forward.address ?? ""));
   }

@@ -39,6 +39,8 @@ export const CLUSTER_VERSION = 2;
 export const RELAY_ID_BYTES = 8;
 /** Bytes of a proof: HMAC-SHA256. */
 export const PROOF_BYTES = 32;
+/** Segments of a relay's site, and so the relays between an edge and an owner. */
+export const SITE_SEGMENTS_MOST = 4;
 
 /** Characters of a client's address as limits count it: an IPv6 prefix is shorter. */
 const ADDRESS_MOST = 64;
@@ -55,6 +57,13 @@ const ownSchemas = {
       channel: bytesOf(16),
       /** With it the line is a stream of this share. */
       share: v.optional(bytesOf(16)),
+      /** With it the line is about shares that the relay reads from this owner, by links of lower levels. */
+      through: v.optional(
+        v.object({
+          owner: bytesOf(RELAY_ID_BYTES),
+          level: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(SITE_SEGMENTS_MOST)),
+        }),
+      ),
       /** With it the line is that of a client of the edge, a sender that the edge let in. */
       forward: v.optional(
         v.object({
@@ -69,7 +78,9 @@ const ownSchemas = {
       /** See `proof.ts`. */
       mac: bytesOf(PROOF_BYTES),
     }),
-    v.check(({ share, forward }) => share === undefined || forward === undefined),
+    v.check(({ share, through, forward }) => {
+      return forward === undefined || (share ?? through) === undefined;
+    }),
   ),
   "edge-welcome": v.object({ t: v.literal("edge-welcome"), mac: bytesOf(PROOF_BYTES) }),
   /** Shares of the channel that this relay owns; each is said again when it changes. */

@@ -20,7 +20,7 @@ import { until } from "../../support/until.ts";
 
 const ONE = { relay: "1".repeat(16) };
 const TWO = { relay: "2".repeat(16) };
-const ADDRESS = { address: "10.0.0.1:8001", version: 1 };
+const ADDRESS = { address: "10.0.0.1:8001", version: 1, site: "eu/lab-3" };
 
 let names = 0;
 /** Buckets of a test alone. */
@@ -156,6 +156,7 @@ describe.skipIf(lacksNats)("one server", () => {
       ["shares.another.key", '{"relay":"1111111111111111"}'],
       [`shares.${key(4)}.more`, '{"relay":"1111111111111111"}'],
       [`relays.${ONE.relay}`, '{"address":"a b:1","version":1}'],
+      [`relays.${"3".repeat(16)}`, '{"address":"10.0.0.1:1","version":2,"site":"eu//a"}'],
       [`relays.${TWO.relay}`, '{"address":"10.0.0.1:1","version":-1}'],
     ];
     for (const [subject, text] of strange) nc.nc.publish(`${prefix}${subject}`, text);

@@ -12,9 +12,13 @@ const ours = new ClusterSecret(secret, nodePrimitives);
 const owner = { nonce: bytes(32, 2) };
 const named = { relay: bytes(8, 3), channel: bytes(16, 4) };
 const share = bytes(16, 5);
+const through = { owner: bytes(8, 8), level: 3 };
 const nonce = bytes(32, 6);
 
-function hello(of = ours, more: { share?: Uint8Array } = {}): OwnMessageOf<"edge-hello"> {
+function hello(
+  of = ours,
+  more: Pick<NamedLine, "share" | "through"> = {},
+): OwnMessageOf<"edge-hello"> {
   const mac = of.edgeProof(owner.nonce, { ...named, ...more });
   return { t: "edge-hello", v: CLUSTER_VERSION, ...named, ...more, nonce, mac };
 }
@@ -37,6 +41,8 @@ test("the proofs are HMACs over the nonce of the other side and what the line is
     hmac("fileshare cluster owner", nonce, ...of, "\0"),
   );
   expect(edge({ share })).toEqual(due("\u0001", share));
+  expect(edge({ through })).toEqual(due("\u0003", through.owner, "\u0003\0"));
+  expect(edge({ through, share })).toEqual(due("\u0003", through.owner, "\u0003\u0001", share));
   expect(edge({ forward: { mayStore: false } })).toEqual(due("\u0002\0"));
   const forward = { mayStore: true, address: "192.0.2.1" };
   expect(edge({ forward })).toEqual(due("\u0002\u0001192.0.2.1"));
@@ -53,10 +59,13 @@ test("an id is blinded to the first half of an HMAC, in hex", () => {
 test("the proof of an edge holds for its line", () => {
   ours.checkEdge(hello(), owner.nonce);
   ours.checkEdge(hello(ours, { share }), owner.nonce);
+  ours.checkEdge(hello(ours, { through }), owner.nonce);
+  ours.checkEdge(hello(ours, { share, through }), owner.nonce);
 });
 
 describe("the proof of an edge does not hold", () => {
   const right = hello(ours, { share });
+  const chained = hello(ours, { share, through });
   const others = new ClusterSecret(bytes(32, 9), nodePrimitives);
   test.each<[string, OwnMessageOf<"edge-hello">, Uint8Array]>([
     ["for another secret", hello(others, { share }), owner.nonce],
@@ -66,6 +75,10 @@ describe("the proof of an edge does not hold", () => {
     ["for another share", { ...right, share: bytes(16, 7) }, owner.nonce],
     ["for a control line", { ...right, share: undefined }, owner.nonce],
     ["for a stream", { ...hello(), share }, owner.nonce],
+    ["for another owner", { ...chained, through: { ...through, owner: bytes(8, 9) } }, owner.nonce],
+    ["for another level", { ...chained, through: { ...through, level: 2 } }, owner.nonce],
+    ["for its own shares", { ...chained, through: undefined }, owner.nonce],
+    ["for shares of others", { ...right, through }, owner.nonce],
     ["if it is an owner's", { ...right, mac: ours.ownerProof(owner.nonce, right) }, owner.nonce],
     ["if a bit of it is another", { ...right, mac: flipped(right.mac) }, owner.nonce],
   ])("%s", (_, said, of) => {
@@ -82,6 +95,7 @@ test("the proof of an owner holds for the nonce and the line of that edge alone"
     { ...said, relay: bytes(8, 7) },
     { ...said, channel: bytes(16, 7) },
     { ...said, share: undefined },
+    { ...said, through },
   ]) {
     faultOf(() => ours.checkOwner(mac, wrong), "not-proved");
   }

@@ -7,6 +7,7 @@ import { FaultError } from "../../../protocol/wire/faults.ts";
 import { isFrame } from "../../../protocol/wire/frame.ts";
 import {
   CLUSTER_VERSION,
+  SITE_SEGMENTS_MOST,
   decodeFromEdge,
   decodeFromOwner,
   encodeCluster,
@@ -34,6 +35,7 @@ const owned = { ...offer, senderHere: true };
 const fromEdge: EdgeMessage[] = [
   hello,
   { ...hello, share },
+  { ...hello, share, through: { owner: new Uint8Array(8).fill(0x99), level: SITE_SEGMENTS_MOST } },
   { ...hello, forward: { mayStore: false } },
   { ...hello, forward: { mayStore: true, address: "2001:db8:1234:5678:" } },
   { t: "further", isOpen: true },
@@ -140,6 +142,16 @@ test.each<{ what: string; value: unknown }>([
   { what: "a share that is too short", value: { ...hello, share: share.subarray(1) } },
   { what: "a proof that is too short", value: { ...hello, mac } },
   { what: "a share and a client", value: { ...hello, share, forward: { mayStore: true } } },
+  { what: "a level of no gateway", value: { ...hello, through: { owner: hello.relay, level: 0 } } },
+  {
+    what: "a level beyond all sites",
+    value: { ...hello, through: { owner: hello.relay, level: 5 } },
+  },
+  { what: "a level without an owner", value: { ...hello, through: { level: 1 } } },
+  {
+    what: "a client at another owner",
+    value: { ...hello, through: { owner: hello.relay, level: 1 }, forward: { mayStore: true } },
+  },
   { what: "a client without its rights", value: { ...hello, forward: { address: "192.0.2.1" } } },
   { what: "an empty address", value: { ...hello, forward: { mayStore: true, address: "" } } },
   {
