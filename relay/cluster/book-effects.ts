@@ -2,7 +2,7 @@
 import type { FaultError } from "../../protocol/mod.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
 import type { OwnerValue } from "./directory-kv.ts";
-import type { FromCluster } from "./messages.ts";
+import type { BookQuestion, FromCluster } from "./messages.ts";
 
 export type ClusterEffect =
   /** Answered by `outcome` with the same `op`. */
@@ -33,6 +33,30 @@ export type ClusterEffect =
   | { readonly t: "yield"; readonly key: string; readonly again: boolean }
   /** No link reads this remote share any more: its receivers wait as for a sender that was cut off. */
   | { readonly t: "drop"; readonly key: string }
-  | { readonly t: "looked-up"; readonly worker: number; readonly question: number };
+  | { readonly t: "looked-up"; readonly worker: number; readonly question: number }
+  // Of shares that stores keep:
+  /** No relay of the cluster stores the share of this question. */
+  | ({ readonly t: "unknown-share" } & AskedShare)
+  /** The directory can't be asked now: the sender may come again. */
+  | ({ readonly t: "unasked-share"; readonly fault: FaultError } & AskedShare)
+  | StoreOrder;
+
+/** To the store of this relay. */
+export type StoreOrder =
+  /** Another relay owns a share that this relay's disk keeps: its own copy opens for no receiver, until `loud`. */
+  | { readonly t: "quiet" | "loud"; readonly key: string }
+  /** This relay owns a share now that a relay kept in the same bucket which is gone. */
+  | { readonly t: "adopt"; readonly name: string; readonly place: string }
+  /** Another relay owns a share that this relay kept in their bucket: this one forgets it, and leaves the bucket as it is. */
+  | { readonly t: "disown"; readonly key: string };
+
+/** A question of a sender about its share. */
+export interface AskedShare {
+  readonly worker: number;
+  readonly socket: number;
+  /** In hex. */
+  readonly key: string;
+  readonly question: BookQuestion;
+}
 
 export type Say = (effect: ClusterEffect) => void;

@@ -10,8 +10,9 @@
  *
  * While NATS does not answer, shares and links go on as they are; see `Ownership` for claims.
  */
+import { FaultError } from "../../protocol/mod.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
-import type { ClusterEffect } from "./book-effects.ts";
+import type { AskedShare, ClusterEffect } from "./book-effects.ts";
 import {
   HEARTBEAT_MS,
   RELAY_GONE_MS,
@@ -21,11 +22,12 @@ import {
   type RelayValue,
 } from "./directory-kv.ts";
 import { KnownRelays, type ClusterRelay } from "./known-relays.ts";
-import { KnownShares } from "./known-shares.ts";
+import { KnownShares, type KnownShare } from "./known-shares.ts";
 import { Links } from "./links.ts";
 import { OpenQuestions } from "./open-questions.ts";
 import { Ownership } from "./ownership.ts";
 import { RemoteShares } from "./remote-shares.ts";
+import type { KeptShare, Slot } from "./slot.ts";
 
 /** A tick that is late by that much: the relay stood still, and others may take it for gone. ms */
 const PAUSE_MS = RELAY_GONE_MS / 2;
@@ -38,6 +40,8 @@ export interface ClusterBookOptions {
   readonly blinded: (id: string) => string;
   /** See `ClusterSecret.masked`; undefined: look-ups find no share of a channel without receivers here. */
   readonly masked?: ((channel: string, share: string) => string) | undefined;
+  /** See `ClusterSecret.maskedPlace`; undefined: the directory has no places. */
+  readonly maskedPlace?: ((place: string, share: string) => string) | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   readonly report: (report: {
@@ -92,7 +96,8 @@ export class ClusterBook {
       me,
       known,
       say,
-      ownerValue: ({ key, channel }) => this.#ownerValue(key, channel),
+      ownerValue: (share) => this.#ownerValue(share),
+      keeperOf: (entry) => this.#keeperOf(entry),
       isReady: () => this.#isReady,
       learn: (name, value, revision) => this.#learn(name, value, revision),
       free: (name) => this.#remotes.changed(name),
@@ -115,10 +120,9 @@ export class ClusterBook {
       isOpen: (key) => this.#remotes.isOpen(key),
       knowsAll: () => this.#wasSynced,
       lookInto: (entry, { worker, key }) => {
-        const channel = entry.masked && this.#options.masked?.(entry.masked, key);
-        const isTrue = channel !== undefined && blinded(channel) === entry.channel;
-        if (isTrue) this.#links.lookedInto(worker, channel, this.#now);
-        return this.#links.to(entry.relay, entry.channel) !== undefined || isTrue;
+        const channel = this.#channelOf(entry, key);
+        if (channel !== undefined) this.#links.lookedInto(worker, channel, this.#now);
+        return this.#links.to(entry.relay, entry.channel) !== undefined || channel !== undefined;
       },
     });
   }
@@ -139,9 +143,9 @@ export class ClusterBook {
   }
 
   /** Of what is kept for a time alone: all 0 when nothing is to be done. */
-  get kept(): Readonly<Record<string, number>> {
+  get left(): Readonly<Record<string, number>> {
     return {
-      slots: this.#ownership.kept,
+      slots: this.#ownership.left,
       channels: this.#links.channels,
       links: this.#links.size,
       remotes: this.#remotes.size,
@@ -193,6 +197,41 @@ export class ClusterBook {
     this.#now = now;
     this.#remotes.forget(key);
     this.#ownership.ended(this.#nameOf(channel, key));
+  }
+
+  /** The store of this relay has the share, whole or not: at its start, and from then on. */
+  kept(share: KeptShare, now: number): void {
+    this.#now = now;
+    this.#ownership.kept(this.#nameOf(share.channel, share.key), share);
+  }
+
+  /** It has it no more. */
+  released(key: string, channel: string, now: number): void {
+    this.#now = now;
+    this.#ownership.released(this.#nameOf(channel, key));
+  }
+
+  /** A sender asks about a share that the store of this relay does not know: an effect answers it. */
+  inquire(asked: AskedShare, now: number): void {
+    this.#now = now;
+    const share = this.#options.blinded(asked.key);
+    const { me } = this.#options;
+    const entry = [...this.#known.ofShare(share)].find((each) => each.relay !== me && each.stored);
+    const address = entry && this.#relays.addressOf(entry.relay);
+    if (entry !== undefined && address !== undefined) {
+      const { worker, socket, key, question } = asked;
+      const { relay } = entry;
+      const channel = this.#channelOf(entry, key);
+      this.#effects.push({ t: "forward", worker, socket, key, channel, relay, address, question });
+    } else if (entry !== undefined) {
+      const fault = new FaultError("going-away", "the relay that stores the share is away");
+      this.#effects.push({ t: "unasked-share", ...asked, fault });
+    } else if (!this.#isReady || this.#known.isFull) {
+      const fault = new FaultError("going-away", "the directory of its cluster does not answer");
+      this.#effects.push({ t: "unasked-share", ...asked, fault });
+    } else {
+      this.#effects.push({ t: "unknown-share", ...asked });
+    }
   }
 
   asked(worker: number, channel: string, now: number): void {
@@ -348,8 +387,31 @@ export class ClusterBook {
     return `${blinded(channel)}.${blinded(key)}`;
   }
 
-  #ownerValue(key: string, channel: string): OwnerValue {
-    const { me, masked } = this.#options;
-    return masked === undefined ? { relay: me } : { relay: me, channel: masked(channel, key) };
+  #ownerValue({ key, channel, kept }: Pick<Slot, "key" | "channel" | "kept">): OwnerValue {
+    const { me, blinded, masked, maskedPlace } = this.#options;
+    const { stored, place, store } = kept ?? {};
+    return {
+      relay: me,
+      ...(masked && { channel: masked(channel, key) }),
+      ...(stored && { stored }),
+      ...(place && maskedPlace && { place: maskedPlace(place, blinded(key)) }),
+      ...(store && { store }),
+    };
+  }
+
+  /** In hex; undefined: the directory does not tell it. */
+  #channelOf({ masked, channel: blindedChannel }: KnownShare, key: string): string | undefined {
+    if (masked === undefined) return undefined;
+    const channel = this.#options.masked?.(masked, key);
+    const isTrue = channel !== undefined && this.#options.blinded(channel) === blindedChannel;
+    return isTrue ? channel : undefined;
+  }
+
+  /** See `OwnershipHost`. */
+  #keeperOf({ relay, stored }: KnownShare): { address: string | undefined } | undefined {
+    if (stored === undefined || !this.#relays.isAlive(relay, this.#now)) return undefined;
+    // Relays of another version take no senders of this one, which then has the share as one that is not stored.
+    if (this.#relays.isForeign(relay)) return undefined;
+    return { address: this.#relays.addressOf(relay) };
   }
 }

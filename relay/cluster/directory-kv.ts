@@ -22,7 +22,15 @@ export interface OwnerValue {
   readonly relay: string;
   /** The channel, which only the cluster's relays can read: see `ClusterSecret.masked`. A look-up by the share alone needs it. */
   readonly channel?: string | undefined;
+  /** The relay's store keeps the share, whole or not, so it stays there without its sender. */
+  readonly stored?: StoreKind | undefined;
+  /** Where that store has its records, which only the cluster's relays can read: see `ClusterSecret.maskedPlace`. */
+  readonly place?: string | undefined;
+  /** A keyed hash that tells the relays that use the same bucket; undefined: the store is a disk. */
+  readonly store?: string | undefined;
 }
+
+export type StoreKind = "disk" | "s3";
 
 export interface RelayValue {
   /** HOST:PORT, at which it serves edges. */

@@ -48,6 +48,18 @@ export class KnownRelays {
     return value?.version === CLUSTER_VERSION ? value.address : undefined;
   }
 
+  /** It gave a sign of life lately enough, as far as this relay can know. */
+  isAlive(id: string, now: number): boolean {
+    const known = this.#relays.get(id);
+    return known !== undefined && now - known.seenAt < RELAY_GONE_MS;
+  }
+
+  /** It said its version, which this relay does not speak. */
+  isForeign(id: string): boolean {
+    const version = this.#relays.get(id)?.value?.version;
+    return version !== undefined && version !== CLUSTER_VERSION;
+  }
+
   /** @returns whether it has an address that it had not before */
   told({ key, value }: Entry<RelayValue>, now: number): boolean {
     const before = this.addressOf(key);

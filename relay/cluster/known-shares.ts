@@ -1,6 +1,6 @@
-import type { OwnerValue } from "./directory-kv.ts";
+import type { OwnerValue, StoreKind } from "./directory-kv.ts";
 
-/** Shares of the whole cluster that a relay keeps in memory, about 25 MB; of more it knows its own alone. */
+/** Shares of the whole cluster that a relay keeps in memory, about 35 MB; of more it knows its own alone. */
 export const CLUSTER_SHARES_MOST = 50_000;
 
 export interface KnownShare {
@@ -13,8 +13,12 @@ export interface KnownShare {
   /** The owner's id. */
   readonly relay: string;
   readonly revision: number;
-  /** See `OwnerValue`. */
+  /** See `OwnerValue`, as all below. */
   readonly masked: string | undefined;
+  readonly stored: StoreKind | undefined;
+  /** Masked. */
+  readonly place: string | undefined;
+  readonly store: string | undefined;
 }
 
 type Index = Map<string, Map<string, KnownShare>>;
@@ -68,11 +72,12 @@ export class KnownShares {
   }
 
   /** @returns false: there is no room for it. This relay's own always have room: it has limits of its own. */
-  set(name: string, { relay, channel: masked }: OwnerValue, revision: number): boolean {
+  set(name: string, value: OwnerValue, revision: number): boolean {
+    const { relay, channel: masked, stored, place, store } = value;
     if (this.isFull && relay !== this.#me && !this.#byName.has(name)) return false;
     const [channel = "", share = ""] = name.split(".");
     this.delete(name);
-    const known = { name, channel, share, relay, revision, masked };
+    const known = { name, channel, share, relay, revision, masked, stored, place, store };
     this.#byName.set(name, known);
     add(this.#byChannel, channel, known);
     add(this.#byShare, share, known);

@@ -1,7 +1,9 @@
 /** Messages between the main thread and the workers of one relay about its cluster; plain values only. */
 
 /** From the main thread to a worker. */
-export type FromCluster =
+export type FromCluster = LinkOrder | ForwardOrder;
+
+export type LinkOrder =
   /** Read shares of this channel from the relay at `address`, until `unlink`. A link that breaks is opened again. */
   | {
       readonly t: "link";
@@ -14,6 +16,26 @@ export type FromCluster =
       readonly address: string;
     }
   | { readonly t: "unlink"; readonly link: number };
+
+/** Another relay stores the share of this sender: from now on the sender is that relay's, by a line from here. */
+export interface ForwardOrder {
+  readonly t: "forward";
+  /** Of the sender. */
+  readonly socket: number;
+  /** The share in hex. */
+  readonly key: string;
+  /** Its channel in hex; undefined: a question about a share of a channel that is not known. */
+  readonly channel: string | undefined;
+  /** The owner's id in hex. */
+  readonly relay: string;
+  /** HOST:PORT */
+  readonly address: string;
+  /** The sender asks that alone; undefined: it offers the share, and its claim is no more this relay's. */
+  readonly question: BookQuestion | undefined;
+}
+
+/** Of a sender about its stored share. */
+export type BookQuestion = "inspect" | "revoke";
 
 /** From a worker to the main thread. */
 export type ToCluster =

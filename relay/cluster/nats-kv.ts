@@ -76,9 +76,13 @@ export type DirectoryReporter = (report: {
 }) => void;
 type DirectoryReport = Parameters<DirectoryReporter>[0];
 
+const hex16Bytes = v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/));
 const ownerSchema = v.object({
   relay: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
-  channel: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))),
+  channel: v.optional(hex16Bytes),
+  stored: v.optional(v.picklist(["disk", "s3"])),
+  place: v.optional(hex16Bytes),
+  store: v.optional(hex16Bytes),
 });
 const relaySchema = v.object({
   address: v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:.]{2,45}\]|[\w.-]{1,253}):\d{1,5}$/i)),

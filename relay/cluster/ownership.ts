@@ -1,6 +1,6 @@
 /**
- * The shares that this relay owns or claims, and all changes that it makes to the directory's shares. Each name has a
- * slot, and each slot at most one change on its way:
+ * The shares that this relay owns, keeps or claims, and all changes that it makes to the directory's shares. Each name has
+ * a slot, and each slot at most one change on its way:
  *
  *   claim --> waiting --put-share--> done: `claim`, opened, ended --remove-share--> (no slot)
  *                        |  conflict, unknown: again, by what the watch tells then
@@ -9,13 +9,24 @@
  * A claim compares with the entry that was known when it came, or with an own or no entry. So of two claims the one
  * that knew of the other wins, and a sender that comes to several relays in turn ends at the last. The outcome of a
  * change is no truth: an unknown one may happen later, and a done one may be lost. The watch's last word decides.
+ *
+ * A share in this relay's store (`kept`) holds its entry without a sender. Where another relay owns it, the kept one stays
+ * quiet until that entry is gone. A claim of a share that another relay keeps is `forward`ed there.
  */
 import { FaultError } from "../../protocol/mod.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
 import type { Say } from "./book-effects.ts";
 import type { Entry, Outcome, OwnerValue } from "./directory-kv.ts";
 import type { KnownShare, KnownShares } from "./known-shares.ts";
-import { isHeld, newSlot, type Change, type Slot, type Waiting, type Wanted } from "./slot.ts";
+import {
+  isHeld,
+  newSlot,
+  type Change,
+  type KeptShare,
+  type Slot,
+  type Waiting,
+  type Wanted,
+} from "./slot.ts";
 
 /**
  * A claim waits so long for the directory; its sender tries again then, maybe at another relay. NATS chooses a leader anew
@@ -40,7 +51,9 @@ export interface OwnershipHost {
   readonly me: string;
   readonly known: KnownShares;
   /** The entry that the directory shall have for a share of this relay. */
-  readonly ownerValue: (share: Pick<Slot, "key" | "channel">) => OwnerValue;
+  readonly ownerValue: (share: Pick<Slot, "key" | "channel" | "kept">) => OwnerValue;
+  /** The relay that keeps the share, its address once that is known; undefined: it keeps none, or is gone. */
+  readonly keeperOf: (entry: KnownShare) => { readonly address: string | undefined } | undefined;
   /** The directory answers, and the watch has told all of it. */
   readonly isReady: () => boolean;
   /** Changes what is known; undefined: there is no such share. */
@@ -76,7 +89,7 @@ export class Ownership {
   }
 
   /** Slots and changes that are kept: 0 when there is nothing to do. */
-  get kept(): number {
+  get left(): number {
     return this.#slots.size + this.#changes.size + this.#passed.size;
   }
 
@@ -102,7 +115,13 @@ export class Ownership {
     slot.channel = claim.channel;
     slot.claims.push({ claim, seen, at: now });
     this.#waiting++;
-    if (!this.#host.isReady() && slot.isOpen) this.#passUnproven(slot, now);
+    if (!this.#host.isReady() && this.#isHereAlone(slot)) this.#passUnproven(slot, now);
+  }
+
+  /** As far as this relay knows. */
+  #isHereAlone({ name, isOpen, kept }: Slot): boolean {
+    const { known, me } = this.#host;
+    return isOpen || (kept !== undefined && known.get(name)?.relay === me);
   }
 
   /** @returns false: no claim of a sender was passed on for it */
@@ -122,6 +141,23 @@ export class Ownership {
     if (slot === undefined) return;
     slot.isOpen = false;
     slot.isUnproven = false;
+    this.#due.add(slot);
+  }
+
+  /** The relay's store has the share. */
+  kept(name: string, { key, channel, ...kept }: KeptShare): void {
+    const slot = this.#slot(name);
+    slot.key = key;
+    slot.channel = channel;
+    slot.kept = kept;
+  }
+
+  /** The relay's store has it no more. */
+  released(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot === undefined) return;
+    slot.kept = undefined;
+    slot.isQuiet = false;
     this.#due.add(slot);
   }
 
@@ -164,7 +200,9 @@ export class Ownership {
 
   /** The directory does not answer: a share that is open here goes on with a sender that comes back. */
   disconnected(now: number): void {
-    for (const slot of this.#slots.values()) if (slot.isOpen) this.#passUnproven(slot, now);
+    for (const slot of this.#slots.values()) {
+      if (this.#isHereAlone(slot)) this.#passUnproven(slot, now);
+    }
   }
 
   /** Removes the entry of a relay that is gone, unless it changes before. */
@@ -176,8 +214,8 @@ export class Ownership {
   outcome(op: number, outcome: Outcome, now: number): void {
     const change = this.#changes.get(op);
     if (change === undefined) return;
-    const { me, known, learn, ownerValue } = this.#host;
-    const { slot, isPut, compared } = change;
+    const { me, known, learn } = this.#host;
+    const { slot, isPut, compared, value } = change;
     this.#changes.delete(op);
     slot.change = undefined;
     this.#due.add(slot);
@@ -188,7 +226,7 @@ export class Ownership {
       const { revision } = outcome;
       if (isSame) {
         slot.untold = { revision, until: now + TOLD_MS, word: undefined };
-        learn(slot.name, isPut ? ownerValue(slot) : undefined, revision);
+        learn(slot.name, value, revision);
       }
       if (!isPut) return;
       slot.proven = revision;
@@ -203,7 +241,7 @@ export class Ownership {
     const doubled = slot.claims.length > 0 ? 0 : Math.min(slot.tries - 1, DOUBLED_MOST);
     const isNews = outcome.t === "conflict" && !isSame;
     slot.notBefore = isNews ? 0 : now + AGAIN_MS * 2 ** doubled;
-    if (outcome.t === "unknown" && slot.isOpen) this.#passUnproven(slot, now);
+    if (outcome.t === "unknown" && this.#isHereAlone(slot)) this.#passUnproven(slot, now);
   }
 
   tick(now: number): void {
@@ -248,13 +286,17 @@ export class Ownership {
     if (this.#slots.get(name) !== slot) return undefined;
     const entry = known.get(name);
     const isOthers = entry !== undefined && entry.relay !== me;
+    const waits = isOthers && this.#forwards(slot, entry);
     if (isOthers && isReady()) this.#taken(slot, entry);
-    const isKept = isHeld(slot);
-    if (!isKept && slot.claims.length === 0) this.#host.free(name);
+    if (isReady()) this.#hush(slot, isOthers && !this.#isLeft(slot, entry));
+    const isHere = isHeld(slot);
+    const isKept = isHere || slot.kept !== undefined;
+    if (!isHere && slot.claims.length === 0) this.#host.free(name);
     if (slot.change !== undefined) return undefined;
     const compared = entry?.revision ?? 0;
     const isToPut =
-      slot.claims.length > 0 || (isKept && (entry === undefined || (slot.isUnproven && !isOthers)));
+      (slot.claims.length > 0 && !waits) ||
+      (isKept && this.#lacksEntry(slot, entry, isHere && !isOthers));
     const isToRemove =
       !isKept && entry !== undefined && (!isOthers || slot.evicted === entry.revision);
     if (isToPut || isToRemove) {
@@ -263,6 +305,57 @@ export class Ownership {
     }
     if (!isKept && slot.untold === undefined) this.#slots.delete(name);
     return undefined;
+  }
+
+  /** @param isOpen a sender here has it, and no other relay owns it */
+  #lacksEntry(slot: Slot, entry: KnownShare | undefined, isOpen: boolean): boolean {
+    if (entry === undefined) return true;
+    const { me, ownerValue } = this.#host;
+    if (entry.relay !== me) return slot.kept !== undefined && this.#isLeft(slot, entry);
+    if (isOpen && slot.isUnproven) return true;
+    const { stored, place, store } = ownerValue(slot);
+    return entry.stored !== stored || entry.place !== place || entry.store !== store;
+  }
+
+  /**
+   * Whether a kept share need not leave it to the relay that owns it: that one is gone, or was this one before a restart.
+   * Nothing else has the same random place on a disk, and one relay alone can open the folder of a store. A copy of a
+   * folder breaks that, so this happens once, before this relay had the entry itself.
+   */
+  #isLeft(slot: Slot, { revision, stored, place }: KnownShare): boolean {
+    if (slot.evicted === revision) return true;
+    if (slot.kept?.stored !== "disk" || stored !== "disk" || slot.proven > 0) return false;
+    return place === this.#host.ownerValue(slot).place;
+  }
+
+  /** @param isOthers another relay owns the share */
+  #hush(slot: Slot, isOthers: boolean): void {
+    if (slot.kept === undefined || slot.isQuiet === isOthers) return;
+    const { key } = slot;
+    if (slot.kept.stored === "s3") {
+      slot.kept = undefined;
+      this.#host.say({ t: "disown", key });
+      return;
+    }
+    slot.isQuiet = isOthers;
+    this.#host.say({ t: isOthers ? "quiet" : "loud", key });
+  }
+
+  /** The relay that keeps the share goes on with its senders. @returns whether claims wait for that relay's address */
+  #forwards(slot: Slot, entry: KnownShare): boolean {
+    if (slot.claims.length === 0) return false;
+    const keeper = this.#host.keeperOf(entry);
+    if (keeper === undefined) return false;
+    const { address } = keeper;
+    if (address === undefined) return true;
+    for (const { claim } of slot.claims) {
+      const { worker, socket, key, channel } = claim;
+      const { relay } = entry;
+      const question = undefined;
+      this.#host.say({ t: "forward", worker, socket, key, channel, relay, address, question });
+    }
+    this.#keep(slot, () => false);
+    return false;
   }
 
   /** The watch says that another relay owns it. */
@@ -283,10 +376,11 @@ export class Ownership {
     const { ownerValue, say } = this.#host;
     const op = ++this.#changesEver;
     const claims = new Set(slot.claims);
-    slot.change = { op, slot, isPut, compared, claims, at: now, isOutdated: false };
+    const value = isPut ? ownerValue(slot) : undefined;
+    slot.change = { op, slot, isPut, compared, value, claims, at: now, isOutdated: false };
     this.#changes.set(op, slot.change);
     const change = { op, key: slot.name, revision: compared };
-    if (isPut) say({ t: "put-share", ...change, value: ownerValue(slot) });
+    if (value !== undefined) say({ t: "put-share", ...change, value });
     else say({ t: "remove-share", ...change });
   }
 

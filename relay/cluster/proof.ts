@@ -7,6 +7,7 @@
  *                   or nothing, of a forward line
  *   blinded id:     HMAC-SHA256(secret, "fileshare cluster blind " | id in hex), its first 16 bytes in hex
  *   masked channel: channel XOR HMAC-SHA256(secret, "fileshare cluster mask " | share in hex), 16 bytes in hex
+ *   masked place:   place XOR HMAC-SHA256(secret, "fileshare cluster place " | blinded share), 16 bytes in hex
  *
  * The directory has blinded ids alone: a reader of NATS can't tell which channels there are.
  */
@@ -71,8 +72,20 @@ export class ClusterSecret {
    * mask hides one. @param channel and @param share in hex
    */
   masked(channel: string, share: string): string {
-    const mask = this.#primitives.hmac(this.#secret, utf8(`fileshare cluster mask ${share}`));
-    return toHex((fromHex(channel) ?? new Uint8Array()).map((byte, at) => byte ^ (mask[at] ?? 0)));
+    return this.#masked(channel, `fileshare cluster mask ${share}`);
+  }
+
+  /**
+   * The place of a stored share, as the directory has it; masked again it is the place. A relay that takes the share over
+   * knows no more than the directory tells. @param place in hex @param share blinded
+   */
+  maskedPlace(place: string, share: string): string {
+    return this.#masked(place, `fileshare cluster place ${share}`);
+  }
+
+  #masked(id: string, label: string): string {
+    const mask = this.#primitives.hmac(this.#secret, utf8(label));
+    return toHex((fromHex(id) ?? new Uint8Array()).map((byte, at) => byte ^ (mask[at] ?? 0)));
   }
 
   #mac(label: string, nonce: Uint8Array, named: NamedLine): Uint8Array {

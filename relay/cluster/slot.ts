@@ -1,6 +1,6 @@
-/** A name of the directory of which this relay owns the share, claims it, or removes the entry. `Ownership` has them. */
+/** A name of the directory of which this relay owns or keeps the share, claims it, or removes the entry. `Ownership` has them. */
 import type { ShareClaim } from "../store/book-effects.ts";
-import type { OwnerValue } from "./directory-kv.ts";
+import type { OwnerValue, StoreKind } from "./directory-kv.ts";
 import type { KnownShare } from "./known-shares.ts";
 
 export interface Waiting {
@@ -19,6 +19,8 @@ export interface Wanted {
 export interface Change extends Wanted {
   readonly op: number;
   readonly slot: Slot;
+  /** Of a put. */
+  readonly value: OwnerValue | undefined;
   readonly claims: ReadonlySet<Waiting>;
   readonly at: number;
   /** A later claim was passed on without a change. */
@@ -33,12 +35,31 @@ interface Untold {
   word: { readonly value: OwnerValue | undefined; readonly revision: number } | undefined;
 }
 
+/** A share in the store of this relay, whole or not. */
+export interface KeptHere {
+  readonly stored: StoreKind;
+  /** See `StoredShare.place`. */
+  readonly place: string;
+  /** See `OwnerValue.store`. */
+  readonly store?: string | undefined;
+}
+
+export interface KeptShare extends KeptHere {
+  /** In hex, as the channel. */
+  readonly key: string;
+  readonly channel: string;
+}
+
 export interface Slot {
   readonly name: string;
-  /** The share and its channel in hex; empty while no sender here claimed it. */
+  /** The share and its channel in hex; empty while this relay neither keeps it nor has its sender. */
   key: string;
   channel: string;
   claims: Waiting[];
+  /** The relay's store has the share: its entry stays while no worker has it open. */
+  kept: KeptHere | undefined;
+  /** Another relay owns a kept share, and this one serves its receivers from there. */
+  isQuiet: boolean;
   /** The relay's directory has the share, from a sender of its own. */
   isOpen: boolean;
   /** Claims that were passed on, and that the relay's directory did not answer yet. */
@@ -63,6 +84,8 @@ export function newSlot(name: string): Slot {
     key: "",
     channel: "",
     claims: [],
+    kept: undefined,
+    isQuiet: false,
     isOpen: false,
     passing: 0,
     passingUntil: 0,

@@ -6,10 +6,10 @@
  *           <--link, unlink, refused--        <--share, relay, synced-----
  *   directory <--claim, drop---------- keeper <--opened, refused, ended--- directory
  */
-import { socketFault } from "../../protocol/mod.ts";
-import type { ClusterEffect } from "../cluster/book-effects.ts";
+import { fromHex, socketFault, type Message } from "../../protocol/mod.ts";
+import type { AskedShare, ClusterEffect, StoreOrder } from "../cluster/book-effects.ts";
 import { ClusterBook, type ClusterCounts } from "../cluster/cluster-book.ts";
-import type { DirectoryEvents, DirectoryKv, Outcome } from "../cluster/directory-kv.ts";
+import type { DirectoryEvents, DirectoryKv, Outcome, StoreKind } from "../cluster/directory-kv.ts";
 import type { ClusterRelay } from "../cluster/known-relays.ts";
 import type { FromCluster, ToCluster } from "../cluster/messages.ts";
 import type { ClusterSecret } from "../cluster/proof.ts";
@@ -18,6 +18,7 @@ import type { ManagedCluster } from "../admin/manager.ts";
 import type { ChannelQuestion } from "../share/look-ups.ts";
 import type { FromStoreBook } from "../share/messages.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
+import type { StoredShare } from "../store/stored-share.ts";
 import type { Reporter } from "../worker/reports.ts";
 import type { Directory } from "./directory.ts";
 
@@ -33,10 +34,20 @@ export interface ClusterKeeperOptions {
   readonly directory: Directory;
   /** The cluster has nothing against it: the store and the relay's directory may have it. */
   readonly claim: (claim: ShareClaim) => void;
+  /** Undefined: the relay has no store. */
+  readonly store?: StoreOfCluster | undefined;
   readonly toWorker: (worker: number, message: FromCluster | FromStoreBook) => void;
   readonly workers: () => Iterable<number>;
   readonly report: Reporter;
   readonly clock: () => number;
+}
+
+/** The store of this relay, as the cluster orders it about. */
+export interface StoreOfCluster {
+  readonly kind: StoreKind;
+  ordered(order: StoreOrder): void;
+  /** No link reads the share any more. */
+  dropped(key: string): void;
 }
 
 export class ClusterKeeper implements ManagedCluster {
@@ -64,6 +75,7 @@ export class ClusterKeeper implements ManagedCluster {
         me,
         blinded: (id) => secret.blinded(id),
         masked: (channel, share) => secret.masked(channel, share),
+        maskedPlace: (place, share) => secret.maskedPlace(place, share),
         random: Math.random,
         report,
       },
@@ -152,6 +164,23 @@ export class ClusterKeeper implements ManagedCluster {
     this.#tell((now) => this.#book.ended(key, channel, now));
   }
 
+  // The relay's store
+
+  kept({ key, channel, place }: StoredShare): void {
+    const stored = this.#options.store?.kind;
+    if (stored === undefined) return;
+    this.#tell((now) => this.#book.kept({ key, channel, place, stored }, now));
+  }
+
+  released({ key, channel }: StoredShare): void {
+    this.#tell((now) => this.#book.released(key, channel, now));
+  }
+
+  /** A sender asks about a share that the store does not know. */
+  inquire(asked: AskedShare): void {
+    this.#tell((now) => this.#book.inquire(asked, now));
+  }
+
   workerLost(worker: number): void {
     this.#tell((now) => this.#book.workerLost(worker, now));
   }
@@ -199,7 +228,7 @@ export class ClusterKeeper implements ManagedCluster {
   }
 
   #do(effect: ClusterEffect, kv: DirectoryKv): void {
-    const { directory, claim, toWorker, workers, clock } = this.#options;
+    const { directory, claim, store, toWorker, workers, clock } = this.#options;
     switch (effect.t) {
       case "put-share": {
         const { op, key, value, revision } = effect;
@@ -233,8 +262,14 @@ export class ClusterKeeper implements ManagedCluster {
       }
       case "drop":
         directory.drop(effect.key, clock());
+        store?.dropped(effect.key);
         return;
       case "link": {
+        const { worker, ...message } = effect;
+        toWorker(worker, message);
+        return;
+      }
+      case "forward": {
         const { worker, ...message } = effect;
         toWorker(worker, message);
         return;
@@ -245,6 +280,23 @@ export class ClusterKeeper implements ManagedCluster {
         toWorker(worker, message);
         return;
       }
+      case "unknown-share": {
+        const { worker, socket } = effect;
+        toWorker(worker, { t: "answer", socket, message: unknownAnswer(effect) });
+        return;
+      }
+      case "unasked-share": {
+        const { worker, socket, fault } = effect;
+        const { code, detail } = fault;
+        toWorker(worker, { t: "socket-failed", socket, fault: socketFault(code), detail });
+        return;
+      }
+      case "quiet":
+      case "loud":
+      case "adopt":
+      case "disown":
+        store?.ordered(effect);
+        return;
     }
   }
 
@@ -259,4 +311,11 @@ export class ClusterKeeper implements ManagedCluster {
     this.#asking.add(asking);
     return asking;
   }
+}
+
+/** To a question about a share that no store has. */
+export function unknownAnswer({ key, question }: Pick<AskedShare, "key" | "question">): Message {
+  const share = fromHex(key) ?? new Uint8Array(16);
+  if (question === "revoke") return { t: "revoked", share, known: false };
+  return { t: "inspected", share, state: "unknown", records: 0, downloads: 0, receipts: [] };
 }

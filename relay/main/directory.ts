@@ -180,11 +180,14 @@ export class Directory {
   /** A receiver came to a stored share that no worker serves. */
   openStored(worker: number, { number, facts, state }: OpenedShare, now: number): void {
     const { key, channel, offer, capability } = facts;
-    if (this.#entries.has(key) || this.#draining) return;
-    // One `offers` message lists all shares of the channel; the others follow when one goes.
-    if (this.#counts.inChannel(channel) >= this.#limits.now["shares-per-channel"]) return;
-    this.#counts.add(channel, undefined);
-    const epoch = (this.#epochs.get(key) ?? 0) + 1;
+    const known = this.#entries.get(key);
+    if (this.#draining || (known !== undefined && !isDropped(known))) return;
+    if (known === undefined) {
+      // One `offers` message lists all shares of the channel; the others follow when one goes.
+      if (this.#counts.inChannel(channel) >= this.#limits.now["shares-per-channel"]) return;
+      this.#counts.add(channel, undefined);
+    }
+    const epoch = (known?.record.epoch ?? this.#epochs.get(key) ?? 0) + 1;
     const record = { key, channel, offer, capability, owner: worker, epoch, stored: state };
     const entry: Entry = {
       record,
@@ -225,6 +228,12 @@ export class Directory {
   unload(key: string): void {
     const entry = this.#entries.get(key);
     if (entry !== undefined && isStored(entry) && !entry.senderHere) this.#unload(entry);
+  }
+
+  /** Another relay of the cluster serves the receivers of a stored share, which come again and find it there. */
+  quiet(key: string): void {
+    const record = this.#entries.get(key)?.record;
+    if (record?.stored !== undefined && record.remote === undefined) this.#dismiss(key);
   }
 
   /** The worker that has, or had last, the sender of an open share. */
@@ -510,6 +519,11 @@ export class Directory {
 /** It needs its sender no more. */
 function isStored({ record }: Pick<Entry, "record">): boolean {
   return record.stored?.isWhole === true;
+}
+
+/** No link reads it from the other relay that had it. */
+function isDropped({ record }: Entry): boolean {
+  return record.remote !== undefined && record.owner === undefined;
 }
 
 /** A share is immutable: who opens it again must offer the very same. */

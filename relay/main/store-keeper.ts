@@ -6,12 +6,13 @@ import { randomBytes } from "node:crypto";
 
 import { FaultError, socketFault } from "../../protocol/mod.ts";
 import { SETTLE_MS, type LiveLimits } from "../limits/limits.ts";
+import type { StoreOrder } from "../cluster/book-effects.ts";
 import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
 import { REFUSABLE, type BookEffect, type ShareClaim } from "../store/book-effects.ts";
 import type { ManagedStore } from "../admin/manager.ts";
 import type { Kept } from "../store/kept-share.ts";
 import type { OpenStore } from "../store/open-store.ts";
-import { StoreBook, type BookCounts } from "../store/store-book.ts";
+import { StoreBook, type BookCounts, type ClusterOfBook } from "../store/store-book.ts";
 import type { Reporter } from "../worker/reports.ts";
 import type { Directory } from "./directory.ts";
 import { RecordRemover } from "./record-remover.ts";
@@ -59,6 +60,7 @@ export interface StoreKeeperOptions {
   readonly toWorker: (worker: number, message: FromStoreBook) => void;
   readonly workers: () => Iterable<number>;
   readonly report: Reporter;
+  readonly cluster?: ClusterOfBook | undefined;
   readonly host?: KeeperHost;
 }
 
@@ -82,13 +84,14 @@ export class StoreKeeper implements ManagedStore {
 
   constructor(options: StoreKeeperOptions) {
     this.#options = options;
-    const { store, limits, directory, host = HOST } = options;
+    const { store, limits, directory, cluster, host = HOST } = options;
     this.#host = host;
     this.#remover = new RecordRemover(store.ledger, (error) => this.#trouble(error));
     const { saved, hashOf } = store;
     const { newPlace } = host;
     const newNumber = (): number => directory.newNumber();
-    this.book = new StoreBook({ limits, saved, hashOf, newPlace, newNumber }, host.wallTime());
+    const given = { limits, saved, hashOf, newPlace, newNumber, cluster };
+    this.book = new StoreBook(given, host.wallTime());
   }
 
   get counts(): BookCounts {
@@ -188,6 +191,27 @@ export class StoreKeeper implements ManagedStore {
         if (this.#held.get(message.key)?.home === message.worker) this.#release(message.key);
         break;
     }
+    this.#schedule();
+  }
+
+  /** The cluster says of a kept share which relay serves it, and which relay keeps one in a common bucket. */
+  ordered(order: StoreOrder): void {
+    switch (order.t) {
+      case "quiet":
+      case "loud":
+        this.book.quiet(order.key, order.t === "quiet");
+        if (order.t === "quiet") this.#options.directory.quiet(order.key);
+        break;
+      case "adopt":
+      case "disown":
+        return;
+    }
+    this.#schedule();
+  }
+
+  /** No link reads the share any more: it may be kept here too. */
+  dropped(key: string): void {
+    this.book.reload(key);
     this.#schedule();
   }
 

@@ -115,7 +115,8 @@ export class Supervisor implements ManagedRelay {
         directory: (message) => this.#heard(message),
         storeBook: (message) => {
           if (isChannelQuestion(message)) this.#cluster?.handle(message);
-          this.#keeper?.handle(message);
+          if (message.t === "inspect" || message.t === "revoke") this.#asked(message);
+          else this.#keeper?.handle(message);
         },
         cluster: (message) => {
           this.#cluster?.handle(message);
@@ -164,8 +165,13 @@ export class Supervisor implements ManagedRelay {
         toWorker: (worker, message) => this.#workers.post(worker, message),
         workers: () => this.#workers.ready(),
         report: (report) => this.#reports.report(report),
+        cluster: {
+          kept: (share) => this.#cluster?.kept(share),
+          released: (share) => this.#cluster?.released(share),
+        },
       });
     const { cluster } = options;
+    const keeper = this.#keeper;
     this.#cluster =
       cluster &&
       new ClusterKeeper({
@@ -178,11 +184,17 @@ export class Supervisor implements ManagedRelay {
         },
         directory: this.#directory,
         claim: (claim) => this.#claim(claim),
+        store: keeper && {
+          kind: store?.place.kind ?? "disk",
+          ordered: (order) => keeper.ordered(order),
+          dropped: (key) => keeper.dropped(key),
+        },
         toWorker: (worker, message) => this.#workers.post(worker, message),
         workers: () => this.#workers.ready(),
         report: (report) => this.#reports.report(report),
         clock: () => performance.now(),
       });
+    for (const { share } of keeper?.shares ?? []) this.#cluster?.kept(share);
     this.measuring = new Measuring({
       ask: () => {
         this.#workers.postAll({ t: "measure" });
@@ -412,6 +424,14 @@ export class Supervisor implements ManagedRelay {
       this.#keeper?.senderLeft(message.key);
     }
     this.#directory.handle(message, performance.now());
+  }
+
+  /** The sender's share may be at another relay. */
+  #asked(message: Extract<ToStoreBook, { t: "inspect" | "revoke" }>): void {
+    const { t: question, worker, socket, key } = message;
+    const isHere = this.#keeper?.book.knows(key) === true;
+    if (this.#cluster === undefined || isHere) this.#keeper?.handle(message);
+    else this.#cluster.inquire({ worker, socket, key, question });
   }
 
   /** The cluster is asked first, then the store. */

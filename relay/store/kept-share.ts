@@ -27,6 +27,8 @@ export interface Kept {
   readonly begun: BegunReceivers;
   /** Operators call it by that one. */
   readonly number: number;
+  /** Another relay of the cluster owns the share: no receiver gets it from here. */
+  isQuiet: boolean;
   /** It was saved once; else its sender does not know yet that it is here. */
   isSaved: boolean;
   /** It was saved as whole; else its sender was not told so, even if all of it is durable. */
@@ -49,6 +51,7 @@ export function kept(share: StoredShare, number: number, isSaved: boolean, now: 
     durable,
     begun: new BegunReceivers(share.begun),
     number,
+    isQuiet: false,
     isSaved,
     isSavedWhole: isSaved && isWhole({ share, durable }),
     sender: isSaved ? "away" : "storing",

@@ -13,6 +13,14 @@ import { Unsaved } from "./unsaved.ts";
 /** Why a share is stored no more; `unfinished`: its sender did not go on with it. */
 export type StoredEnd = StoreEnd | "unfinished" | "removed";
 
+export interface ShelfEvents {
+  /** Receivers of the channel hear that a share is over. */
+  readonly over: (channel: string) => void;
+  /** The shelf has the share from now on, or no more. */
+  readonly kept: (one: Kept) => void;
+  readonly released: (one: Kept) => void;
+}
+
 export class ShareShelf {
   readonly #kept = new Map<string, Kept>();
   readonly #byChannel = new Map<string, Set<string>>();
@@ -27,13 +35,12 @@ export class ShareShelf {
     unfinished: 0,
     removed: 0,
   };
-  /** Receivers of the channel hear that a share is over. */
-  readonly #tellOver: (channel: string) => void;
+  readonly #events: ShelfEvents;
 
-  constructor(limits: LiveLimits, tellOver: (channel: string) => void) {
+  constructor(limits: LiveLimits, events: ShelfEvents) {
     this.room = new StoreLimits(limits, this.#kept);
     this.unsaved = new Unsaved(this.#kept, this.tombstones);
-    this.#tellOver = tellOver;
+    this.#events = events;
   }
 
   get counts(): StoreCounts {
@@ -62,6 +69,7 @@ export class ShareShelf {
     const others = this.#byChannel.get(channel) ?? new Set();
     this.#byChannel.set(channel, others.add(key));
     this.room.add(one);
+    this.#events.kept(one);
   }
 
   drop(one: Kept): void {
@@ -72,6 +80,7 @@ export class ShareShelf {
     if (others?.size === 0) this.#byChannel.delete(channel);
     this.room.remove(one);
     this.unsaved.removed(place);
+    this.#events.released(one);
   }
 
   /** Its sender did not go on with it. */
@@ -102,7 +111,7 @@ export class ShareShelf {
     this.unsaved.tombstone(key);
     const gone = this.tombstones.add(overOf(one, reason, now));
     if (gone !== undefined) this.unsaved.tombstone(gone);
-    this.#tellOver(channel);
+    this.#events.over(channel);
   }
 
   /** Before its end: a sender that is still there hears that all of it was stored. */

@@ -63,6 +63,13 @@ export interface StoreBookOptions {
     readonly shares: readonly StoredShare[];
     readonly tombstones: readonly Tombstone[];
   };
+  /** Hears of each share that is kept, at the start too. */
+  readonly cluster?: ClusterOfBook | undefined;
+}
+
+export interface ClusterOfBook {
+  readonly kept: (share: StoredShare) => void;
+  readonly released: (share: StoredShare) => void;
 }
 
 export interface BookCounts extends StoreCounts {
@@ -88,8 +95,13 @@ export class StoreBook {
 
   constructor(options: StoreBookOptions, now: number) {
     this.#options = options;
-    this.#shelf = new ShareShelf(options.limits, (channel) => {
-      for (const worker of this.#askers.of(channel)) this.#tellOver(worker, channel);
+    const { limits, cluster } = options;
+    this.#shelf = new ShareShelf(limits, {
+      over: (channel) => {
+        for (const worker of this.#askers.of(channel)) this.#tellOver(worker, channel);
+      },
+      kept: ({ share }) => cluster?.kept(share),
+      released: ({ share }) => cluster?.released(share),
     });
     this.#unsaved = this.#shelf.unsaved;
     this.#downloads = new Downloads(this.#shelf, now);
@@ -144,6 +156,26 @@ export class StoreBook {
     this.#pass(claim, known);
     this.#downloads.settle(known, now);
     return true;
+  }
+
+  /** Whether it is kept, or is over and its sender may ask why. */
+  knows(key: string): boolean {
+    return this.#shelf.get(key) !== undefined || this.#shelf.tombstones.get(key) !== undefined;
+  }
+
+  /** Another relay serves the receivers of this share, or does no more. */
+  quiet(key: string, isQuiet: boolean): void {
+    const one = this.#shelf.get(key);
+    if (one === undefined) return;
+    one.isQuiet = isQuiet;
+    this.reload(key);
+  }
+
+  /** It may be open nowhere, and a worker with receivers of its channel serves it. */
+  reload(key: string): void {
+    const one = this.#shelf.get(key);
+    const worker = one && this.askerIn(one.share.channel);
+    if (one !== undefined && worker !== undefined) this.#load(worker, one);
   }
 
   /** Whether its sender has to give more of it. */
@@ -430,10 +462,10 @@ export class StoreBook {
     const { key } = one.share;
     const make = (): BookEffect | undefined => {
       const now = this.#shelf.get(key);
-      if (now === undefined || !isWhole(now)) return undefined;
+      if (now === undefined || !isWhole(now) || now.isQuiet) return undefined;
       return { t: "open", worker, opened: openedOf(now) };
     };
-    if (isWhole(one)) this.#unsaved.effect({ t: "open", worker, make });
+    if (isWhole(one) && !one.isQuiet) this.#unsaved.effect({ t: "open", worker, make });
   }
 
   #tellOver(worker: number, channel: string): void {

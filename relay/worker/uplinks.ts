@@ -11,7 +11,7 @@ import {
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 
-import type { FromCluster, ToCluster } from "../cluster/messages.ts";
+import type { LinkOrder, ToCluster } from "../cluster/messages.ts";
 import { ClusterSecret } from "../cluster/proof.ts";
 import type { LocalSender, LocalSenderEvents } from "../cluster/uplink-share.ts";
 import { Uplink, type Link, type UplinkHost } from "../cluster/uplink.ts";
@@ -66,7 +66,7 @@ export class Uplinks {
     return this.#links.size;
   }
 
-  handle(message: FromCluster): void {
+  handle(message: LinkOrder): void {
     if (message.t === "link") this.#open(message);
     else this.#end(message.link);
   }

@@ -135,7 +135,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     outlet: clientRouter,
     primitives: nodePrimitives,
     toDirectory: post,
-    toStoreBook: given.store && post,
+    toStoreBook: given.store === undefined && !given.hasDirectory ? undefined : post,
     lookers: lookers === 0 ? undefined : { count: lookers, tell: post },
     openRecords:
       given.store && recordsOpener(given.store, (...away) => reportAway(reports.report, ...away)),
@@ -328,6 +328,12 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       case "unlink":
         uplinks.handle(message);
         return;
+      case "forward": {
+        const detail = "another relay of the cluster stores the share";
+        const { socket } = message;
+        hub.storeBook({ t: "socket-failed", socket, fault: "going-away", detail }, clock());
+        return;
+      }
       case "stored-state":
       case "counted":
       case "looked-up":

@@ -89,7 +89,7 @@ describe("a sender's claim", () => {
     play.outcome(1, "unknown");
     expect(play.later(AGAIN_MS)).toEqual(["1 refused to socket 1: going-away"]);
     play.later(AGAIN_MS);
-    expect(play.book.kept).toMatchObject({ slots: 0, waiting: 0 });
+    expect(play.book.left).toMatchObject({ slots: 0, waiting: 0 });
   });
 
   test("whose change was unknown and happened is put once more over it", () => {
@@ -345,7 +345,7 @@ describe("an owner", () => {
     play.outcome(1, "conflict");
     play.told(1, undefined, 12);
     expect(play.later(60_000)).toEqual([]);
-    expect(play.book.kept["slots"]).toBe(0);
+    expect(play.book.left["slots"]).toBe(0);
   });
 
   test("waits longer between tries for which no sender waits", () => {
@@ -369,13 +369,13 @@ describe("an owner", () => {
     play.book.workerLost(0, play.now);
     play.outcome(1, "unknown");
     play.effects();
-    expect(play.book.kept["slots"]).toBe(0);
+    expect(play.book.left["slots"]).toBe(0);
     play.told(1, "me", 3);
     expect(play.effects()).toEqual(["remove 1 at 3"]);
     play.outcome(1, 4);
     play.told(1, undefined, 4);
     expect(play.later(1000)).toEqual([]);
-    expect(play.book.kept["slots"]).toBe(0);
+    expect(play.book.left["slots"]).toBe(0);
   });
 
   test("removes no entry that a sender claims meanwhile", () => {

@@ -86,7 +86,7 @@ describe("a channel that receivers ask for", () => {
     play.book.unasked(1, CHANNEL, play.now);
     expect(play.later(UNLOAD_MS - 1000, "other")).toEqual([]);
     expect(play.later(1000, "other")).toEqual(["unlink 1 of worker 0"]);
-    expect(play.book.kept).toMatchObject({ channels: 0, links: 0 });
+    expect(play.book.left).toMatchObject({ channels: 0, links: 0 });
   });
 
   test("in which there is nothing is forgotten with the last receiver", () => {
@@ -94,7 +94,7 @@ describe("a channel that receivers ask for", () => {
     play.connect();
     play.book.asked(0, CHANNEL, play.now);
     play.book.unasked(0, CHANNEL, play.now);
-    expect(play.book.kept["channels"]).toBe(0);
+    expect(play.book.left["channels"]).toBe(0);
   });
 
   test("has the links of a worker that is lost at another worker", () => {
@@ -180,7 +180,7 @@ describe("a link", () => {
     expect(play.effects()).toEqual(["put 1 over 5"]);
     play.outcome(1, 6);
     expect(play.effects()).toEqual(["unlink 1 of worker 0", "1 dropped", "1 for socket 4"]);
-    expect(play.book.kept["remotes"]).toBe(0);
+    expect(play.book.left["remotes"]).toBe(0);
   });
 
   test("begins when this relay yields", () => {
@@ -301,7 +301,7 @@ describe("a look-up", () => {
     play.book.lookUp(0, 7, hexOf(1), play.now);
     play.book.lookUp(0, 8, hexOf(2), play.now);
     expect(play.effects()).toEqual(["answer 7 to 0", "answer 8 to 0"]);
-    expect(play.book.kept["links"]).toBe(0);
+    expect(play.book.left["links"]).toBe(0);
   });
 
   test("is answered when the share has gone, could not be opened, or took too long", () => {
@@ -319,7 +319,7 @@ describe("a look-up", () => {
     play.book.workerLost(1, play.now);
     expect(play.later(QUESTION_MS - 1)).toEqual([]);
     expect(play.later(1000)).toEqual(["answer 9 to 0"]);
-    expect(play.book.kept["questions"]).toBe(0);
+    expect(play.book.left["questions"]).toBe(0);
   });
 });
 
@@ -402,7 +402,7 @@ describe("relays", () => {
     play.told(1, "other", 8);
     play.outcome(1, "conflict");
     expect(play.later(GONE_MS - 1000)).toEqual([]);
-    expect(play.book.kept["slots"]).toBe(0);
+    expect(play.book.left["slots"]).toBe(0);
   });
 
   test("are listed with their address, version and shares", () => {

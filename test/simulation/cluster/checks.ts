@@ -55,7 +55,7 @@ function checkLinks(senders: readonly SimSender[], relay: SimRelay): void {
 export function checkEmpty({ directory, relays: all }: ClusterWorld): void {
   if (directory.shares.size > 0) throw new Violation("entries of shares are left");
   for (const { book, id, links, local } of all) {
-    const kept = Object.entries(book.kept).filter(([, count]) => count !== 0);
+    const kept = Object.entries(book.left).filter(([, count]) => count !== 0);
     if (kept.length > 0) throw new Violation(`${id} keeps ${JSON.stringify(kept)}`);
     const { shares, owned, relays } = book.counts;
     const isEmpty = shares + owned + [...links.all].length + local.size === 0;

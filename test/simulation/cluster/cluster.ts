@@ -377,7 +377,7 @@ export class ClusterWorld {
       }),
       ...this.relays.map((relay) => {
         const local = [...relay.local.values()].map((each) => JSON.stringify(each)).join(" ");
-        return `${relay.id}: ${JSON.stringify(relay.book?.kept)} ${local}`;
+        return `${relay.id}: ${JSON.stringify(relay.book?.left)} ${local}`;
       }),
       ...[...this.directory.shares].map(([key, { value, revision }]) => {
         return `${key} = ${value.relay} at ${revision}`;

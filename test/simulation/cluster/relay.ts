@@ -352,6 +352,14 @@ export class SimRelay {
         if (share?.link !== undefined) this.#orphan(share);
         return;
       }
+      case "forward":
+      case "unknown-share":
+      case "unasked-share":
+      case "quiet":
+      case "loud":
+      case "adopt":
+      case "disown":
+        throw new Violation(`${this.id} says ${effect.t} of a share that no store keeps`);
       case "looked-up":
         this.#questions.answered(effect.question);
         return;

@@ -172,5 +172,22 @@ function describeCluster(effect: ClusterEffect): string {
       return `${numberOf(effect.key)} dropped`;
     case "looked-up":
       return `answer ${effect.question} to ${effect.worker}`;
+    case "forward": {
+      const { key, socket, channel, relay, address, question = "claim" } = effect;
+      const of = channel === undefined ? "" : ` of ${numberOf(channel)}`;
+      return `${question} of ${numberOf(key)}${of} at socket ${socket} goes to ${relay} (${address})`;
+    }
+    case "unknown-share":
+      return `${effect.question} of ${numberOf(effect.key)} at socket ${effect.socket}: unknown`;
+    case "unasked-share": {
+      const { question, key, socket, fault } = effect;
+      return `${question} of ${numberOf(key)} at socket ${socket} failed: ${fault.code}`;
+    }
+    case "quiet":
+    case "loud":
+    case "disown":
+      return `${numberOf(effect.key)} ${effect.t}`;
+    case "adopt":
+      return `adopt ${effect.name.split("~")[2]} at ${effect.place}`;
   }
 }
