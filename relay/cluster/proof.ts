@@ -8,6 +8,7 @@
  *   blinded id:     HMAC-SHA256(secret, "fileshare cluster blind " | id in hex), its first 16 bytes in hex
  *   masked channel: channel XOR HMAC-SHA256(secret, "fileshare cluster mask " | share in hex), 16 bytes in hex
  *   masked place:   place XOR HMAC-SHA256(secret, "fileshare cluster place " | blinded share), 16 bytes in hex
+ *   id of a lease:  HMAC-SHA256(secret, "fileshare cluster lease " | name of the cluster), its first 16 bytes in hex
  *
  * The directory has blinded ids alone: a reader of NATS can't tell which channels there are.
  */
@@ -64,6 +65,12 @@ export class ClusterSecret {
   /** @param id in hex */
   blinded(id: string): string {
     const mac = this.#primitives.hmac(this.#secret, utf8(`fileshare cluster blind ${id}`));
+    return toHex(mac.subarray(0, BLINDED_BYTES));
+  }
+
+  /** By which the relays of one cluster hold a lease together. @param name of the cluster */
+  leaseOf(name: string): string {
+    const mac = this.#primitives.hmac(this.#secret, utf8(`fileshare cluster lease ${name}`));
     return toHex(mac.subarray(0, BLINDED_BYTES));
   }
 

@@ -14,6 +14,13 @@ export interface LedgerChange {
   readonly forgotten: readonly string[];
 }
 
+export interface AdoptedShare {
+  /** Undefined: it is not there any more. */
+  readonly share: StoredShare | undefined;
+  /** Of the same share, before it or after. */
+  readonly over: Tombstone | undefined;
+}
+
 export interface Ledger {
   /**
    * All that was saved. Removes records of no share, which a crash left.
@@ -25,6 +32,16 @@ export interface Ledger {
    * share by itself. @throws FaultError
    */
   save(change: LedgerChange): PromiseLike<void>;
+  /**
+   * The share at this place, which another relay of the cluster kept and this one keeps from now on.
+   * @param epoch of this relay as its owner
+   * @throws FaultError
+   */
+  adopt?(place: string, epoch: number): Promise<AdoptedShare>;
+  /** Of a share that this relay does not keep; undefined: it is over nowhere, or never was. @throws FaultError */
+  over?(key: string): Promise<Tombstone | undefined>;
+  /** Another relay of the cluster keeps the share at this place now. */
+  disown?(place: string): void;
   /** Removes the records at this place; one that is not there is no fault. @throws FaultError */
   removeRecords(place: string): PromiseLike<void>;
   close(): Promise<void>;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { FaultError } from "../../protocol/mod.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StorePlace } from "./record-store.ts";
-import type { S3Events } from "./s3-ledger.ts";
+import type { S3Cluster, S3Events } from "./s3-ledger.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 
 export interface OpenStore {
@@ -24,10 +24,15 @@ const KEY_BYTES = 32;
 /**
  * Loads what a kind of store needs only where it is wanted.
  * @param place of a disk, the folder of the whole store
+ * @param cluster whose relays may use a bucket together
  * @throws FaultError `bad-store`, `store-failed`
  */
-export async function openStore(place: StorePlace, events: S3Events): Promise<OpenStore> {
-  const { ledger, records, key } = await openLedger(place, events);
+export async function openStore(
+  place: StorePlace,
+  events: S3Events,
+  cluster?: S3Cluster,
+): Promise<OpenStore> {
+  const { ledger, records, key } = await openLedger(place, events, cluster);
   try {
     const saved = await ledger.load();
     const hashOf = (address: string): string =>
@@ -42,6 +47,7 @@ export async function openStore(place: StorePlace, events: S3Events): Promise<Op
 async function openLedger(
   place: StorePlace,
   events: S3Events,
+  cluster: S3Cluster | undefined,
 ): Promise<{
   readonly ledger: Ledger;
   readonly records: StorePlace;
@@ -51,7 +57,7 @@ async function openLedger(
     const { S3Ledger } = await import("./s3-ledger.ts");
     // Not in the bucket, and the same after a restart.
     const key = place.secretAccessKey ?? randomBytes(KEY_BYTES);
-    return { ledger: new S3Ledger(place, events), records: place, key };
+    return { ledger: new S3Ledger(place, events, cluster), records: place, key };
   }
   const { SqliteLedger, prepareFolder } = await import("./sqlite-ledger.ts");
   const { folder } = place;

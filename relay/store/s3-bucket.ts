@@ -39,6 +39,9 @@ type Kind = "write" | "read" | "delete" | "list";
 /** Of one kind of requests. @param trouble undefined: the store answers again */
 export type OnAway = (kind: Kind, trouble: string | undefined) => void;
 
+/** So long a request may be under way that changes something; 0: it may not begin. ms */
+export type MayWrite = () => number;
+
 export interface ByteRange {
   readonly first: number;
   /** Behind the last byte. */
@@ -80,8 +83,14 @@ export class S3Bucket {
   }
 
   /** Resolves when the store says that it has all of it. @throws FaultError `store-failed` */
-  async put(key: string, body: Uint8Array<ArrayBuffer>, stop?: AbortSignal): Promise<void> {
-    await this.#tried("write", body.length, stop, async (signal) => {
+  async put(
+    key: string,
+    body: Uint8Array<ArrayBuffer>,
+    stop?: AbortSignal,
+    may?: MayWrite,
+  ): Promise<void> {
+    await this.#tried("write", body.length, stop, async (within) => {
+      const signal = bounded(within, may);
       const answer = await this.#send(key, { method: "PUT", body, signal });
       if (!answer.ok) throw await failureOf(answer);
       await answer.body?.cancel();
@@ -125,8 +134,9 @@ export class S3Bucket {
   }
 
   /** A key that is not there is no fault. @throws FaultError `store-failed` */
-  async remove(key: string, stop?: AbortSignal): Promise<void> {
-    await this.#tried("delete", 0, stop, async (signal) => {
+  async remove(key: string, stop?: AbortSignal, may?: MayWrite): Promise<void> {
+    await this.#tried("delete", 0, stop, async (within) => {
+      const signal = bounded(within, may);
       const answer = await this.#send(key, { method: "DELETE", signal });
       if (!answer.ok) {
         const failure = await failureOf(answer);
@@ -244,6 +254,14 @@ export class S3Bucket {
       stop?.addEventListener("abort", done);
     });
   }
+}
+
+/** @throws S3Failure if the request may not begin */
+function bounded(signal: AbortSignal, may: MayWrite | undefined): AbortSignal {
+  if (may === undefined) return signal;
+  const ms = may();
+  if (ms > 0) return AbortSignal.any([signal, AbortSignal.timeout(ms)]);
+  throw new S3Failure("the directory of the cluster did not confirm this relay in time", "final");
 }
 
 class Gate {

@@ -1,8 +1,10 @@
 /**
- * One relay alone uses a prefix of a bucket. Its lease is an object that it writes anew every third of `leaseMs`:
+ * One relay alone uses a prefix of a bucket, or the relays of one cluster do. Their lease is an object that each of them
+ * writes anew every third of `leaseMs`:
  *
  *   <prefix>lease    id of the owner, count of writes, host, mark of the machine, process, end of line
  *
+ * The relays of a cluster have one id, and a mark that is no machine's: when one of them is gone, others may be there.
  * A relay that starts takes a lease that nobody holds, that a dead process of this machine held, or that did not change for
  * `leaseMs` of its own clock. An owner that finds another one there ends. Servers of S3 do not agree on conditional writes, so
  * two relays that start within one moment both go on, until the earlier one renews its lease.
@@ -26,6 +28,9 @@ const RELEASE_MS = 2000;
 const LEASE_BYTES = 1024;
 const ID_BYTES = 16;
 const MARK_DIGITS = 16;
+const ADVICE = "stop it, or give this one a prefix of its own";
+const ADVICE_OF_CLUSTER =
+  "it is not of this cluster: give this cluster a prefix of its own, or that relay the same --cluster-secret";
 /** The end of the line shows that a server gave all of it. */
 const LEASE = /^[0-9a-f]{32} \d+ \S* [0-9a-f]{16} [1-9]\d*\n$/;
 
@@ -37,7 +42,8 @@ export interface LeaseEvents {
 }
 
 export class S3Lease {
-  readonly #id = randomBytes(ID_BYTES).toString("hex");
+  readonly #id: string;
+  readonly #isShared: boolean;
   readonly #key: string;
   readonly #leaseMs: number;
   readonly #events: LeaseEvents | undefined;
@@ -47,7 +53,10 @@ export class S3Lease {
   #before: string | undefined;
   #renewing: Promise<void> | undefined;
 
-  constructor(prefix: string, leaseMs: number, events: LeaseEvents | undefined) {
+  /** @param shared the id of all relays of a cluster, 16 bytes in hex; undefined: the relay is alone */
+  constructor(prefix: string, leaseMs: number, events: LeaseEvents | undefined, shared?: string) {
+    this.#id = shared ?? randomBytes(ID_BYTES).toString("hex");
+    this.#isShared = shared !== undefined;
     this.#key = `${prefix}lease`;
     this.#leaseMs = leaseMs;
     this.#events = events;
@@ -62,10 +71,10 @@ export class S3Lease {
     let since = performance.now();
     for (;;) {
       const text = await this.#read(start, stop);
-      if (text === undefined || isOfTheDead(text)) break;
+      if (text === undefined || text.startsWith(this.#id) || isOfTheDead(text)) break;
       if (text !== this.#before) {
         if (this.#before !== undefined) {
-          const advice = "stop it, or give this one a prefix of its own";
+          const advice = this.#isShared ? ADVICE_OF_CLUSTER : ADVICE;
           throw new FaultError("bad-store", `${ownerIn(text)} uses ${this.#key}: ${advice}`);
         }
         this.#before = text;
@@ -82,7 +91,8 @@ export class S3Lease {
     const isHeld = this.#renewing !== undefined && !this.#ending.signal.aborted;
     this.#ending.abort();
     await this.#renewing;
-    if (isHeld)
+    // Another relay of the cluster may hold it as well: it runs out when none does.
+    if (isHeld && !this.#isShared)
       await bucket.remove(this.#key, AbortSignal.timeout(RELEASE_MS)).catch(() => undefined);
   }
 
@@ -114,7 +124,8 @@ export class S3Lease {
   }
 
   async #write(bucket: S3Bucket, stop: AbortSignal): Promise<void> {
-    const words = [this.#id, ++this.#count, hostname(), machineMark(), process.pid];
+    const mark = this.#isShared ? this.#id.slice(0, MARK_DIGITS) : machineMark();
+    const words = [this.#id, ++this.#count, hostname(), mark, process.pid];
     await bucket.put(this.#key, new TextEncoder().encode(`${words.join(" ")}\n`), stop);
   }
 }

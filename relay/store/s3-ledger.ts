@@ -1,21 +1,25 @@
 /**
  * The facts of stored shares as objects beside their records. Names are random or hashed: they tell nothing of shares.
  *
- *   <prefix>facts/<place>      a share                   } a sum (xxHash64, in hex), a space, and JSON, see `facts.ts`
- *   <prefix>over/<hash>        a share that is over      }
- *   <prefix>records/<place>/   its records, see `S3Records`
- *   <prefix>lease              the relay that uses it, see `S3Lease`
+ *   <prefix>facts/<place>[.<turn>]  a share               } a sum (xxHash64, in hex), a space, and JSON, see `facts.ts`
+ *   <prefix>over/<hash>             a share that is over  }
+ *   <prefix>records/<place>/        its records, see `S3Records`
+ *   <prefix>lease                   the relay that uses it, see `S3Lease`
  *
  * S3 writes one object at once, but never two. So each share is right by itself, and `save` writes in an order
  * that `load` understands after a crash at any moment: what is over, then what is there, and then it deletes.
+ *
+ * In a cluster a share has one owner at a time. Each one after the first writes the facts under a later turn, and the
+ * latest turn is true: a write of an earlier owner that arrives late changes nothing.
  */
 import { createHash } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
 
 import { FaultError } from "../../protocol/mod.ts";
 
 import { factsText, parseShare, parseTombstone } from "./facts.ts";
-import type { Ledger, LedgerChange } from "./ledger.ts";
-import { S3Bucket, S3_TIMES, type OnAway, type S3Place } from "./s3-bucket.ts";
+import type { AdoptedShare, Ledger, LedgerChange } from "./ledger.ts";
+import { S3Bucket, S3_TIMES, type MayWrite, type OnAway, type S3Place } from "./s3-bucket.ts";
 import { S3Lease, type LeaseEvents } from "./s3-lease.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 
@@ -27,13 +31,39 @@ const OBJECTS_AT_ONCE = 16;
 const EMPTYING_ROUNDS = 3;
 /** A relay that starts says so early that its bucket is away: its service manager starts it again. ms */
 const START_MS = 30_000;
+/**
+ * In a cluster records without facts are deleted after a second look so much later: a store may show another relay's
+ * records before their facts. ms
+ */
+const SECOND_LOOK_MS = 60_000;
 const NAME = /^[0-9a-f]{32}$/;
+const FACTS_NAME = /^([0-9a-f]{32})(?:\.([1-9]\d{0,15}))?$/;
 const NAME_BYTES = 16;
 const SUM_DIGITS = 16;
 
 export interface S3Events extends LeaseEvents {
   readonly away: OnAway;
 }
+
+/** What the relays of a cluster agree on that store in one bucket. */
+export interface S3Cluster {
+  /** See `S3Lease`. */
+  readonly lease: string;
+  readonly fence: Fence;
+  /** Instead of SECOND_LOOK_MS. */
+  readonly secondLookMs?: number;
+}
+
+/** Whether this relay can be sure that its shares are its own; see `WriteFence`. */
+export interface Fence {
+  /** So long it may write; 0: it may not. ms */
+  readonly left: number;
+  /** Counts the times when it could not be sure. */
+  readonly lapses: number;
+}
+
+/** The objects with the facts of one share, by turn. */
+type Turns = readonly [latest: number, ...before: number[]];
 
 export class S3Ledger implements Ledger {
   #bucket: S3Bucket;
@@ -42,13 +72,17 @@ export class S3Ledger implements Ledger {
   readonly #stop = new AbortController();
 
   readonly #lease: S3Lease;
+  readonly #cluster: S3Cluster | undefined;
+  /** By place, of shares whose facts are not in turn 0 alone. */
+  readonly #turns = new Map<string, Turns>();
 
-  constructor(place: S3Place, events?: S3Events) {
+  constructor(place: S3Place, events?: S3Events, cluster?: S3Cluster) {
     const { times = S3_TIMES } = place;
     const giveUpMs = Math.min(times.giveUpMs, START_MS);
     this.#bucket = new S3Bucket({ ...place, times: { ...times, giveUpMs } });
     this.#usual = new S3Bucket(place, events?.away);
-    this.#lease = new S3Lease(place.prefix, times.leaseMs, events);
+    this.#lease = new S3Lease(place.prefix, times.leaseMs, events, cluster?.lease);
+    this.#cluster = cluster;
     this.#prefix = place.prefix;
   }
 
@@ -56,12 +90,13 @@ export class S3Ledger implements Ledger {
     try {
       await this.#tryOut();
       await this.#lease.take(this.#bucket, this.#usual, this.#signal);
-      const [tombstones, shares] = await Promise.all([
-        this.#readAll("over/", parseTombstone, (tombstone) => overName(tombstone.key)),
-        this.#readAll("facts/", parseShare, (share) => share.place),
-      ]);
-      const loaded = await this.#settle(shares, tombstones);
-      await this.#removeOrphans(new Set(loaded.shares.map(({ place }) => place)));
+      const [tombstones, shares] = await Promise.all([this.#readOvers(), this.#readShares()]);
+      const { removed, forgotten, ...loaded } = settled(shares, tombstones);
+      // In a cluster another relay may be in the middle of what looks like a crash; its owner ends it.
+      if (this.#cluster === undefined) {
+        await this.save({ shares: [], tombstones: [], removed, forgotten });
+        for (const place of await this.#orphans()) await this.removeRecords(place);
+      } else void this.#removeOrphansLater(this.#cluster);
       this.#bucket = this.#usual;
       return loaded;
     } catch (cause) {
@@ -72,12 +107,50 @@ export class S3Ledger implements Ledger {
   }
 
   async save({ shares, removed, tombstones, forgotten }: LedgerChange): Promise<void> {
+    const may = this.#mayWrite();
     await this.#each(tombstones, (tombstone) =>
-      this.#write(`over/${overName(tombstone.key)}`, tombstone),
+      this.#write(`over/${overName(tombstone.key)}`, tombstone, may),
     );
-    await this.#each(shares, (share) => this.#write(`facts/${share.place}`, share));
-    await this.#each(removed, (place) => this.#remove(`facts/${place}`));
-    await this.#each(forgotten, (key) => this.#remove(`over/${overName(key)}`));
+    await this.#each(shares, async (share) => {
+      const [latest, ...before] = this.#turnsOf(share.place);
+      await this.#write(factsName(share.place, latest), share, may);
+      for (const turn of before) await this.#remove(factsName(share.place, turn), may);
+      if (before.length > 0) this.#turns.set(share.place, [latest]);
+    });
+    await this.#each(removed, async (place) => {
+      // The latest goes last: a crash brings no earlier one back.
+      for (const turn of this.#turnsOf(place).toReversed()) {
+        await this.#remove(factsName(place, turn), may);
+      }
+      this.#turns.delete(place);
+    });
+    await this.#each(forgotten, (key) => this.#remove(`over/${overName(key)}`, may));
+  }
+
+  async adopt(place: string, epoch: number): Promise<AdoptedShare> {
+    const turns = await this.#turnsIn(`${this.#prefix}facts/${place}`);
+    let share: StoredShare | undefined;
+    for (const turn of turns) {
+      share ??= await this.#find(
+        factsName(place, turn),
+        parseShare,
+        (each) => each.place === place,
+      );
+    }
+    const [latest = 0] = turns;
+    // An epoch is that of one owner alone, unless the directory was lost: then it still grows.
+    this.#turns.set(place, [Math.max(latest + 1, epoch), ...turns]);
+    if (share === undefined) return { share, over: undefined };
+    const { key } = share;
+    return { share, over: await this.over(key) };
+  }
+
+  async over(key: string): Promise<Tombstone | undefined> {
+    return await this.#find(`over/${overName(key)}`, parseTombstone, (each) => each.key === key);
+  }
+
+  disown(place: string): void {
+    this.#turns.delete(place);
   }
 
   async removeRecords(place: string): Promise<void> {
@@ -104,83 +177,130 @@ export class S3Ledger implements Ledger {
     await this.#bucket.remove(key, this.#stop.signal);
   }
 
-  async #readAll<Facts>(
-    folder: "facts/" | "over/",
-    parse: (text: string) => Facts | undefined,
-    nameOf: (facts: Facts) => string,
-  ): Promise<Facts[]> {
-    const all: Facts[] = [];
-    for await (const names of this.#bucket.list(`${this.#prefix}${folder}`, "keys", this.#signal)) {
+  async #readOvers(): Promise<Tombstone[]> {
+    const all: Tombstone[] = [];
+    for await (const names of this.#namesIn("over/")) {
       await this.#each(names, async (name) => {
         if (!NAME.test(name)) return;
-        const check = (bytes: Uint8Array) => {
-          const facts = factsIn(bytes, parse);
-          return facts !== undefined && nameOf(facts) === name ? facts : undefined;
-        };
-        const key = `${this.#prefix}${folder}${name}`;
-        // The list may be older than the objects: one that is gone is no fault.
-        const facts = await this.#bucket
-          .find(key, FACTS_BYTES, check, this.#signal)
-          .catch((error: unknown) => {
-            const detail = error instanceof FaultError ? error.detail : undefined;
-            throw new FaultError("bad-store", `${key}: ${detail}`, { cause: error });
-          });
-        if (facts !== undefined) all.push(facts);
+        const isRight = ({ key }: Tombstone): boolean => overName(key) === name;
+        const over = await this.#find(`over/${name}`, parseTombstone, isRight);
+        if (over !== undefined) all.push(over);
       });
     }
     return all;
   }
 
-  /** Ends what a crash between the steps of `save` left. */
-  async #settle(
-    shares: readonly StoredShare[],
-    tombstones: readonly Tombstone[],
-  ): Promise<{ shares: StoredShare[]; tombstones: Tombstone[] }> {
-    const over = new Map(tombstones.map((tombstone) => [tombstone.key, tombstone]));
-    const there = new Map<string, StoredShare>();
-    const gone: StoredShare[] = [];
-    for (const share of shares) {
-      const other = there.get(share.key);
-      if ((over.get(share.key)?.at ?? -1) >= share.seenAt) gone.push(share);
-      else if (other !== undefined && other.seenAt > share.seenAt) gone.push(share);
-      else {
-        if (other !== undefined) gone.push(other);
-        there.set(share.key, share);
+  /** Of each share the latest facts. */
+  async #readShares(): Promise<StoredShare[]> {
+    const places = new Map<string, number[]>();
+    for await (const names of this.#namesIn("facts/")) {
+      for (const [place, turn] of names.flatMap((name) => turnIn(name) ?? [])) {
+        places.set(place, [...(places.get(place) ?? []), turn]);
       }
     }
-    const forgotten = [...there.keys()].filter((key) => over.delete(key));
-    const removed = gone.map(({ place }) => place);
-    await this.save({ shares: [], tombstones: [], removed, forgotten });
-    return { shares: [...there.values()], tombstones: [...over.values()] };
+    const all: StoredShare[] = [];
+    await this.#each([...places], async ([place, found]) => {
+      const [latest = 0, ...before] = found.toSorted((one, other) => other - one);
+      if (latest > 0) this.#turns.set(place, [latest, ...before]);
+      const isRight = (each: StoredShare): boolean => each.place === place;
+      const share = await this.#find(factsName(place, latest), parseShare, isRight);
+      if (share !== undefined) all.push(share);
+    });
+    return all;
   }
 
-  async #removeOrphans(places: ReadonlySet<string>): Promise<void> {
-    for await (const found of this.#bucket.list(
-      `${this.#prefix}records/`,
-      "folders",
-      this.#signal,
-    )) {
-      for (const place of found) {
-        if (!NAME.test(place) || places.has(place)) continue;
-        // A list may be older than the objects: facts are asked for before any record is deleted.
-        const key = `${this.#prefix}facts/${place}`;
-        const isThere = await this.#bucket
-          .find(key, FACTS_BYTES, () => true, this.#signal)
-          // A policy may hide whether a key is there: then the records stay.
-          .catch(() => true);
-        if (isThere === undefined) await this.removeRecords(place);
+  #namesIn(folder: "facts/" | "over/" | "records/"): AsyncGenerator<string[]> {
+    const of = folder === "records/" ? "folders" : "keys";
+    return this.#bucket.list(`${this.#prefix}${folder}`, of, this.#signal);
+  }
+
+  /** Of the objects whose keys begin so, latest first. */
+  async #turnsIn(start: string): Promise<number[]> {
+    const turns: number[] = [];
+    for await (const names of this.#bucket.list(start, "keys", this.#signal)) {
+      turns.push(...names.flatMap((name) => turnIn(name)?.map(([, turn]) => turn) ?? []));
+    }
+    return turns.toSorted((one, other) => other - one);
+  }
+
+  /** @returns undefined: it is not there, and a list that shows it is older than the objects */
+  async #find<Facts>(
+    name: string,
+    parse: (text: string) => Facts | undefined,
+    isRight: (facts: Facts) => boolean,
+  ): Promise<Facts | undefined> {
+    const check = (bytes: Uint8Array): Facts | undefined => {
+      const facts = factsIn(bytes, parse);
+      return facts !== undefined && isRight(facts) ? facts : undefined;
+    };
+    const key = `${this.#prefix}${name}`;
+    return await this.#bucket
+      .find(key, FACTS_BYTES, check, this.#signal)
+      .catch((error: unknown) => {
+        const detail = error instanceof FaultError ? error.detail : undefined;
+        throw new FaultError("bad-store", `${key}: ${detail}`, { cause: error });
+      });
+  }
+
+  /** Places with records and without facts. Facts are written before the first record, and deleted before all of them. */
+  async #orphans(): Promise<string[]> {
+    const orphans: string[] = [];
+    for await (const found of this.#namesIn("records/")) {
+      const places = found.filter((name) => NAME.test(name));
+      await this.#each(places, async (place) => {
+        if (!(await this.#hasFacts(place))) orphans.push(place);
+      });
+    }
+    return orphans;
+  }
+
+  /** A list may be older than the objects: facts are asked for by their key. */
+  async #hasFacts(place: string): Promise<boolean> {
+    const turns = new Set(this.#turnsOf(place));
+    // One list for each share would cost too much where each has its first owner yet.
+    const names = [0, ...turns].map((turn) => `${this.#prefix}${factsName(place, turn)}`);
+    for (const name of names) {
+      const isThere = await this.#bucket
+        .find(name, FACTS_BYTES, () => true, this.#signal)
+        // A policy may hide whether a key is there: then the records stay.
+        .catch(() => true);
+      if (isThere !== undefined) return true;
+    }
+    return (await this.#turnsIn(`${this.#prefix}facts/${place}`)).length > 0;
+  }
+
+  async #removeOrphansLater({ secondLookMs = SECOND_LOOK_MS }: S3Cluster): Promise<void> {
+    try {
+      const orphans = await this.#orphans();
+      await sleep(secondLookMs, undefined, { signal: this.#signal, ref: false });
+      for (const place of orphans) {
+        if (!(await this.#hasFacts(place))) await this.removeRecords(place);
       }
+    } catch {
+      // The next start of a relay finds them again.
     }
   }
 
-  async #write(name: string, facts: StoredShare | Tombstone): Promise<void> {
+  #turnsOf(place: string): Turns {
+    return this.#turns.get(place) ?? [0];
+  }
+
+  /** Within one save: a relay that could not be sure meanwhile asks its book anew. */
+  #mayWrite(): MayWrite | undefined {
+    const fence = this.#cluster?.fence;
+    if (fence === undefined) return undefined;
+    const { lapses } = fence;
+    return () => (fence.lapses === lapses ? fence.left : 0);
+  }
+
+  async #write(name: string, facts: StoredShare | Tombstone, may?: MayWrite): Promise<void> {
     const text = factsText(facts);
     const body = new TextEncoder().encode(`${sumOf(text)} ${text}`);
-    await this.#bucket.put(`${this.#prefix}${name}`, body, this.#signal);
+    await this.#bucket.put(`${this.#prefix}${name}`, body, this.#signal, may);
   }
 
-  async #remove(name: string): Promise<void> {
-    await this.#bucket.remove(`${this.#prefix}${name}`, this.#signal);
+  async #remove(name: string, may?: MayWrite): Promise<void> {
+    await this.#bucket.remove(`${this.#prefix}${name}`, this.#signal, may);
   }
 
   /** Some at once. @throws the first fault, when none of them goes on */
@@ -197,6 +317,43 @@ export class S3Ledger implements Ledger {
   get #signal(): AbortSignal {
     return this.#stop.signal;
   }
+}
+
+/** What a crash between the steps of `save` left to be deleted. */
+function settled(
+  shares: readonly StoredShare[],
+  tombstones: readonly Tombstone[],
+): {
+  readonly shares: StoredShare[];
+  readonly tombstones: Tombstone[];
+  readonly removed: string[];
+  readonly forgotten: string[];
+} {
+  const over = new Map(tombstones.map((tombstone) => [tombstone.key, tombstone]));
+  const there = new Map<string, StoredShare>();
+  const gone: StoredShare[] = [];
+  for (const share of shares) {
+    const other = there.get(share.key);
+    if ((over.get(share.key)?.at ?? -1) >= share.seenAt) gone.push(share);
+    else if (other !== undefined && other.seenAt > share.seenAt) gone.push(share);
+    else {
+      if (other !== undefined) gone.push(other);
+      there.set(share.key, share);
+    }
+  }
+  const forgotten = [...there.keys()].filter((key) => over.delete(key));
+  const removed = gone.map(({ place }) => place);
+  return { shares: [...there.values()], tombstones: [...over.values()], removed, forgotten };
+}
+
+function factsName(place: string, turn: number): string {
+  return turn === 0 ? `facts/${place}` : `facts/${place}.${turn}`;
+}
+
+/** @returns in a list, for `flatMap`; undefined: it is no name of facts */
+function turnIn(name: string): [[place: string, turn: number]] | undefined {
+  const [, place, turn = "0"] = FACTS_NAME.exec(name) ?? [];
+  return place === undefined ? undefined : [[place, Number(turn)]];
 }
 
 /** The key is random, so its hash cannot be turned back. */
