@@ -46,7 +46,13 @@ export type StoreOrder =
   /** Another relay owns a share that this relay's disk keeps: its own copy opens for no receiver, until `loud`. */
   | { readonly t: "quiet" | "loud"; readonly key: string }
   /** This relay owns a share now that a relay kept in the same bucket which is gone. */
-  | { readonly t: "adopt"; readonly name: string; readonly place: string }
+  | {
+      readonly t: "adopt";
+      readonly name: string;
+      readonly place: string;
+      /** Of this relay as its owner. */
+      readonly epoch: number;
+    }
   /** Another relay owns a share that this relay kept in their bucket: this one forgets it, and leaves the bucket as it is. */
   | { readonly t: "disown"; readonly key: string };
 

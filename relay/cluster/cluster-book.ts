@@ -34,6 +34,9 @@ const PAUSE_MS = RELAY_GONE_MS / 2;
 /** A watch that did not begin anew within that time after such a pause has missed nothing. ms */
 const STALE_MS = RELAY_GONE_MS;
 
+/** Relays with the same bucket have so long to take over what a relay that is gone kept there. ms */
+export const ABANDONED_MS = 10 * 60_000;
+
 export interface ClusterBookOptions {
   /** This relay's id in hex. */
   readonly me: string;
@@ -42,6 +45,8 @@ export interface ClusterBookOptions {
   readonly masked?: ((channel: string, share: string) => string) | undefined;
   /** See `ClusterSecret.maskedPlace`; undefined: the directory has no places. */
   readonly maskedPlace?: ((place: string, share: string) => string) | undefined;
+  /** See `OwnerValue.store`; undefined: this relay stores in no bucket. */
+  readonly store?: string | undefined;
   /** In [0, 1). */
   readonly random: () => number;
   readonly report: (report: {
@@ -98,6 +103,10 @@ export class ClusterBook {
       say,
       ownerValue: (share) => this.#ownerValue(share),
       keeperOf: (entry) => this.#keeperOf(entry),
+      heritageOf: (entry) => this.#heritageOf(entry),
+      placeIn: (name, place) =>
+        this.#options.maskedPlace?.(place, name.split(".")[1] ?? "") ?? place,
+      isGone: (relay) => this.#relays.isGone(relay, this.#now),
       isReady: () => this.#isReady,
       learn: (name, value, revision) => this.#learn(name, value, revision),
       free: (name) => this.#remotes.changed(name),
@@ -209,6 +218,38 @@ export class ClusterBook {
   released(key: string, channel: string, now: number): void {
     this.#now = now;
     this.#ownership.released(this.#nameOf(channel, key));
+  }
+
+  /** The bucket of this relay had these shares when it started: this one keeps those that no relay has. */
+  found(shares: Iterable<KeptShare>, now: number): void {
+    this.#now = now;
+    for (const share of shares) {
+      const { key, channel, ...kept } = share;
+      const value = this.#ownerValue({ key, channel, kept, heritage: undefined });
+      this.#ownership.found(this.#nameOf(channel, key), share, value);
+    }
+  }
+
+  /** Whether this relay still takes over the share that its store has read. */
+  adopts(name: string, { key, channel }: Pick<KeptShare, "key" | "channel">): boolean {
+    return this.#nameOf(channel, key) === name && this.#ownership.adopts(name);
+  }
+
+  /** `kept` came before, unless there is nothing to keep. */
+  adopted(name: string, now: number): void {
+    this.#now = now;
+    this.#ownership.adopted(name);
+  }
+
+  /** This relay may have been taken for gone: it proves its shares in the bucket anew. */
+  doubt(now: number): void {
+    this.#now = now;
+    this.#ownership.doubt();
+  }
+
+  /** The directory says that each share which this relay keeps in a bucket is its own. */
+  get isProven(): boolean {
+    return this.#isReady && this.#ownership.isProven;
   }
 
   /** A sender asks about a share that the store of this relay does not know: an effect answers it. */
@@ -352,13 +393,18 @@ export class ClusterBook {
 
   #removeGone(now: number): void {
     const sharesOf = (id: string): number => this.#known.countOf(id);
-    for (const { id, isFirst } of this.#relays.gone(now, sharesOf)) {
+    for (const { id, isFirst, silentMs } of this.#relays.gone(now, sharesOf)) {
       if (isFirst) {
         const fields = { relay: id, shares: sharesOf(id) };
         this.#options.report({ level: "warn", event: "relay-gone", fields });
         this.#effects.push({ t: "remove-relay", id });
       }
-      for (const entry of this.#known.ofRelay(id)) this.#ownership.evict(entry);
+      for (const entry of this.#known.ofRelay(id)) {
+        const isOthers = entry.place !== undefined && entry.stored === "s3";
+        // Relays with that bucket may come, and would find the share anyway when they start.
+        const waits = isOthers && entry.store !== this.#options.store && silentMs < ABANDONED_MS;
+        if (!waits) this.#ownership.evict(entry);
+      }
     }
   }
 
@@ -387,7 +433,9 @@ export class ClusterBook {
     return `${blinded(channel)}.${blinded(key)}`;
   }
 
-  #ownerValue({ key, channel, kept }: Pick<Slot, "key" | "channel" | "kept">): OwnerValue {
+  #ownerValue(slot: Pick<Slot, "key" | "channel" | "kept" | "heritage">): OwnerValue {
+    const { key, channel, kept, heritage } = slot;
+    if (heritage !== undefined) return heritage;
     const { me, blinded, masked, maskedPlace } = this.#options;
     const { stored, place, store } = kept ?? {};
     return {
@@ -397,6 +445,12 @@ export class ClusterBook {
       ...(place && maskedPlace && { place: maskedPlace(place, blinded(key)) }),
       ...(store && { store }),
     };
+  }
+
+  /** See `OwnershipHost`. */
+  #heritageOf({ masked, stored, place, store }: KnownShare): OwnerValue | undefined {
+    const isOurs = stored === "s3" && place !== undefined && store === this.#options.store;
+    return isOurs ? { relay: this.#options.me, channel: masked, stored, place, store } : undefined;
   }
 
   /** In hex; undefined: the directory does not tell it. */

@@ -19,6 +19,13 @@ interface KnownRelay {
   isRemoved: boolean;
 }
 
+export interface GoneRelay {
+  readonly id: string;
+  readonly isFirst: boolean;
+  /** Since it gave its last sign of life. */
+  readonly silentMs: number;
+}
+
 /** A line of `relay status`. */
 export interface ClusterRelay {
   readonly id: string;
@@ -52,6 +59,11 @@ export class KnownRelays {
   isAlive(id: string, now: number): boolean {
     const known = this.#relays.get(id);
     return known !== undefined && now - known.seenAt < RELAY_GONE_MS;
+  }
+
+  /** It was there, and gives no sign of life any more. */
+  isGone(id: string, now: number): boolean {
+    return this.#relays.has(id) && !this.isAlive(id, now);
   }
 
   /** It said its version, which this relay does not speak. */
@@ -92,13 +104,13 @@ export class KnownRelays {
   }
 
   /** @returns relays whose entries are to be removed; `isFirst`: nothing of it was removed yet */
-  gone(now: number, sharesOf: (id: string) => number): { id: string; isFirst: boolean }[] {
-    const gone: { id: string; isFirst: boolean }[] = [];
+  gone(now: number, sharesOf: (id: string) => number): GoneRelay[] {
+    const gone: GoneRelay[] = [];
     for (const [id, known] of this.#relays) {
       if (id === this.#me || now - known.seenAt < RELAY_GONE_MS) continue;
       known.removeAt ??= now + this.#random() * REMOVE_SPREAD_MS;
       if (now < known.removeAt) continue;
-      gone.push({ id, isFirst: !known.isRemoved });
+      gone.push({ id, isFirst: !known.isRemoved, silentMs: now - known.seenAt });
       known.isRemoved = true;
       if (sharesOf(id) === 0) this.#relays.delete(id);
     }

@@ -12,6 +12,11 @@
  *
  * A share in this relay's store (`kept`) holds its entry without a sender. Where another relay owns it, the kept one stays
  * quiet until that entry is gone. A claim of a share that another relay keeps is `forward`ed there.
+ *
+ * In a bucket that several relays use, a share goes from a relay that is gone to another one:
+ *
+ *   inherit --put-share--> done: `adopt` --> adopted: kept
+ *           `- another relay was first: nothing
  */
 import { FaultError } from "../../protocol/mod.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
@@ -20,6 +25,7 @@ import type { Entry, Outcome, OwnerValue } from "./directory-kv.ts";
 import type { KnownShare, KnownShares } from "./known-shares.ts";
 import {
   isHeld,
+  isInBucket,
   newSlot,
   type Change,
   type KeptShare,
@@ -51,7 +57,12 @@ export interface OwnershipHost {
   readonly me: string;
   readonly known: KnownShares;
   /** The entry that the directory shall have for a share of this relay. */
-  readonly ownerValue: (share: Pick<Slot, "key" | "channel" | "kept">) => OwnerValue;
+  readonly ownerValue: (share: Pick<Slot, "key" | "channel" | "kept" | "heritage">) => OwnerValue;
+  /** The entry with which this relay would take the share over; undefined: it is not in the same bucket. */
+  readonly heritageOf: (entry: KnownShare) => OwnerValue | undefined;
+  /** @param place as the directory has it */
+  readonly placeIn: (name: string, place: string) => string;
+  readonly isGone: (relay: string) => boolean;
   /** The relay that keeps the share, its address once that is known; undefined: it keeps none, or is gone. */
   readonly keeperOf: (entry: KnownShare) => { readonly address: string | undefined } | undefined;
   /** The directory answers, and the watch has told all of it. */
@@ -73,6 +84,8 @@ export class Ownership {
   readonly #due = new Set<Slot>();
   /** Slots that need a change. */
   readonly #queue = new Set<Slot>();
+  /** Kept in a bucket, and maybe another relay's by now. */
+  readonly #doubted = new Set<Slot>();
   #changesEver = 0;
   #waiting = 0;
 
@@ -161,6 +174,45 @@ export class Ownership {
     this.#due.add(slot);
   }
 
+  /** No relay may have a share that is in the bucket of this one. */
+  found(
+    name: string,
+    { key, channel }: Pick<KeptShare, "key" | "channel">,
+    value: OwnerValue,
+  ): void {
+    const slot = this.#slot(name);
+    slot.key = key;
+    slot.channel = channel;
+    slot.heritage = value;
+  }
+
+  /** Whether the store shall still read the share for which `adopt` was said. */
+  adopts(name: string): boolean {
+    return this.#slots.get(name)?.isAdopting === true;
+  }
+
+  /** The store has read it: it is kept, or over. */
+  adopted(name: string): void {
+    const slot = this.#slots.get(name);
+    if (slot !== undefined) this.#disinherit(slot);
+  }
+
+  /** Other relays may have taken this one for gone, and each of its shares in the bucket. */
+  doubt(): void {
+    for (const slot of this.#slots.values()) {
+      if (!isInBucket(slot)) continue;
+      slot.isDoubted = true;
+      if (slot.change !== undefined) slot.change.isOutdated = true;
+      this.#due.add(slot);
+      this.#doubted.add(slot);
+    }
+  }
+
+  /** The directory names this relay for each share that it keeps in the bucket. */
+  get isProven(): boolean {
+    return this.#doubted.size === 0;
+  }
+
   /** Its claims need no answer. */
   workerLost(worker: number): void {
     for (const slot of this.#slots.values()) {
@@ -205,10 +257,17 @@ export class Ownership {
     }
   }
 
-  /** Removes the entry of a relay that is gone, unless it changes before. */
-  evict({ name, revision }: KnownShare): void {
-    const slot = this.#slot(name);
-    slot.evicted = revision;
+  /** Removes the entry of a relay that is gone, or takes it over, unless it changes before. */
+  evict(entry: KnownShare): void {
+    const slot = this.#slot(entry.name);
+    slot.evicted = entry.revision;
+    slot.heritage ??= this.#host.heritageOf(entry);
+  }
+
+  #disinherit(slot: Slot): void {
+    slot.heritage = undefined;
+    slot.isAdopting = false;
+    this.#due.add(slot);
   }
 
   outcome(op: number, outcome: Outcome, now: number): void {
@@ -230,7 +289,7 @@ export class Ownership {
       }
       if (!isPut) return;
       slot.proven = revision;
-      if (!change.isOutdated) slot.isUnproven = false;
+      if (!change.isOutdated) slot.isUnproven = slot.isDoubted = false;
       // Else the watch knows more: another relay has it since, or removed it.
       if (known.get(slot.name)?.relay === me) {
         this.#pass(slot, change.claims, now);
@@ -240,6 +299,8 @@ export class Ownership {
     slot.tries++;
     const doubled = slot.claims.length > 0 ? 0 : Math.min(slot.tries - 1, DOUBLED_MOST);
     const isNews = outcome.t === "conflict" && !isSame;
+    // Another relay has it, and this one has no room to know of that.
+    if (outcome.t === "conflict" && compared === 0 && known.isFull) this.#disinherit(slot);
     slot.notBefore = isNews ? 0 : now + AGAIN_MS * 2 ** doubled;
     if (outcome.t === "unknown" && this.#isHereAlone(slot)) this.#passUnproven(slot, now);
   }
@@ -286,11 +347,14 @@ export class Ownership {
     if (this.#slots.get(name) !== slot) return undefined;
     const entry = known.get(name);
     const isOthers = entry !== undefined && entry.relay !== me;
-    const waits = isOthers && this.#forwards(slot, entry);
+    if (isReady()) this.#inherit(slot, entry);
+    const isInherited = slot.heritage !== undefined;
+    const waits = isInherited || (isOthers && this.#forwards(slot, entry));
     if (isOthers && isReady()) this.#taken(slot, entry);
     if (isReady()) this.#hush(slot, isOthers && !this.#isLeft(slot, entry));
+    this.#noteDoubt(slot, entry);
     const isHere = isHeld(slot);
-    const isKept = isHere || slot.kept !== undefined;
+    const isKept = isHere || isInherited || slot.kept !== undefined;
     if (!isHere && slot.claims.length === 0) this.#host.free(name);
     if (slot.change !== undefined) return undefined;
     const compared = entry?.revision ?? 0;
@@ -303,16 +367,42 @@ export class Ownership {
       const isTime = isReady() && now >= slot.notBefore;
       return isTime ? { isPut: isToPut, compared } : undefined;
     }
-    if (!isKept && slot.untold === undefined) this.#slots.delete(name);
+    const isWaiting = slot.claims.length > 0 || slot.untold !== undefined;
+    if (!isKept && !isWaiting) this.#slots.delete(name);
     return undefined;
+  }
+
+  #inherit(slot: Slot, entry: KnownShare | undefined): void {
+    const { heritageOf, placeIn, isGone, me, say } = this.#host;
+    const isOthers = entry !== undefined && entry.relay !== me;
+    if (isOthers && slot.claims.length > 0 && isGone(entry.relay)) {
+      // A sender waits for it.
+      slot.heritage ??= heritageOf(entry);
+      slot.evicted = entry.revision;
+    }
+    if (slot.heritage === undefined) return;
+    if (isOthers && slot.evicted !== entry.revision) this.#disinherit(slot);
+    else if (!isOthers && entry !== undefined && !slot.isAdopting) {
+      slot.isAdopting = true;
+      const place = placeIn(slot.name, slot.heritage.place ?? "");
+      say({ t: "adopt", name: slot.name, place, epoch: entry.revision });
+    }
+  }
+
+  #noteDoubt(slot: Slot, entry: KnownShare | undefined): void {
+    const isMine = entry?.relay === this.#host.me && !slot.isDoubted;
+    if (isInBucket(slot) && !isMine) this.#doubted.add(slot);
+    else this.#doubted.delete(slot);
   }
 
   /** @param isOpen a sender here has it, and no other relay owns it */
   #lacksEntry(slot: Slot, entry: KnownShare | undefined, isOpen: boolean): boolean {
     if (entry === undefined) return true;
     const { me, ownerValue } = this.#host;
-    if (entry.relay !== me) return slot.kept !== undefined && this.#isLeft(slot, entry);
-    if (isOpen && slot.isUnproven) return true;
+    if (entry.relay !== me) {
+      return (slot.kept ?? slot.heritage) !== undefined && this.#isLeft(slot, entry);
+    }
+    if ((isOpen && slot.isUnproven) || (isInBucket(slot) && slot.isDoubted)) return true;
     const { stored, place, store } = ownerValue(slot);
     return entry.stored !== stored || entry.place !== place || entry.store !== store;
   }
@@ -332,8 +422,9 @@ export class Ownership {
   #hush(slot: Slot, isOthers: boolean): void {
     if (slot.kept === undefined || slot.isQuiet === isOthers) return;
     const { key } = slot;
-    if (slot.kept.stored === "s3") {
+    if (isInBucket(slot)) {
       slot.kept = undefined;
+      slot.isDoubted = false;
       this.#host.say({ t: "disown", key });
       return;
     }
@@ -365,7 +456,9 @@ export class Ownership {
     this.#keep(slot, isSeen, "another relay of its cluster took the share meanwhile");
     if (!slot.isOpen) return;
     // Not a later entry: the directory has gone back in time.
-    const again = slot.isUnproven || entry.revision <= slot.proven;
+    const isLater = !slot.isUnproven && entry.revision > slot.proven;
+    // A relay that takes a share over from one that is gone has no sender of it.
+    const again = !isLater || isInBucket(slot);
     slot.isOpen = false;
     // A claim that the store holds up may open it yet.
     slot.isUnproven &&= slot.passing > 0;
@@ -375,7 +468,7 @@ export class Ownership {
   #begin(slot: Slot, { isPut, compared }: Wanted, now: number): void {
     const { ownerValue, say } = this.#host;
     const op = ++this.#changesEver;
-    const claims = new Set(slot.claims);
+    const claims = new Set(slot.heritage === undefined ? slot.claims : []);
     const value = isPut ? ownerValue(slot) : undefined;
     slot.change = { op, slot, isPut, compared, value, claims, at: now, isOutdated: false };
     this.#changes.set(op, slot.change);

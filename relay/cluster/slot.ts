@@ -60,6 +60,15 @@ export interface Slot {
   kept: KeptHere | undefined;
   /** Another relay owns a kept share, and this one serves its receivers from there. */
   isQuiet: boolean;
+  /**
+   * The entry that this relay takes over for a share in a bucket, from a relay that is gone or from none. It is this relay's
+   * share once the store has read it.
+   */
+  heritage: OwnerValue | undefined;
+  /** This relay owns it, and the store was told to read it. */
+  isAdopting: boolean;
+  /** Kept in a bucket, and the relay could not be sure since that no other one took it over. */
+  isDoubted: boolean;
   /** The relay's directory has the share, from a sender of its own. */
   isOpen: boolean;
   /** Claims that were passed on, and that the relay's directory did not answer yet. */
@@ -86,6 +95,9 @@ export function newSlot(name: string): Slot {
     claims: [],
     kept: undefined,
     isQuiet: false,
+    heritage: undefined,
+    isAdopting: false,
+    isDoubted: false,
     isOpen: false,
     passing: 0,
     passingUntil: 0,
@@ -97,6 +109,11 @@ export function newSlot(name: string): Slot {
     tries: 0,
     notBefore: 0,
   };
+}
+
+/** The store of this relay has it in a bucket that other relays use too. */
+export function isInBucket({ kept }: Slot): boolean {
+  return kept?.stored === "s3" && kept.place !== undefined;
 }
 
 /** A sender of this relay has it, or is about to. */

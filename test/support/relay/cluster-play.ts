@@ -188,6 +188,6 @@ function describeCluster(effect: ClusterEffect): string {
     case "disown":
       return `${numberOf(effect.key)} ${effect.t}`;
     case "adopt":
-      return `adopt ${effect.name.split("~")[2]} at ${effect.place}`;
+      return `adopt ${effect.name.split("~")[2]} at ${effect.place} in epoch ${effect.epoch}`;
   }
 }
