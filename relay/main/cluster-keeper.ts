@@ -40,6 +40,8 @@ export interface ClusterKeeperOptions {
   readonly workers: () => Iterable<number>;
   readonly report: Reporter;
   readonly clock: () => number;
+  /** In [0, 1), unless Math.random. */
+  readonly random?: () => number;
 }
 
 /** The store of this relay, as the cluster orders it about. */
@@ -65,7 +67,7 @@ export class ClusterKeeper implements ManagedCluster {
   #isClosed = false;
 
   constructor(options: ClusterKeeperOptions) {
-    const { name, me, secret, report, clock } = options;
+    const { name, me, secret, report, clock, random = Math.random } = options;
     this.name = name;
     this.me = me;
     this.#options = options;
@@ -76,7 +78,7 @@ export class ClusterKeeper implements ManagedCluster {
         blinded: (id) => secret.blinded(id),
         masked: (channel, share) => secret.masked(channel, share),
         maskedPlace: (place, share) => secret.maskedPlace(place, share),
-        random: Math.random,
+        random,
         report,
       },
       this.#since,

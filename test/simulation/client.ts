@@ -8,7 +8,7 @@ import {
 import type { LinkSocket } from "../../protocol/session/driver.ts";
 
 import { SimFurther } from "./further.ts";
-import type { Network, Ways } from "./network.ts";
+import type { Connector, Ways } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { ClientEnd, Wire } from "./wire.ts";
 import type { World } from "./world.ts";
@@ -31,7 +31,7 @@ export abstract class Client implements ClientEnd, LinkSocket {
   protected further: SimFurther | undefined;
   /** Its lines, the main one among them. */
   readonly #connections: number;
-  readonly #network: Network;
+  readonly #network: Connector;
   readonly #ways: Ways;
   #alive = true;
   #frozen = 0;
@@ -41,7 +41,7 @@ export abstract class Client implements ClientEnd, LinkSocket {
   constructor(
     name: string,
     world: World,
-    network: Network,
+    network: Connector,
     ways: Ways,
     { part = name, startAt = 0, connections = 1 },
   ) {

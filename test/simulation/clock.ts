@@ -23,8 +23,15 @@ class Planned implements Timer {
   }
 }
 
+/** Time as one part of a world has it. */
+export interface Time {
+  /** ms */
+  readonly now: number;
+  after(delay: number, run: () => void): Timer;
+}
+
 /** Virtual time. Events of one moment happen in the order of planning. */
-export class Clock {
+export class Clock implements Time {
   /** ms */
   now = 0;
   steps = 0;

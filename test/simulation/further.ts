@@ -10,7 +10,7 @@ import {
   type Signer,
 } from "../../protocol/mod.ts";
 
-import type { Network, Ways } from "./network.ts";
+import type { Connector, Ways } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { ClientEnd, Wire } from "./wire.ts";
 import type { World } from "./world.ts";
@@ -24,7 +24,7 @@ const NOTICE_MS = 8000;
 
 interface FurtherOptions {
   readonly world: World;
-  readonly network: Network;
+  readonly network: Connector;
   readonly ways: Ways;
   readonly random: Random;
   readonly role: Role;

@@ -9,8 +9,14 @@ export interface Ways {
   readonly down: Way;
 }
 
+/** The way from clients to relays. */
+export interface Connector {
+  /** Begins to open a line; `client` is told how it went. */
+  connect(client: ClientEnd, ways: Ways, random: Random): Wire;
+}
+
 /** The way to whatever relay there is at the moment. */
-export class Network {
+export class Network implements Connector {
   relay: SimRelay | undefined;
   readonly #world: World;
   #nextId = 1;
@@ -19,7 +25,6 @@ export class Network {
     this.#world = world;
   }
 
-  /** Begins to open a line; `client` is told how it went. */
   connect(client: ClientEnd, ways: Ways, random: Random): Wire {
     const { clock, chances, faulty } = this.#world;
     const wire = new Wire(this.#nextId++, clock, ways, client);

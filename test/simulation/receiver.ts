@@ -23,7 +23,7 @@ import { SessionDriver } from "../../protocol/session/driver.ts";
 
 import { Client } from "./client.ts";
 import { checkWhole, type Copies, type Copy } from "./copies.ts";
-import type { Network, Ways } from "./network.ts";
+import type { Connector, Ways } from "./network.ts";
 import type { Random } from "./random.ts";
 import type { SimShare } from "./share.ts";
 import type { Wire } from "./wire.ts";
@@ -119,7 +119,7 @@ export class SimReceiver extends Client {
   #dropsUntil: number | undefined;
   finished: { readonly fault: FaultCode | undefined } | undefined;
 
-  constructor(home: ReceiverHome, world: World, network: Network) {
+  constructor(home: ReceiverHome, world: World, network: Connector) {
     const { connections } = home;
     const part = `${home.name}, ${home.starts++}`;
     super(home.name, world, network, home.ways, { part, connections });

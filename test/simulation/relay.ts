@@ -1,7 +1,14 @@
+import { drainMicrotasks } from "bun:jsc";
+
 import { TICK_MS } from "../../relay/limits/limits.ts";
 import { Directory } from "../../relay/main/directory.ts";
 import { LiveLimits } from "../../relay/limits/limits.ts";
+import { ClusterKeeper } from "../../relay/main/cluster-keeper.ts";
 import { StoreKeeper } from "../../relay/main/store-keeper.ts";
+import type { DirectoryEvents, DirectoryKv } from "../../relay/cluster/directory-kv.ts";
+import type { FromCluster, ToCluster } from "../../relay/cluster/messages.ts";
+import type { ChannelQuestion } from "../../relay/share/look-ups.ts";
+import type { ShareClaim } from "../../relay/store/book-effects.ts";
 import type {
   FromDirectory,
   FromStoreBook,
@@ -12,6 +19,7 @@ import { createPool, reclaim, type PoolBuffers } from "../../relay/log/block-poo
 
 import { CheckedPool, Ledger } from "./checked-pool.ts";
 import type { Random } from "./random.ts";
+import type { ClusterSeat } from "./uplinks.ts";
 import type { Wire } from "./wire.ts";
 import { SimWorker, type WorkerSettings } from "./worker.ts";
 import { Violation, type World } from "./world.ts";
@@ -23,6 +31,18 @@ export interface RelaySettings extends WorkerSettings {
   /** The longest that a message between threads takes. ms */
   readonly postMs: number;
 }
+
+/** The place of a relay in its cluster. */
+export interface RelaySeat extends ClusterSeat {
+  /** By which the other relays reach it. */
+  readonly address: string;
+  readonly open: (events: DirectoryEvents) => Promise<DirectoryKv>;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+type ToMain = ToDirectory | ToStoreBook | ToCluster;
+type FromMain = FromDirectory | FromStoreBook | FromCluster;
 
 /** Messages of one thread to another: in order, each after a while. */
 class Post<T> {
@@ -46,7 +66,7 @@ class Post<T> {
 
 interface Running {
   readonly worker: SimWorker;
-  readonly toWorker: Post<FromDirectory | FromStoreBook>;
+  readonly toWorker: Post<FromMain>;
   /** The main thread has heard that it is ready. */
   ready: boolean;
   dead: boolean;
@@ -68,8 +88,12 @@ const FOR_BOOK: ReadonlySet<string> = new Set<ToStoreBook["t"]>([
   "revoke",
 ]);
 
-function isForBook(message: ToDirectory | ToStoreBook): message is ToStoreBook {
+function isForBook(message: ToMain): message is ToStoreBook {
   return FOR_BOOK.has(message.t);
+}
+
+function isChannelQuestion(message: ToStoreBook): message is ChannelQuestion {
+  return message.t === "asked" || message.t === "unasked" || message.t === "look-up";
 }
 
 /** A relay: mirrors relay/main/supervisor.ts. */
@@ -80,12 +104,15 @@ export class SimRelay {
   readonly #ledger = new Ledger();
   readonly #directory: Directory;
   readonly #keeper: StoreKeeper | undefined;
+  readonly #seat: RelaySeat | undefined;
+  readonly cluster: ClusterKeeper | undefined;
   readonly #running = new Map<number, Running>();
   readonly #random: Random;
   #stopped = false;
 
-  constructor(world: World, settings: RelaySettings) {
+  constructor(world: World, settings: RelaySettings, seat?: RelaySeat) {
     this.#world = world;
+    this.#seat = seat;
     this.#random = world.fork("relay");
     this.#settings = settings;
     const { blocks, blockBytes, workers } = settings;
@@ -100,8 +127,12 @@ export class SimRelay {
         running.toWorker.send(message, () => running.worker.directory(message));
       },
       workers: () => this.#running.keys(),
+      opened: (key) => this.cluster?.opened(key),
+      refused: (key) => this.cluster?.refused(key),
+      ended: (key, channel) => this.cluster?.ended(key, channel),
     });
     this.#keeper = this.#createKeeper();
+    this.cluster = seat && this.#join(seat);
     for (let worker = 0; worker < workers; worker++) this.#spawn(worker, 0);
     this.#tick();
   }
@@ -133,13 +164,49 @@ export class SimRelay {
     });
   }
 
-  /** Gives a new line to one of the workers; false when none listens. */
-  take(wire: Wire, latency: number, random: Random): boolean {
+  #join(seat: RelaySeat): ClusterKeeper {
+    const { clock } = this.#world;
+    const keeper = new ClusterKeeper({
+      name: "simulated",
+      me: seat.relay,
+      secret: seat.secret,
+      open: seat.open,
+      directory: this.#directory,
+      claim: (claim) => this.#claim(claim),
+      toWorker: (worker, message) => {
+        const running = this.#running.get(worker);
+        if (running?.ready !== true) return;
+        const { worker: to } = running;
+        running.toWorker.send(message, () => {
+          if (message.t === "link" || message.t === "unlink") to.cluster(message);
+          else to.storeBook(message);
+        });
+      },
+      workers: () => this.#running.keys(),
+      report: ({ event, fields }) => {
+        this.#world.count(`report: ${event}`);
+        this.#world.trace(() => `reports ${event} ${JSON.stringify(fields)}`);
+      },
+      clock: () => clock.now,
+      random: seat.random,
+    });
+    clock.after(0, () => {
+      void keeper.open(seat.address);
+      drainMicrotasks();
+    });
+    return keeper;
+  }
+
+  /**
+   * Gives a new line to one of the workers; false when none listens.
+   * @param isEdge another relay opens it
+   */
+  take(wire: Wire, latency: number, random: Random, isEdge = false): boolean {
     const listening = [...this.#running.values()].filter(({ dead }) => !dead);
     if (this.#stopped || listening.length === 0) return false;
     const { worker } = random.pick(listening);
     this.#world.trace(() => `line ${wire.id} to worker ${worker.id}`);
-    worker.opened(wire);
+    worker.opened(wire, isEdge);
     wire.accepted(worker, latency);
     return true;
   }
@@ -163,6 +230,7 @@ export class SimRelay {
       reclaim(this.#buffers, worker);
       this.#ledger.workerDied(worker);
       this.#keeper?.workerLost(worker);
+      this.cluster?.workerLost(worker);
       this.#directory.workerLost(worker, clock.now, (channel) =>
         this.#keeper?.book.askerIn(channel),
       );
@@ -170,16 +238,20 @@ export class SimRelay {
     });
   }
 
-  /** The whole process ends; `gracefully`: it says so to everybody. */
-  stop(gracefully: boolean): void {
+  /**
+   * The whole process ends; `gracefully`: it says so to everybody.
+   * @param noticedMs as for `SimWorker.die`
+   */
+  stop(gracefully: boolean, noticedMs?: number): void {
     this.#stopped = true;
     this.#world.streams.relayStopped();
     this.#world.store?.relayStopped();
     for (const { worker } of this.#running.values()) {
       if (gracefully) worker.failAll("going-away");
     }
+    if (gracefully) void this.cluster?.close();
     this.#world.clock.after(gracefully ? 500 : 0, () => {
-      for (const { worker } of this.#running.values()) worker.die();
+      for (const { worker } of this.#running.values()) worker.die(noticedMs);
       this.#running.clear();
       this.#world.store?.relayGone();
     });
@@ -226,22 +298,48 @@ export class SimRelay {
       if (this.#stopped) return;
       this.#directory.tick(this.#world.clock.now);
       this.#keeper?.tick();
+      this.cluster?.tick();
       this.#tick();
     });
   }
 
-  #heard(message: ToDirectory | ToStoreBook): void {
+  #heard(message: ToMain): void {
+    if (message.t === "linked" || message.t === "link-lost") {
+      this.cluster?.handle(message);
+      return;
+    }
     if (isForBook(message)) {
+      if (isChannelQuestion(message)) this.cluster?.handle(message);
       if (message.t === "durable") {
         this.#world.store?.reported(message.key, message.worker, message.runs);
       }
       this.#keeper?.handle(message);
       return;
     }
-    if (message.t === "claim") this.#world.store?.claimed(message.key);
-    if (message.t === "claim" && this.#keeper?.claim(message) === true) return;
+    if (message.t === "claim") {
+      this.#claimed(message);
+      return;
+    }
     this.#directory.handle(message, this.#world.clock.now);
     if (message.t === "orphan" || message.t === "close") this.#keeper?.senderLeft(message.key);
+  }
+
+  /** The cluster is asked first, then the store. */
+  #claimed(claim: ShareClaim): void {
+    this.#world.store?.claimed(claim.key);
+    const { cluster } = this;
+    if (cluster === undefined) {
+      this.#claim(claim);
+      return;
+    }
+    const refusal = this.#directory.refusalOf(claim, this.#world.clock.now);
+    if (refusal === undefined) cluster.claim(claim);
+    else this.#directory.refuse(claim, refusal, true);
+  }
+
+  #claim(claim: ShareClaim): void {
+    if (claim.uplink === undefined && this.#keeper?.claim(claim) === true) return;
+    this.#directory.claim(claim, this.#world.clock.now);
   }
 
   #spawn(id: number, delay: number): void {
@@ -249,12 +347,12 @@ export class SimRelay {
     const { postMs } = this.#settings;
     clock.after(delay, () => {
       if (this.#stopped) return;
-      const toMain = new Post<ToDirectory | ToStoreBook | "ready">(
+      const toMain = new Post<ToMain | "ready">(
         this.#world,
         `${id} to main`,
         postMs,
       );
-      const post = (message: ToDirectory | ToStoreBook | "ready"): void =>
+      const post = (message: ToMain | "ready"): void =>
         toMain.send(message, (arrived) => {
           if (this.#stopped || this.#running.get(id) !== running) return;
           if (arrived !== "ready") {
@@ -265,8 +363,8 @@ export class SimRelay {
           this.#directory.workerUp(id);
         });
       const pool = new CheckedPool(this.#buffers, id, this.#ledger);
-      const worker = new SimWorker(this.#world, id, pool, post, this.#settings);
-      const toWorker = new Post<FromDirectory | FromStoreBook>(
+      const worker = new SimWorker(this.#world, id, pool, post, this.#settings, this.#seat);
+      const toWorker = new Post<FromMain>(
         this.#world,
         `main to ${id}`,
         postMs,

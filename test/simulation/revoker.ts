@@ -9,7 +9,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import { Client } from "./client.ts";
-import type { Network, Ways } from "./network.ts";
+import type { Connector, Ways } from "./network.ts";
 import type { SimShare } from "./share.ts";
 import { Violation, type World } from "./world.ts";
 
@@ -23,7 +23,7 @@ export class Revoker extends Client {
   #triedAt: number;
   isDone = false;
 
-  constructor(world: World, network: Network, ways: Ways, signer: Signer, share: SimShare) {
+  constructor(world: World, network: Connector, ways: Ways, signer: Signer, share: SimShare) {
     super("revoker", world, network, ways, { startAt: world.clock.now });
     this.#signer = signer;
     this.#share = share;

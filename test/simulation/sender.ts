@@ -18,7 +18,7 @@ import { SessionDriver } from "../../protocol/session/driver.ts";
 
 import { Client } from "./client.ts";
 import type { Copies } from "./copies.ts";
-import type { Network, Ways } from "./network.ts";
+import type { Connector, Ways } from "./network.ts";
 import type { SimShare } from "./share.ts";
 import type { Wire } from "./wire.ts";
 import { Violation, type World } from "./world.ts";
@@ -56,7 +56,7 @@ export class SimSender extends Client {
   constructor(
     name: string,
     world: World,
-    network: Network,
+    network: Connector,
     ways: Ways,
     share: SimShare,
     options: {

@@ -10,7 +10,7 @@ import {
 } from "../../protocol/mod.ts";
 
 import { Client } from "./client.ts";
-import type { Network, Ways } from "./network.ts";
+import type { Connector, Ways } from "./network.ts";
 import type { World } from "./world.ts";
 
 export interface StormHabits {
@@ -36,7 +36,7 @@ export class Stormer extends Client {
   constructor(
     name: string,
     world: World,
-    network: Network,
+    network: Connector,
     ways: Ways,
     signer: Signer,
     habits: StormHabits,

@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Time } from "./clock.ts";
 import { Violation } from "./world.ts";
 
 /** A log that moves between workers is lost if one of the two dies then. ms */
@@ -6,13 +6,13 @@ const MOVING_MS = 1000;
 
 /** Facts about shares that can't be read again. Only the checks know them, no client or relay does. */
 export class Streams {
-  readonly #clock: Clock;
+  readonly #clock: Time;
   /** Records that the relay's log has had, by share. */
   readonly #kept = new Map<string, Set<number>>();
   readonly #acceptedAt = new Map<string, number>();
   readonly #lost = new Set<string>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Time) {
     this.#clock = clock;
   }
 

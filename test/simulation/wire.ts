@@ -1,5 +1,5 @@
 import { isFrame } from "../../protocol/mod.ts";
-import type { Clock } from "./clock.ts";
+import type { Time } from "./clock.ts";
 
 /** The way in one direction. */
 export interface Way {
@@ -32,7 +32,7 @@ export interface FlowEnds {
  * of it are in kernels and on the way, the rest is in the writer's memory.
  */
 export class Flow {
-  readonly #clock: Clock;
+  readonly #clock: Time;
   readonly #way: Way;
   readonly #ends: FlowEnds;
   /** Written and, as far as the writer knows, not read. */
@@ -46,7 +46,7 @@ export class Flow {
   /** How long the reader takes for a message. ms */
   cost: (bytes: Uint8Array) => number = () => 0;
 
-  constructor(clock: Clock, way: Way, ends: FlowEnds) {
+  constructor(clock: Time, way: Way, ends: FlowEnds) {
     this.#clock = clock;
     this.#way = way;
     this.#ends = ends;
@@ -153,14 +153,16 @@ export class Wire {
   stalled = false;
   readonly up: Flow;
   readonly down: Flow;
-  readonly #clock: Clock;
+  readonly #clock: Time;
   #client: ClientEnd | undefined;
   #relay: RelayEnd | undefined;
   #opened = false;
+  /** The client ended it before the relay took it. */
+  #isOver = false;
   /** Messages that the relay sent right away. */
   readonly #early: Uint8Array[] = [];
 
-  constructor(id: number, clock: Clock, ways: { up: Way; down: Way }, client: ClientEnd) {
+  constructor(id: number, clock: Time, ways: { up: Way; down: Way }, client: ClientEnd) {
     this.id = id;
     this.#clock = clock;
     this.#client = client;
@@ -198,6 +200,7 @@ export class Wire {
   /** The relay took the line. */
   accepted(relay: RelayEnd, latency: number): void {
     this.#relay = relay;
+    if (this.#isOver) this.#clock.after(0, () => this.relayLoses());
     this.#clock.after(latency, () => {
       if (this.#client === undefined) return;
       this.#opened = true;
@@ -235,6 +238,7 @@ export class Wire {
   relayLoses(): void {
     const relay = this.#relay;
     this.#relay = undefined;
+    this.#isOver = true;
     relay?.closed(this);
   }
 }

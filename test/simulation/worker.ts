@@ -14,11 +14,15 @@ import {
   type Message,
 } from "../../protocol/mod.ts";
 import { CREDIT_BESIDE_RECORDS } from "../../relay/share/sender-wants.ts";
+import { DEFAULT_LIMITS } from "../../relay/limits/operator-limits.ts";
 import { CLOSE_MS, TICK_MS } from "../../relay/limits/limits.ts";
 import { SENDER_QUEUE_BYTES } from "../../relay/share/home-share.ts";
 import { READ_AHEAD_MOST_RECORDS } from "../../relay/share/read-ahead.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { Bundles, type BundledSockets } from "../../relay/net/bundles.ts";
+import type { FromCluster, ToCluster } from "../../relay/cluster/messages.ts";
+import { decodeFromOwner } from "../../relay/cluster/wire.ts";
+import { LiveLimits } from "../../relay/limits/limits.ts";
 import { Pauses } from "../../relay/net/pauses.ts";
 import { Hub, type HubOptions } from "../../relay/share/hub.ts";
 import type { GivenRecord, RecordPlace } from "../../relay/log/block-log.ts";
@@ -32,8 +36,10 @@ import { SocketTopic, type SharedFrames, type TopicHost } from "../../relay/net/
 import type { SendResult, SocketId, Topic } from "../../relay/share/outlet.ts";
 import type { BlockPool } from "../../relay/log/block-pool.ts";
 
+import { LocalSenders } from "./local-senders.ts";
 import { SimPublisher, type SimSubscriber } from "./publisher.ts";
 import type { Random } from "./random.ts";
+import { SimUplinks, type ClusterSeat } from "./uplinks.ts";
 import type { RelayEnd, Wire } from "./wire.ts";
 import { Violation, type World } from "./world.ts";
 
@@ -48,6 +54,8 @@ interface Socket extends SimSubscriber {
   readonly wire: Wire;
   /** A fault was told and the close is on its way, as in relay/worker/worker.ts. */
   closing: boolean;
+  /** Another relay's. */
+  readonly isEdge: boolean;
   /** It had an offer accepted. */
   sender: boolean;
   /** Its frames go out of the log itself, as by relay/net/sendfile.ts. */
@@ -65,6 +73,8 @@ export interface WorkerSettings {
   readonly publishes?: boolean;
   /** A receiver that others wait for may make no progress for so long. */
   readonly stallMs: number;
+  /** Receivers that a share may have, unless as many as by default. */
+  readonly receiversMost?: number | undefined;
 }
 
 /** One worker of the relay over simulated sockets; mirrors `start` and `Sockets` of relay/worker/worker.ts. */
@@ -88,6 +98,9 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   readonly atOnceBytes = 0;
   readonly #publisher: SimPublisher;
   readonly #pauses: Pauses;
+  readonly #locals: LocalSenders;
+  readonly #uplinks: SimUplinks | undefined;
+  readonly #seat: ClusterSeat | undefined;
   #topics = 0;
   #handling: SocketId | undefined;
   #dead = false;
@@ -97,8 +110,9 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     world: World,
     id: number,
     pool: BlockPool,
-    toMain: (message: ToDirectory | ToStoreBook) => void,
+    toMain: (message: ToDirectory | ToStoreBook | ToCluster) => void,
     settings: WorkerSettings,
+    seat?: ClusterSeat,
   ) {
     this.id = id;
     this.#world = world;
@@ -117,9 +131,22 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
       primitives: { ...nodePrimitives, randomBytes: (length) => this.#numbered(length) },
       toDirectory: toMain,
       ...this.#storing(toMain),
+      ...(seat && {
+        lookers: { count: 1, tell: toMain },
+        cluster: { secret: seat.secret, welcomed: () => undefined },
+      }),
       stallMs: settings.stallMs,
       passBytesPerSecond,
+      ...(settings.receiversMost !== undefined && {
+        limits: new LiveLimits({
+          ...DEFAULT_LIMITS,
+          "receivers-per-share": settings.receiversMost,
+        }),
+      }),
     });
+    this.#seat = seat;
+    this.#locals = new LocalSenders(this.hub, world.clock, (bytes) => this.#noteKept(bytes));
+    this.#uplinks = seat && new SimUplinks(world, id, seat, this.#locals, toMain);
     this.#tick();
   }
 
@@ -149,12 +176,14 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     return this.#open.get(id)?.closing === true;
   }
 
-  /** The thread ends, and all sockets with it. */
-  die(): void {
+  /** The thread ends, and all sockets with it. @param noticedMs so late the other sides see it at most */
+  die(noticedMs = 50): void {
     this.#dead = true;
     this.#world.store?.workerDied(this);
+    this.#locals.die();
+    this.#uplinks?.die(noticedMs);
     for (const { wire } of this.#open.values()) {
-      wire.cut(this.#random.real(0, 50), 0);
+      wire.cut(this.#random.real(0, noticedMs), 0);
     }
   }
 
@@ -163,6 +192,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
       if (this.#dead) return;
       this.#pauses.tick();
       this.hub.tick(this.#world.clock.now);
+      this.#uplinks?.tick();
       // At any time, since few receivers seldom hold up as many blocks as it takes.
       if (this.#pool.isHeldUp || this.#random.chance(0.5)) {
         for (const socket of this.#open.values()) this.#copyRest(socket);
@@ -180,43 +210,69 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     if (!this.#dead) this.hub.storeBook(message, this.#world.clock.now);
   }
 
+  cluster(message: FromCluster): void {
+    if (!this.#dead) this.#uplinks?.handle(message);
+  }
+
   // Sockets: from the wires
 
-  opened(wire: Wire): void {
+  opened(wire: Wire, isEdge = false): void {
     this.#open.set(wire.id, {
       ...this.#publisher.subscriber(wire),
       wire,
+      isEdge,
       closing: false,
       sender: false,
       direct: false,
       rest: undefined,
       held: false,
     });
-    this.hub.opened(wire.id, this.#world.clock.now);
+    if (isEdge) this.hub.edgeOpened(wire.id, this.#world.clock.now);
+    else this.hub.opened(wire.id, this.#world.clock.now);
+  }
+
+  /** A relay that stands still finds it when it goes on. */
+  #run(task: () => void): void {
+    const { run } = this.#world;
+    if (run === undefined) task();
+    else run(task);
   }
 
   received(wire: Wire, bytes: Uint8Array): void {
+    this.#run(() => this.#received(wire, bytes));
+  }
+
+  drained(wire: Wire): void {
+    this.#run(() => this.#drained(wire));
+  }
+
+  closed(wire: Wire): void {
+    this.#run(() => this.#closed(wire));
+  }
+
+  #received(wire: Wire, bytes: Uint8Array): void {
     if (this.#dead || this.#open.get(wire.id)?.closing !== false) return;
     // Bun reuses the memory of a message after its handler.
     const lent = bytes.slice();
     this.#handling = wire.id;
     this.hub.message(wire.id, lent, this.#world.clock.now);
     this.#handling = undefined;
-    if (isFrame(bytes)) this.#noteKept(bytes);
+    if (isFrame(bytes)) this.#noteKept(bytes, this.#seat?.wrote);
     lent.fill(0xaa);
   }
 
   /** Of a share that can't be read again, what the log has must not be asked again. */
-  #noteKept(bytes: Uint8Array): void {
+  #noteKept(bytes: Uint8Array, wrote?: (key: string) => void): void {
     const { tag, index } = decodeFrame(bytes);
     for (const { record, home } of this.hub.shares) {
       const { share, seekable } = record.offer;
+      if (wrote !== undefined && isOfShare(tag, share)) wrote(record.key);
       if (seekable || !isOfShare(tag, share) || home.origin?.log.has(index) !== true) continue;
       this.#world.streams.kept(record.key, index);
     }
   }
 
-  drained(wire: Wire): void {
+  #drained(wire: Wire): void {
     if (this.#dead) return;
     const socket = this.#open.get(wire.id);
     if (socket !== undefined && wire.down.buffered === 0) this.#letGo(socket);
@@ -229,7 +285,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     if (wire.down.buffered === 0) this.#pauses.takesMore(wire.id);
   }
 
-  closed(wire: Wire): void {
+  #closed(wire: Wire): void {
     if (this.#dead) return;
     this.#world.trace(() => `worker ${this.id}: line ${wire.id} closed`);
     const socket = this.#open.get(wire.id);
@@ -357,7 +413,24 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     });
   }
 
+  sendToEdge(id: SocketId, bytes: Uint8Array): void {
+    const socket = this.#open.get(id);
+    if (socket === undefined || socket.closing) return;
+    this.#world.trace(
+      () => `worker ${this.id} -> edge ${id}: ${describe(decodeFromOwner(bytes) as Message)}`,
+    );
+    this.#push(socket, bytes);
+  }
+
   send(id: SocketId, message: Message): void {
+    if (id < 0) {
+      this.#world.trace(() => `worker ${this.id} -> uplink ${id}: ${describe(message)}`);
+      if (message.t === "want") {
+        this.#world.streams.wanted(toHex(message.share), message.first, message.count);
+      }
+      this.#locals.send(id, message);
+      return;
+    }
     const socket = this.#open.get(id);
     if (socket === undefined || socket.closing) return;
     this.#world.trace(() => `worker ${this.id} -> line ${id}: ${describe(message)}`);
@@ -380,6 +453,10 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   }
 
   fail(id: SocketId, code: SocketFault, detail?: string): void {
+    if (id < 0) {
+      this.#locals.fail(id, code, detail);
+      return;
+    }
     const socket = this.#open.get(id);
     if (socket === undefined || socket.closing) return;
     if (code === "stalled") {
@@ -399,7 +476,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   }
 
   #push(socket: Socket, bytes: Uint8Array): SendResult {
-    const { wire, sender } = socket;
+    const { wire, sender, isEdge } = socket;
     const { down } = wire;
     socket.flush();
     down.push(bytes.slice());
@@ -409,7 +486,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     if (down.buffered === 0) return "sent";
     const { frames, controlBytes } = down.queued;
     if (frames > 1) throw new Violation(`${frames} frames queued for line ${wire.id}`);
-    if (controlBytes > (sender ? SENDER_ALLOWANCE_BYTES : CONTROL_ALLOWANCE_BYTES)) {
+    if (!isEdge && controlBytes > (sender ? SENDER_ALLOWANCE_BYTES : CONTROL_ALLOWANCE_BYTES)) {
       throw new Violation(`${controlBytes} bytes of control messages queued for line ${wire.id}`);
     }
     return "queued";

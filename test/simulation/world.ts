@@ -1,4 +1,4 @@
-import type { Clock } from "./clock.ts";
+import type { Time } from "./clock.ts";
 import type { Random } from "./random.ts";
 import type { SimStore } from "./store.ts";
 import type { Streams } from "./streams.ts";
@@ -10,7 +10,7 @@ export class Violation extends Error {
 
 /** The shared state of all parts of one simulated world. */
 export interface World {
-  readonly clock: Clock;
+  readonly clock: Time;
   /** Chance of one part's own, so that one part more or less changes nothing for the others. */
   fork(part: string): Random;
   /** While true, things are lost and damaged now and then. */
@@ -22,6 +22,8 @@ export interface World {
   readonly count: (what: string) => void;
   /** Notes what happens; the text is made only when somebody reads it. */
   trace(text: () => string): void;
+  /** Runs a task of the relay's process: later if it stands still, never if it is gone. Unless given: at once. */
+  readonly run?: (task: () => void) => void;
 }
 
 /** How often what goes wrong by chance does. */

@@ -9,7 +9,7 @@ import type {
   RelayValue,
 } from "../../../relay/cluster/directory-kv.ts";
 import { RELAY_TTL_MS } from "../../../relay/cluster/directory-kv.ts";
-import type { Clock } from "../clock.ts";
+import type { Time } from "../clock.ts";
 import type { Random } from "../random.ts";
 
 export interface DirectoryHabits {
@@ -44,7 +44,7 @@ const RETRY_MS = 1500;
 const LATE_MS = 40_000;
 
 export class MemoryDirectory {
-  readonly clock: Clock;
+  readonly clock: Time;
   readonly random: Random;
   readonly habits: DirectoryHabits;
   readonly shares = new Map<string, Stored<OwnerValue>>();
@@ -56,7 +56,7 @@ export class MemoryDirectory {
   #revision = 0;
   #done: Done[] = [];
 
-  constructor(clock: Clock, random: Random, habits: DirectoryHabits) {
+  constructor(clock: Time, random: Random, habits: DirectoryHabits) {
     this.clock = clock;
     this.random = random;
     this.habits = habits;
