@@ -1,11 +1,13 @@
 /**
  * Plays seeds of the simulation: `bun run simulate --seeds 10000 [--first 1]`, or one with all that
  * happens in it: `bun run simulate --seed 42 --trace`. With `--topics` Bun's topics serve the live lanes; with
- * `--stored` the shares are stored; with `--cluster` several relays share a directory. Ends with 1 when a seed fails.
+ * `--stored` the shares are stored; with `--cluster` several relays share a directory, and with `--book` the book of such a
+ * cluster is played alone. Ends with 1 when a seed fails, and says how to play that seed again.
  */
 import { parseArgs } from "node:util";
 
 import { runCluster } from "./cluster/run.ts";
+import { runFleet } from "./fleet/run.ts";
 import { runSeed, type Failure } from "./run.ts";
 
 const { values } = parseArgs({
@@ -16,6 +18,7 @@ const { values } = parseArgs({
     trace: { type: "boolean", default: false },
     stored: { type: "boolean", default: false },
     cluster: { type: "boolean", default: false },
+    book: { type: "boolean", default: false },
     topics: { type: "boolean", default: false },
   },
 });
@@ -28,6 +31,15 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(count)) {
 }
 
 const play = values.stored ? "stored" : values.topics ? "by topics" : "singly";
+/** With the same options. */
+const mode = ["stored", "topics", "cluster", "book"] as const;
+const options = mode.flatMap((name) => (values[name] ? [` --${name}`] : [])).join("");
+
+function playSeed(seed: number, trace?: (line: string) => void) {
+  if (values.cluster) return runFleet(seed, trace);
+  return values.book ? runCluster(seed, trace) : runSeed(seed, trace, play);
+}
+
 const startedAt = performance.now();
 const counts = new Map<string, number>();
 const failures: Failure[] = [];
@@ -35,7 +47,7 @@ let virtualMs = 0;
 let steps = 0;
 for (let seed = first; seed < first + count; seed++) {
   const trace = values.trace ? (line: string) => console.log(line) : undefined;
-  const result = values.cluster ? runCluster(seed, trace) : runSeed(seed, trace, play);
+  const result = playSeed(seed, trace);
   if ("failure" in result) {
     failures.push(result.failure);
     console.log(`seed ${seed} fails: ${result.failure.message}`);
@@ -57,5 +69,7 @@ for (const [what, number] of [...counts].toSorted(([a], [b]) => (a < b ? -1 : 1)
 console.log(`${failures.length} failed; ${seconds.toFixed(1)} s, ${perSeed} ms a seed`);
 if (failures.length > 0) {
   console.log(`failing seeds: ${failures.map(({ seed }) => seed).join(" ")}`);
+  const [first] = failures;
+  console.log(`again: bun run simulate${options} --seed ${first?.seed} --trace`);
   process.exit(1);
 }

@@ -257,6 +257,12 @@ export class SimRelay {
     });
   }
 
+  /** Lines of other relays. */
+  get edgeLines(): number {
+    const all = [...this.#running.values()].map(({ worker }) => worker.hub.edges);
+    return all.reduce((sum, { lines, streams }) => sum + lines + streams, 0);
+  }
+
   get shares(): number {
     return this.#directory.shares;
   }
@@ -294,7 +300,7 @@ export class SimRelay {
   }
 
   #tick(): void {
-    this.#world.clock.after(TICK_MS, () => {
+    this.#world.clock.after(this.#world.tickMs ?? TICK_MS, () => {
       if (this.#stopped) return;
       this.#directory.tick(this.#world.clock.now);
       this.#keeper?.tick();

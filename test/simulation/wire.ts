@@ -197,6 +197,11 @@ export class Wire {
     return this.#opened && this.#client !== undefined;
   }
 
+  /** Neither end has it any more. */
+  get isDone(): boolean {
+    return this.#client === undefined && this.#isOver;
+  }
+
   /** The relay took the line. */
   accepted(relay: RelayEnd, latency: number): void {
     this.#relay = relay;

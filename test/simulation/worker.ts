@@ -188,7 +188,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   }
 
   #tick(): void {
-    this.#world.clock.after(TICK_MS, () => {
+    this.#world.clock.after(this.#world.tickMs ?? TICK_MS, () => {
       if (this.#dead) return;
       this.#pauses.tick();
       this.hub.tick(this.#world.clock.now);

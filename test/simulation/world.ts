@@ -22,6 +22,8 @@ export interface World {
   readonly count: (what: string) => void;
   /** Notes what happens; the text is made only when somebody reads it. */
   trace(text: () => string): void;
+  /** Between two ticks of a relay, unless as the product has it. ms */
+  readonly tickMs?: number | undefined;
   /** Runs a task of the relay's process: later if it stands still, never if it is gone. Unless given: at once. */
   readonly run?: (task: () => void) => void;
 }

@@ -1,0 +1,105 @@
+/** Checks of a fleet when everybody ended. */
+import { recordsPerBlock } from "../../../relay/log/block-log.ts";
+import { LOG_IDLE_MS } from "../../../relay/share/log-trimming.ts";
+import type { Party } from "../checks.ts";
+import { checkWhole } from "../copies.ts";
+import { frameBytes, isAble } from "../scenario.ts";
+import type { SimSender } from "../sender.ts";
+import { Violation } from "../world.ts";
+import type { FleetScenario } from "./scenario.ts";
+
+export interface FleetFacts {
+  /** Places of senders whose share was lost by no fault of a relay. */
+  readonly excused: ReadonlySet<number>;
+  /** From all owners to all edges. */
+  readonly framesToEdges: number;
+  /** A worker gives records past its log. */
+  readonly isDropping: boolean;
+}
+
+/** @throws Violation */
+export function checkFleetEnds(
+  scenario: FleetScenario,
+  parties: readonly Party[],
+  senders: readonly SimSender[],
+  facts: FleetFacts,
+): void {
+  const { ending, isCalm } = scenario;
+  const isStrict = ending.at === "all done" || ending.at === "interrupted when done";
+  for (const [index, sender] of senders.entries()) {
+    if (facts.excused.has(index)) continue;
+    for (const party of parties) checkCopy(party, sender, isStrict);
+    if (isStrict) checkOutcome(scenario, parties, sender);
+    if (isCalm && !facts.isDropping) checkUploads(scenario, parties, sender);
+  }
+  if (isCalm && !facts.isDropping) checkCrossings(scenario, senders, facts);
+}
+
+/** A receiver that calls itself done has every record; a receiver that can have them all gets them. */
+function checkCopy({ home, plan }: Party, { share }: SimSender, isStrict: boolean): void {
+  const end = home.ends.get(share.key);
+  const copy = home.disk.get(share.key);
+  if (end !== undefined && end.fault === undefined) {
+    if (copy === undefined) throw new Violation(`${home.name} has nothing and says it is done`);
+    checkWhole(copy, share);
+  } else if (end?.fault === "too-late" && !share.offer.seekable) {
+    // Whether rightly so was checked when it was told.
+    return;
+  } else if (isStrict && isAble(plan)) {
+    if (copy === undefined || end !== undefined) {
+      throw new Violation(`${home.name} ended with ${end?.fault ?? "nothing"}`);
+    }
+    checkWhole(copy, share);
+  }
+}
+
+function checkOutcome(
+  { ending, receivers, isStream }: FleetScenario,
+  parties: readonly Party[],
+  { name, share, outcome }: SimSender,
+): void {
+  if (outcome === undefined) throw new Violation(`${name} has no outcome`);
+  const { fault, verified, failed } = outcome;
+  const able = parties.filter(({ plan }) => isAble(plan)).length;
+  const whole = parties.filter(({ home }) => home.wholeAt.has(share.key)).length;
+  if (isStream ? verified > whole : verified < able) {
+    throw new Violation(`${name} knows of ${verified} of ${isStream ? whole : able}`);
+  }
+  const due = failed === 0 ? undefined : ending.at === "all done" ? "some-failed" : "interrupted";
+  if (fault !== due) {
+    throw new Violation(`${name} ends with ${fault ?? "success"} and ${failed} failed`);
+  }
+  const most = receivers.length - able;
+  if (!isStream && ending.at === "all done" && failed > most) {
+    throw new Violation(`${name} counts ${failed} failed, at most ${most} did`);
+  }
+}
+
+/** With memory for all of a share its sender reads no record twice, wherever its receivers are. */
+function checkUploads(
+  { lobby }: FleetScenario,
+  parties: readonly Party[],
+  { name, share, uploads }: SimSender,
+): void {
+  const opened = parties.flatMap(({ home }) => home.openedAt.get(share.key) ?? []);
+  if (lobby || Math.max(...opened) - Math.min(...opened) >= LOG_IDLE_MS) return;
+  if (uploads > share.records)
+    throw new Violation(`${name} sent ${uploads} records of ${share.records}`);
+}
+
+/** A record crosses to each edge once. */
+function checkCrossings(
+  { relays, lobby, shares }: FleetScenario,
+  senders: readonly SimSender[],
+  { framesToEdges }: FleetFacts,
+): void {
+  const records = senders.reduce((sum, { share }) => sum + share.records, 0);
+  const least = Math.min(
+    ...shares.map(({ size }) => relays[0]!.blocks * recordsPerBlock(relays[0]!, frameBytes(size))),
+  );
+  if (lobby || least < records) return;
+  const most = records * (relays.length - 1);
+  if (framesToEdges > most) {
+    throw new Violation(`${framesToEdges} records crossed between relays, at most ${most} need to`);
+  }
+}
