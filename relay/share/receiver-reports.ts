@@ -84,8 +84,11 @@ export class ReceiverReports {
     this.#output.full(place.worker, receiver);
   }
 
+  /** The sender took it: its receiver has no more to wait for, and makes room for another one. */
   receipted(receiver: Uint8Array): void {
-    this.#receipts.delete(toHex(receiver));
+    const key = toHex(receiver);
+    this.#receipts.delete(key);
+    if (this.#places.get(key)?.state === "done") this.#places.delete(key);
   }
 
   send(): void {
@@ -127,6 +130,8 @@ export class ReceiverReports {
       if (!elsewhere) this.#places.delete(key);
       return !elsewhere;
     }
+    // It has all, and may be gone by now.
+    if (known === undefined && entry.state === "done") return true;
     if (known === undefined && this.#places.size >= this.#output.mostReceivers()) {
       this.#output.full(worker, entry.id);
       return false;

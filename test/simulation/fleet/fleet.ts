@@ -65,7 +65,9 @@ export class Fleet {
   readonly #parties: Party[];
   /** Shares whose stream was lost with a sender that was told wrongly that it was replaced. */
   readonly #excused = new Set<number>();
+  /** Processes of senders that were started, and those that are started again in a while. */
   #starts = 0;
+  #awaited = 0;
   #isEnding = false;
   #over = false;
 
@@ -124,8 +126,7 @@ export class Fleet {
     if (this.#scenario.ending.at === "interrupted when done") {
       for (const sender of this.#senders) sender.interrupt();
     }
-    const isGone = (): boolean => this.#senders.every(({ alive }) => !alive);
-    this.#runUntil(isGone, this.#clock.now + SLACK_MS, "senders are done");
+    this.#runUntil(() => this.#sendersGone, this.#clock.now + SLACK_MS, "senders are done");
     this.#over = true;
     checkFleetEnds(this.#scenario, this.#parties, this.#senders, {
       excused: this.#excused,
@@ -313,7 +314,9 @@ export class Fleet {
         if (sender?.alive !== true || sender.frozen || this.#isEnding) return;
         count(fault.kind);
         sender.kill();
+        this.#awaited++;
         this.#clock.after(fault.lasts, () => {
+          this.#awaited--;
           this.#senders[fault.target] = this.#sender(fault.target, this.#clock.now);
         });
         return;
@@ -410,12 +413,16 @@ export class Fleet {
     });
   }
 
+  get #sendersGone(): boolean {
+    return this.#awaited === 0 && this.#senders.every(({ alive }) => !alive);
+  }
+
   #receiversDone(): boolean {
     this.#watchSenders();
     const { ending } = this.#scenario;
     if (this.#parties.every((party) => this.#isDone(party))) return true;
     // A receiver that came when the sender was through waits for the next one.
-    if (!this.#senders.every(({ alive }) => !alive)) return false;
+    if (!this.#sendersGone) return false;
     if (ending.at === "one done" || ending.at === "interrupted") return true;
     return this.#parties.every((party) => !isAble(party.plan) || this.#isDone(party));
   }
