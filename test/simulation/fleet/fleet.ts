@@ -67,6 +67,7 @@ export class Fleet {
   readonly #excused = new Set<number>();
   /** Processes of senders that were started, and those that are started again in a while. */
   #starts = 0;
+  readonly #restarted = new Set<number>();
   #awaited = 0;
   #isEnding = false;
   #over = false;
@@ -130,6 +131,7 @@ export class Fleet {
     this.#over = true;
     checkFleetEnds(this.#scenario, this.#parties, this.#senders, {
       excused: this.#excused,
+      restarted: this.#restarted,
       framesToEdges: this.#counts.get("frames to edges") ?? 0,
       isDropping: this.#counts.has("worker that drops records"),
     });
@@ -261,6 +263,11 @@ export class Fleet {
     if (!this.#over) party.process = new SimReceiver(party.home, this.#world, this.#network);
   }
 
+  #restart(index: number): void {
+    this.#restarted.add(index);
+    this.#senders[index] = this.#sender(index, this.#clock.now);
+  }
+
   /** A sender ended by what the relays told it. */
   #watchSenders(): void {
     for (const [index, sender] of this.#senders.entries()) {
@@ -268,7 +275,7 @@ export class Fleet {
       // A write that is lost may be told late, and then looks like a later one. Its sender must be started again.
       if (!this.#hasLostWrites) throw new Violation(`${sender.name} is told that it was replaced`);
       this.#world.count("sender replaced by a lost write");
-      if (sender.share.offer.seekable) this.#senders[index] = this.#sender(index, this.#clock.now);
+      if (sender.share.offer.seekable) this.#restart(index);
       else this.#excused.add(index);
     }
   }
@@ -317,7 +324,7 @@ export class Fleet {
         this.#awaited++;
         this.#clock.after(fault.lasts, () => {
           this.#awaited--;
-          this.#senders[fault.target] = this.#sender(fault.target, this.#clock.now);
+          this.#restart(fault.target);
         });
         return;
       }

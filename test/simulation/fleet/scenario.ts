@@ -138,10 +138,15 @@ export function fleetScenario(seed: number): FleetScenario {
     connections: random.chance(0.1) ? 2 : 1,
     faults,
     chances: isCalm ? NO_CHANCES : drawChances(random),
-    ending: drawEnding(random, isStream, span),
+    ending: drawEnding(random, isStream || faults.some(isKill), span),
     quietAt: isCalm ? 0 : faults.reduce((latest, fault) => Math.max(latest, endOf(fault)), span),
     transferMs,
   };
+}
+
+/** A sender that is started again does not know of receivers that have all. */
+function isKill({ kind }: FleetFault): boolean {
+  return kind === "kill sender" || kind === "lose writes";
 }
 
 function endOf(fault: FleetFault): number {
@@ -246,11 +251,11 @@ function drawChances(random: Random): Chances {
   };
 }
 
-function drawEnding(random: Random, isStream: boolean, span: number): Ending {
+/** @param stays a sender that waits for all would wait for ever, for a receiver that is too late or known to a process before */
+function drawEnding(random: Random, stays: boolean, span: number): Ending {
   const drawn = random.next();
   if (drawn > 0.97) return { at: "interrupted", when: random.real(0, span) };
-  // A sender that waits for all would wait for ever for a receiver that is too late.
-  if (isStream || drawn > 0.85) return { at: "interrupted when done" };
+  if (stays || drawn > 0.85) return { at: "interrupted when done" };
   return { at: drawn > 0.75 ? "one done" : "all done" };
 }
 
