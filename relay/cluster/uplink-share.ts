@@ -11,6 +11,7 @@
  * No I/O.
  */
 import {
+  ADMISSIONS_PER_SHARE,
   decodeFrame,
   isOfShare,
   toHex,
@@ -88,6 +89,12 @@ export class UplinkShare {
   /** By stream: the owner takes a receiver that comes again for the same one. */
   readonly #receivers = new Map<number, Uint8Array>();
   #share: ClusterShare;
+  /** Of the sender, by receiver in hex; ADMISSIONS_PER_SHARE at most. The owner says each once. */
+  readonly #decisions = new Map<string, Message>();
+  /** The hub gave the share to the sender here, and does not hear of it before. */
+  #isAccepted = false;
+  /** Whether the owner has its sender, as the hub knows it. */
+  #isSaidHere = false;
   /** Undefined: the hub refused it, and it is claimed again. */
   #sender: LocalSender | undefined;
   readonly #claims = new Again();
@@ -117,15 +124,21 @@ export class UplinkShare {
 
   /** The owner says it again. */
   update(share: ClusterShare): void {
-    const { senderHere } = this.#share;
     this.#share = share;
-    if (share.senderHere !== senderHere) this.#sender?.presence(share.senderHere);
+    this.#sayPresence();
   }
 
   /** A message of the owner about this share. @returns whether the share is over */
   heard(message: ShareMessage): boolean {
     if (message.t === "presence") {
       this.update({ ...this.#share, senderHere: message.senderHere });
+      return false;
+    }
+    if (message.t === "admit" || message.t === "dismiss") {
+      const key = toHex(message.receiver);
+      const isKept = this.#decisions.size < ADMISSIONS_PER_SHARE || this.#decisions.has(key);
+      if (isKept) this.#decisions.set(key, message);
+      if (this.#isAccepted) this.#sender?.control(message);
       return false;
     }
     this.#sender?.control(message);
@@ -182,6 +195,7 @@ export class UplinkShare {
     this.#toOpen.clear();
     this.#sender?.close();
     this.#sender = undefined;
+    this.#isAccepted = false;
   }
 
   #claim(): void {
@@ -196,7 +210,15 @@ export class UplinkShare {
       },
     });
     this.#sender = sender;
+    this.#isSaidHere = this.#share.senderHere;
     sender.offer(this.#share);
+  }
+
+  #sayPresence(): void {
+    const { senderHere } = this.#share;
+    if (!this.#isAccepted || senderHere === this.#isSaidHere) return;
+    this.#isSaidHere = senderHere;
+    this.#sender?.presence(senderHere);
   }
 
   /** The hub of the edge speaks to its sender. */
@@ -204,6 +226,9 @@ export class UplinkShare {
     switch (message.t) {
       case "accepted":
         this.#claims.worked();
+        this.#isAccepted = true;
+        for (const decision of this.#decisions.values()) this.#sender?.control(decision);
+        this.#sayPresence();
         return;
       case "want":
         this.#streams.want(message);

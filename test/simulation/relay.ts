@@ -353,11 +353,7 @@ export class SimRelay {
     const { postMs } = this.#settings;
     clock.after(delay, () => {
       if (this.#stopped) return;
-      const toMain = new Post<ToMain | "ready">(
-        this.#world,
-        `${id} to main`,
-        postMs,
-      );
+      const toMain = new Post<ToMain | "ready">(this.#world, `${id} to main`, postMs);
       const post = (message: ToMain | "ready"): void =>
         toMain.send(message, (arrived) => {
           if (this.#stopped || this.#running.get(id) !== running) return;
@@ -370,11 +366,7 @@ export class SimRelay {
         });
       const pool = new CheckedPool(this.#buffers, id, this.#ledger);
       const worker = new SimWorker(this.#world, id, pool, post, this.#settings, this.#seat);
-      const toWorker = new Post<FromMain>(
-        this.#world,
-        `main to ${id}`,
-        postMs,
-      );
+      const toWorker = new Post<FromMain>(this.#world, `main to ${id}`, postMs);
       const running: Running = { worker, toWorker, ready: false, dead: false };
       this.#running.set(id, running);
       post("ready");

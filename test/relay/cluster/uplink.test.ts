@@ -211,7 +211,7 @@ test("a record that the owner has no more makes the link begin anew, where the s
 test("the hub hears when the owner's sender goes and comes, once each", () => {
   const play = new Play().welcome(0).list(0);
   const { share } = play.share.offer;
-  play.take();
+  play.hub({ t: "accepted", share }).take();
   play.say(0, { t: "presence", share, senderHere: false }).list(0, [play.share], false);
   expect(play.take()).toEqual(["sender 0: presence false"]);
   expect(play.list(0).take()).toEqual(["sender 0: presence true"]);
@@ -264,4 +264,27 @@ test.each<[string, (play: Play) => void]>([
   const told = play.take();
   expect(told.some((each) => /^disconnect [01]$/.test(each))).toBe(true);
   expect(told.some((each) => each === "link-lost" || each.startsWith("stream lost"))).toBe(true);
+});
+
+test("the hub hears what the owner says before it gives the share to the sender, each time that it does", () => {
+  const play = new Play().welcome(0).list(0);
+  const { share } = play.share.offer;
+  const of = { share, receiver: new Uint8Array(16) };
+  play.take();
+  play.say(0, { t: "admit", ...of }).say(0, { t: "presence", share, senderHere: false });
+  expect(play.take()).toEqual([]);
+  expect(play.hub({ t: "accepted", share }).take()).toEqual([
+    "sender 0: admit",
+    "sender 0: presence false",
+  ]);
+  const other = { ...of, receiver: new Uint8Array(16).fill(1) };
+  play.say(0, { t: "dismiss", ...other, reason: "not-admitted" });
+  play.say(0, { t: "presence", share, senderHere: true });
+  expect(play.take()).toEqual(["sender 0: dismiss", "sender 0: presence true"]);
+  play.senders[0]!.failed("replaced");
+  expect(play.tick(500).take()).toEqual(["sender 0: close", "sender 1: offer"]);
+  expect(play.hub({ t: "accepted", share }).take()).toEqual([
+    "sender 1: admit",
+    "sender 1: dismiss",
+  ]);
 });

@@ -177,7 +177,13 @@ export class Fleet {
     const random = world.fork("seat");
     const id = toHex(random.bytes(RELAY_ID_BYTES));
     const isReached = (): boolean => this.#isCutOff[index] !== true && !this.#isDirectoryAway;
-    const seat = new DirectorySeat(id, world, this.#directory, isReached, () => this.#hasLostWrites);
+    const seat = new DirectorySeat(
+      id,
+      world,
+      this.#directory,
+      isReached,
+      () => this.#hasLostWrites,
+    );
     this.#seats[index] = seat;
     place.host = world.clock;
     world.trace(() => `starts as ${id}`);
@@ -292,7 +298,9 @@ export class Fleet {
       case "cut sender":
       case "cut receiver": {
         const isSender = fault.kind === "cut sender";
-        const client = isSender ? this.#senders[fault.target] : this.#parties[fault.target]?.process;
+        const client = isSender
+          ? this.#senders[fault.target]
+          : this.#parties[fault.target]?.process;
         if (client?.cut(fault.clientNotices, fault.relayNotices) !== true) return;
         if (fault.to !== undefined) this.#network.send(client, fault.to);
         count(fault.to === undefined ? fault.kind : `${fault.kind} and move`);
@@ -301,7 +309,9 @@ export class Fleet {
       case "freeze sender":
       case "freeze receiver": {
         const isSender = fault.kind === "freeze sender";
-        const client = isSender ? this.#senders[fault.target] : this.#parties[fault.target]?.process;
+        const client = isSender
+          ? this.#senders[fault.target]
+          : this.#parties[fault.target]?.process;
         if (client?.alive !== true) return;
         count(fault.kind);
         client.freeze();
@@ -436,7 +446,10 @@ export class Fleet {
 
   #deadline(): number {
     const { quietAt, transferMs, receivers, shares, isStream, relays, faults } = this.#scenario;
-    const starts = [...receivers.map(({ joinAt }) => joinAt), ...shares.map(({ startAt }) => startAt)];
+    const starts = [
+      ...receivers.map(({ joinAt }) => joinAt),
+      ...shares.map(({ startAt }) => startAt),
+    ];
     const thinks = receivers.map(({ habits }) => habits.thinkMs * shares.length);
     const confirms = this.#scenario.lobby ? CONFIRM_MS * shares.length : 0;
     const stallMs = Math.max(...relays.map((relay) => relay.stallMs));

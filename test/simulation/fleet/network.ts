@@ -163,9 +163,7 @@ export class FleetNetwork implements Connector {
   }
 
   #between(a: number, b: number): Line[] {
-    return this.#open.filter(
-      ({ from, to }) => from !== undefined && pair(from, to) === pair(a, b),
-    );
+    return this.#open.filter(({ from, to }) => from !== undefined && pair(from, to) === pair(a, b));
   }
 }
 

@@ -25,6 +25,8 @@ export function runFleet(seed: number, trace?: Trace): FleetResult {
     }
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
     const message = error instanceof Violation ? error.message : `threw ${what}`;
-    return { failure: { seed, message, story: [...lines.slice(-STORY_LINES), ...fleet.standing()] } };
+    return {
+      failure: { seed, message, story: [...lines.slice(-STORY_LINES), ...fleet.standing()] },
+    };
   }
 }

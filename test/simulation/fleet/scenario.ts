@@ -222,7 +222,8 @@ function drawRelay(
     workers: 1,
     blocks,
     blockBytes:
-      recordsPerBlock * (bytes + MESSAGE_HEAD_BYTES) + random.pick([-MESSAGE_HEAD_BYTES, bytes - 1]),
+      recordsPerBlock * (bytes + MESSAGE_HEAD_BYTES) +
+      random.pick([-MESSAGE_HEAD_BYTES, bytes - 1]),
     direct: random.pick([0, 0.5, 1]),
     publishes: random.chance(0.2),
     postMs: random.scale(0.05, 2),
@@ -313,4 +314,3 @@ function drawFault(
   if (drawn < 28) return { at, kind: "directory mute", target, lasts };
   return { at, kind: "lose writes", target, lasts: random.scale(50, 5000) };
 }
-
