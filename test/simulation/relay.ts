@@ -178,8 +178,9 @@ export class SimRelay {
         if (running?.ready !== true) return;
         const { worker: to } = running;
         running.toWorker.send(message, () => {
-          if (message.t === "link" || message.t === "unlink") to.cluster(message);
-          else to.storeBook(message);
+          if (message.t === "link" || message.t === "unlink" || message.t === "forward") {
+            to.cluster(message);
+          } else to.storeBook(message);
         });
       },
       workers: () => this.#running.keys(),
