@@ -290,9 +290,9 @@ export class Fleet {
 
   #apply(fault: FleetFault): void {
     if (this.#over) return;
-    const { count, trace } = this.#world;
+    const { count } = this.#world;
     const random = this.#world.fork(`fault at ${fault.at}`);
-    trace(() => `fault: ${JSON.stringify(fault)}`);
+    this.#world.trace(() => `fault: ${JSON.stringify(fault)}`);
     const place = this.#network.places[fault.target % this.#network.places.length]!;
     switch (fault.kind) {
       case "cut sender":

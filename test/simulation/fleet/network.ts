@@ -106,10 +106,7 @@ export class FleetNetwork implements Connector {
     this.#world.clock.after(SILENT_MS, () => {
       if (!isStill()) return;
       for (const { wire, from, to } of this.#open) {
-        if (to === place) {
-          wire.clientLoses();
-          wire.down.break();
-        } else if (from === place) wire.relayLoses();
+        if (to === place || from === place) wire.cut(0, 0);
       }
     });
   }

@@ -105,9 +105,9 @@ export function fleetScenario(seed: number): FleetScenario {
   const between = Array.from({ length: 8 }, () => drawWays(random, bytes, drawLinkMs(random)));
   const linkMs = Math.max(...between.map(({ down }) => down.msPerByte * bytes));
   const transferMs = records * (recordMs + linkMs) + (isOpen ? PRODUCED_MS : 0) + 1000;
-  const receivers = clients.map((client): ReceiverPlan => {
+  const receivers = clients.map(({ ways, habits }): ReceiverPlan => {
     const joinAt = random.real(0, random.chance(0.5) ? 500 : Math.min(transferMs, 20_000));
-    return { ...client, joinAt, absent: false };
+    return { ways, habits, joinAt, absent: false };
   });
   const settings = drawRelay(random, bytes, isCalm, { isStream, shares: shares.length });
   const able = receivers.filter(isAble).length;
