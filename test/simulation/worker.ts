@@ -101,6 +101,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   readonly #locals: LocalSenders;
   readonly #uplinks: SimUplinks | undefined;
   readonly #seat: ClusterSeat | undefined;
+  readonly #ids: Random | undefined;
   #topics = 0;
   #handling: SocketId | undefined;
   #dead = false;
@@ -119,6 +120,7 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     this.#random = world.fork(`worker ${id}`);
     this.#pool = pool;
     this.#settings = settings;
+    this.#ids = seat && world.fork(`ids of ${id}`);
     this.publishes = settings.publishes === true;
     this.#pauses = new Pauses(() => world.clock.now);
     this.#publisher = new SimPublisher(world, world.fork(`publisher ${id}`));
@@ -169,6 +171,8 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
     const bytes = new Uint8Array(length);
     new DataView(bytes.buffer).setUint32(0, ++this.#numbers);
     bytes[4] = this.id;
+    // Nor one of another relay.
+    if (this.#ids !== undefined) bytes.set(this.#ids.bytes(Math.min(4, length - 5)), 5);
     return bytes;
   }
 

@@ -111,7 +111,7 @@ export function fleetScenario(seed: number): FleetScenario {
   });
   const settings = drawRelay(random, bytes, isCalm, { isStream, shares: shares.length });
   const able = receivers.filter(isAble).length;
-  const isFull = seed % 13 === 5 && able === receivers.length && able > 1 && !isStream;
+  const isFull = seed % 13 === 5 && able === receivers.length && able > 1 && !isStream && !lobby;
   const receiversMost = isFull ? random.whole(1, able - 1) : undefined;
   const relays = Array.from({ length: random.pick([2, 2, 3, 3, 4]) }, () => ({
     ...settings,
