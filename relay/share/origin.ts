@@ -363,8 +363,8 @@ export class Origin {
   senderBack(first = 0, isRemote = false): void {
     this.#readAgain.isRemote = isRemote;
     this.#wants.senderBack();
-    this.#paced?.senderHas(first, isRemote);
-    if (this.#wants.loseBefore(first)) this.#sendGone();
+    const isAhead = this.#paced?.senderHas(first, isRemote) === true;
+    if (this.#wants.loseBefore(first) || isAhead) this.#sendGone();
     this.#reports.sendReceipts();
     this.#wants.ask();
   }

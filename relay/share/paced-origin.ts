@@ -75,10 +75,17 @@ export class PacedOrigin {
    * The sender is here, and this is the first record that it has: what it has sent and lost, to whatever
    * relay or worker, ends CREDIT_RECORDS after that.
    * @param isRemote another relay has it, and receivers may come from there: they stand wherever its log is
+   * @returns whether records are passed over that were asked for at another relay alone
    */
-  senderHas(first: number, isRemote = false): void {
+  senderHas(first: number, isRemote = false): boolean {
     this.#reach = isRemote ? Infinity : Math.max(this.#reach, first + CREDIT_RECORDS);
+    const isAhead = this.#begun && first > this.#askedUpTo;
+    if (isAhead) {
+      this.#askedUpTo = first;
+      this.lose(first);
+    }
     this.#hope();
+    return isAhead;
   }
 
   /** Goes on where the log of another worker was; that is here by now. */

@@ -256,4 +256,17 @@ describe("a sender that comes to another worker", () => {
     play.run(1, 7, share);
     expect(play.got(1, SLOW).slice(20)).toEqual(range(20, 24));
   });
+
+  test("from another relay of its cluster is asked for nothing that it has no more", () => {
+    const { play, share } = two();
+    for (let slow = 0; slow <= 10; slow++) goOn(play, share, slow);
+    // The relay where it was had records further on, of which receivers from there have taken some.
+    play.close(0, SENDER).send(0, 7, share, 40);
+    play.join(0, 5, share, { receiver: LATE, from: 45 });
+    expect(play.told(0, 5)).toEqual([]);
+    expect(play.told(0, FAST)).toContain("cancel too-late");
+    expect(play.told(1, SLOW)).toContain("cancel too-late");
+    expect(play.run(0, 7, share)).toEqual(range(40, 46));
+    expect(play.got(0, 5)).toEqual([45]);
+  });
 });
