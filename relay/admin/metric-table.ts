@@ -154,11 +154,12 @@ export const METRICS: readonly Metric[] = [
   ),
   gauge(
     "fileshare_edge_lines",
-    "Connections of other relays of the cluster: for control, or for the records of one share.",
+    "Connections of other relays of the cluster: for control, for the records of one share, or with a sender.",
     (source) =>
       by("kind", {
         control: sum(source, ({ edges }) => edges.lines),
         stream: sum(source, ({ edges }) => edges.streams),
+        forward: sum(source, ({ edges }) => edges.forwards),
       }),
     ["kind"],
   ),

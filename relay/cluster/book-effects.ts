@@ -63,6 +63,8 @@ export interface AskedShare {
   /** In hex. */
   readonly key: string;
   readonly question: BookQuestion;
+  /** See `ShareClaim`. */
+  readonly isForwarded?: true | undefined;
 }
 
 export type Say = (effect: ClusterEffect) => void;

@@ -25,7 +25,7 @@ import { KnownRelays, type ClusterRelay } from "./known-relays.ts";
 import { KnownShares, type KnownShare } from "./known-shares.ts";
 import { Links } from "./links.ts";
 import { OpenQuestions } from "./open-questions.ts";
-import { Ownership } from "./ownership.ts";
+import { Ownership, strayed } from "./ownership.ts";
 import { RemoteShares } from "./remote-shares.ts";
 import type { KeptShare, Slot } from "./slot.ts";
 
@@ -259,7 +259,9 @@ export class ClusterBook {
     const { me } = this.#options;
     const entry = [...this.#known.ofShare(share)].find((each) => each.relay !== me && each.stored);
     const address = entry && this.#relays.addressOf(entry.relay);
-    if (entry !== undefined && address !== undefined) {
+    if (entry !== undefined && asked.isForwarded) {
+      this.#effects.push({ t: "unasked-share", ...asked, fault: strayed() });
+    } else if (entry !== undefined && address !== undefined) {
       const { worker, socket, key, question } = asked;
       const { relay } = entry;
       const channel = this.#channelOf(entry, key);

@@ -440,8 +440,12 @@ export class Ownership {
     const { address } = keeper;
     if (address === undefined) return true;
     for (const { claim } of slot.claims) {
-      const { worker, socket, key, channel } = claim;
+      const { worker, socket, key, channel, isForwarded } = claim;
       const { relay } = entry;
+      if (isForwarded) {
+        this.#host.say({ t: "refuse", claim, fault: strayed() });
+        continue;
+      }
       const question = undefined;
       this.#host.say({ t: "forward", worker, socket, key, channel, relay, address, question });
     }
@@ -540,4 +544,15 @@ export class Ownership {
     this.#due.add(slot);
     return slot;
   }
+}
+
+/**
+ * To a sender that another relay sent here, as the one that stores its share: it is sent no further, or two relays that
+ * know different things would send it round and round.
+ */
+export function strayed(): FaultError {
+  return new FaultError(
+    "going-away",
+    "its relays do not agree yet on the one that stores the share",
+  );
 }

@@ -428,10 +428,11 @@ export class Supervisor implements ManagedRelay {
 
   /** The sender's share may be at another relay. */
   #asked(message: Extract<ToStoreBook, { t: "inspect" | "revoke" }>): void {
-    const { t: question, worker, socket, key } = message;
+    const { t: question, ...asked } = message;
+    const { key } = asked;
     const isHere = this.#keeper?.book.knows(key) === true;
     if (this.#cluster === undefined || isHere) this.#keeper?.handle(message);
-    else this.#cluster.inquire({ worker, socket, key, question });
+    else this.#cluster.inquire({ ...asked, question });
   }
 
   /** The cluster is asked first, then the store. */

@@ -98,6 +98,10 @@ export class Bundles implements Outlet {
     if (!this.#bundles.has(receiver)) this.#sockets.paceBy?.(receiver);
   }
 
+  hold(socket: SocketId, isHeld: boolean): void {
+    this.#sockets.hold?.(socket, isHeld);
+  }
+
   /** The next frame goes by another one first: a kernel takes much before it says that it is full. */
   #putLast(all: SocketId[], socket: SocketId): void {
     all.splice(all.indexOf(socket), 1);

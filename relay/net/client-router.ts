@@ -185,6 +185,10 @@ export class ClientRouter implements Outlet {
     if (receiver >= 0) this.#sockets.paceBy?.(receiver);
   }
 
+  hold(socket: SocketId, isHeld: boolean): void {
+    if (socket >= 0) this.#sockets.hold?.(socket, isHeld);
+  }
+
   newTopic(): Topic {
     return new RoutedTopic(this, this.#sockets);
   }

@@ -1,7 +1,7 @@
 /**
  * Senders that the relay does not read for now, so that TCP slows them down. One waits for memory, another for its
- * lone receiver, which has a frame on its way: the next one would have to go into the log. A sender is read
- * again when nothing holds it back any more. `Sockets` owns one.
+ * lone receiver, which has a frame on its way: the next one would have to go into the log. A third one waits for
+ * another relay, which takes its frames. A sender is read again when nothing holds it back any more. `Sockets` owns one.
  */
 import type { SocketId } from "../share/outlet.ts";
 
@@ -15,7 +15,7 @@ export const HOLD_BACK_MS = 100;
 /** The part of Bun's WebSocket that reads. */
 export type Readable = Pick<Bun.ServerWebSocket, "pause" | "resume">;
 
-export type PauseReason = "memory" | "receiver";
+export type PauseReason = "memory" | "receiver" | "relay";
 
 /** Senders of one share, one for each of its connections. */
 interface HeldBack {

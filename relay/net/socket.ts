@@ -1,6 +1,7 @@
 /** One client of the protocol: what a worker knows of the WebSocket that carries it. `Sockets` owns it. */
 import type { FaultError } from "../../protocol/mod.ts";
 
+import type { ClientAddress } from "../access/client-address.ts";
 import type { Grant } from "../access/authorizer.ts";
 import type { MemoryPlace } from "../limits/memory-budget.ts";
 import type { SocketId } from "../share/outlet.ts";
@@ -18,8 +19,10 @@ export interface SocketData extends Peer {
   readonly line: Line;
   /** The server that it came to; undefined: it gets everything by itself. */
   readonly publisher: Publisher | undefined;
-  /** It came to the port of other relays; its role is `receiver` once it proved to be one. */
+  /** It came to the port of other relays; its role is `receiver` once it proved to be one, or that of its sender. */
   readonly isEdge: boolean;
+  /** Of a relay that carries a sender, that one. */
+  client: ClientAddress;
   /** Undefined before its hello. */
   grant: Grant | undefined;
   role: PeerRole;

@@ -4,6 +4,7 @@
  */
 import {
   CLIENT_CONTROL_BYTES,
+  CONTROL_BYTES,
   FRAME_BYTES,
   ADMISSIONS_PER_SHARE,
   encodeControl,
@@ -15,6 +16,7 @@ import {
 
 import type { Grant } from "../access/authorizer.ts";
 import type { ClientAddress } from "../access/client-address.ts";
+import type { ForwardedClient } from "../cluster/wire.ts";
 import { CLOSE_MS } from "../limits/limits.ts";
 import type { RelayLimitName } from "../limits/operator-limits.ts";
 import type { MemoryBudget, MemoryHolder } from "../limits/memory-budget.ts";
@@ -164,8 +166,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     const { id, turnedAway } = data;
     this.#open.set(id, socket);
     if (!data.isEdge) this.openedEver++;
-    // The server of other relays has a limit of its own for messages.
-    if (!data.isEdge) data.line.watch(true, (bytes) => this.#arrived(socket, bytes));
+    data.line.watch(!data.isEdge, (bytes) => this.#arrived(socket, bytes));
     if (turnedAway === undefined) return true;
     this.#turnedAway.add(id);
     this.fail(id, socketFault(turnedAway.code), turnedAway.detail, turnedAway.after);
@@ -177,6 +178,14 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     data.grant = grant;
     data.role = role;
     if (role === "sender") data.line.widen();
+  }
+
+  /** Another relay proved itself. @param client that it carries, if so: a sender */
+  welcomed(data: SocketData, client: ForwardedClient | undefined): void {
+    data.role = client === undefined ? "receiver" : "sender";
+    if (client === undefined) return;
+    const { address } = client;
+    data.client = { ...data.client, address: address ?? data.client.address, limitKey: address };
   }
 
   /** A ping or a pong came. */
@@ -295,6 +304,13 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     if (this.#handling === undefined || !this.#isFrameOnItsWay(id)) return;
     const sender = this.#open.get(this.#handling);
     if (sender !== undefined) this.#pauses.holdBack(sender, id);
+  }
+
+  hold(id: SocketId, isHeld: boolean): void {
+    const socket = this.#open.get(id);
+    if (socket === undefined) return;
+    if (isHeld) this.#pauses.pause(socket, "relay");
+    else this.#pauses.resume(socket, "relay");
   }
 
   newTopic(): Topic {
@@ -428,7 +444,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
   #arrived(socket: Socket, bytes: number): void {
     const { data } = socket;
     const isSender = data.role === "sender";
-    const most = isSender ? FRAME_BYTES : CLIENT_CONTROL_BYTES;
+    const most = isSender ? FRAME_BYTES : data.isEdge ? CONTROL_BYTES : CLIENT_CONTROL_BYTES;
     if (bytes > most + most / SPARE_PART + SPARE_BYTES) {
       this.fail(data.id, "bad-message", `a message longer than ${most} bytes`);
       return;

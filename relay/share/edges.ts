@@ -1,6 +1,6 @@
 /**
  * The other relays of the cluster at one worker. They come to a listener of their own, prove the cluster's secret, and
- * are one of two from then on:
+ * are one of two from then on, unless they carry a sender (see `EdgeClients`):
  *
  *   stranger --edge-hello with a share-> stream         a receiver to its share; `Receivers` and `Fanout` serve it
  *            --edge-hello--------------> control line   hears of the shares of its channel that this relay owns, and
@@ -22,6 +22,7 @@ import {
   decodeFromEdge,
   encodeCluster,
   type ClusterShare,
+  type ForwardedClient,
   type OwnMessage,
   type OwnMessageOf,
 } from "../cluster/wire.ts";
@@ -29,22 +30,32 @@ import type { Admission } from "./admissions.ts";
 import type { WordToEdges } from "./fanout.ts";
 import type { LocalShare, ShareEdges } from "./local-share.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
-import type { EdgeClient, ReceiverClient, ShareTable, StrangerClient } from "./share-table.ts";
+import type {
+  EdgeClient,
+  ReceiverClient,
+  SenderClient,
+  ShareTable,
+  StrangerClient,
+} from "./share-table.ts";
 
 export interface EdgesOptions {
   readonly outlet: Outlet;
   readonly secret: ClusterSecret;
-  /** A socket proved that it is another relay. */
-  readonly welcomed?: ((socket: SocketId) => void) | undefined;
+  /** A socket proved that it is another relay. @param client that it carries, if so */
+  readonly welcomed?: ((socket: SocketId, client?: ForwardedClient) => void) | undefined;
   /** The first control line in a channel came, or the last one went. */
   readonly asked: (channel: string, isAsked: boolean) => void;
 }
 
-/** Control lines, and streams that were opened, joined or not. */
+/** Control lines, streams that were opened, joined or not, and lines that carry a sender. */
 export interface EdgeCounts {
   readonly lines: number;
   readonly streams: number;
+  readonly forwards: number;
 }
+
+/** Another relay, by what it said first. */
+type Proved = EdgeClient | ReceiverClient | SenderClient;
 
 export class Edges implements ShareEdges {
   readonly #options: EdgesOptions;
@@ -53,6 +64,7 @@ export class Edges implements ShareEdges {
   readonly #lines = new Map<string, Set<SocketId>>();
   #lineCount = 0;
   #streamCount = 0;
+  #forwardCount = 0;
 
   constructor(options: EdgesOptions, shares: ShareTable) {
     this.#options = options;
@@ -60,7 +72,7 @@ export class Edges implements ShareEdges {
   }
 
   get counts(): EdgeCounts {
-    return { lines: this.#lineCount, streams: this.#streamCount };
+    return { lines: this.#lineCount, streams: this.#streamCount, forwards: this.#forwardCount };
   }
 
   /**
@@ -74,15 +86,15 @@ export class Edges implements ShareEdges {
     return hello;
   }
 
-  /** It proved its hello. @param client that it is from now on, see `clientOf` */
-  opened(
-    socket: SocketId,
-    client: EdgeClient | ReceiverClient,
-    hello: OwnMessageOf<"edge-hello">,
-  ): void {
+  /** It proved its hello. @param client that it is from now on */
+  opened(socket: SocketId, client: Proved, hello: OwnMessageOf<"edge-hello">): void {
     const { outlet, secret, welcomed, asked } = this.#options;
     this.#send(socket, { t: "edge-welcome", mac: secret.ownerProof(hello.nonce, hello) });
-    welcomed?.(socket);
+    welcomed?.(socket, hello.forward);
+    if (client.role === "sender") {
+      this.#forwardCount++;
+      return;
+    }
     if (client.role === "receiver") {
       this.#streamCount++;
       // Relays send no pings.
@@ -141,7 +153,11 @@ export class Edges implements ShareEdges {
   }
 
   /** A line or a stream is gone. */
-  closed(socket: SocketId, client: EdgeClient | ReceiverClient): void {
+  closed(socket: SocketId, client: Proved): void {
+    if (client.role === "sender") {
+      this.#forwardCount--;
+      return;
+    }
     if (client.role === "receiver") {
       this.#streamCount--;
       return;
@@ -197,17 +213,6 @@ export class Edges implements ShareEdges {
   #send(line: SocketId, message: OwnMessage | Message): void {
     this.#options.outlet.sendToEdge?.(line, encodeCluster(message));
   }
-}
-
-export function clientOf({
-  relay,
-  channel: id,
-  share,
-}: OwnMessageOf<"edge-hello">): EdgeClient | ReceiverClient {
-  const channel = toHex(id);
-  const common = { channel, address: undefined, share: undefined };
-  if (share === undefined) return { role: "edge", ...common };
-  return { role: "receiver", ...common, edge: { relay, share } };
 }
 
 /** Undefined: it comes from another relay itself, or where it begins is not known yet. */

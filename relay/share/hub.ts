@@ -26,13 +26,13 @@ import {
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 
-import type { ClusterShare } from "../cluster/wire.ts";
+import type { ForwardOrder } from "../cluster/messages.ts";
+import type { ClusterShare, ForwardedClient } from "../cluster/wire.ts";
 import { LiveLimits } from "../limits/limits.ts";
 import {
   ShareTable,
+  newSender,
   type Client,
-  type EdgeClient,
-  type EdgeStream,
   type ReceiverClient,
   type SenderClient,
   type StrangerClient,
@@ -46,7 +46,9 @@ import { Senders, type RemoteWord } from "./senders.ts";
 import { Sessions } from "./sessions.ts";
 import { LookUps, type Lookers } from "./look-ups.ts";
 import type { ClusterSecret } from "../cluster/proof.ts";
-import { Edges, clientOf, type EdgeCounts } from "./edges.ts";
+import { EdgeClients, isOfEdge } from "./edge-clients.ts";
+import { Edges, type EdgeCounts } from "./edges.ts";
+import { Forwarded, type Carrier } from "./forwarded.ts";
 import { LocalShare, type ShareOptions } from "./local-share.ts";
 
 export interface HubOptions extends Omit<ShareOptions, "budget" | "edges"> {
@@ -70,8 +72,9 @@ export interface HubOptions extends Omit<ShareOptions, "budget" | "edges"> {
 
 export interface ClusterOfHub {
   readonly secret: ClusterSecret;
-  /** A socket of the cluster's listener proved that it is another relay. */
-  readonly welcomed: (socket: SocketId) => void;
+  /** A socket of the cluster's listener proved that it is another relay. @param client that it carries, if so */
+  readonly welcomed: (socket: SocketId, client?: ForwardedClient) => void;
+  readonly carrier: Carrier;
 }
 
 /** The longest life of a stored share in seconds, and the most bytes of one. */
@@ -105,8 +108,10 @@ export class Hub {
   readonly #limits: LiveLimits;
   readonly #budget = new CreditBudget();
   readonly #lookUps: LookUps;
-  /** Undefined: the relay is in no cluster. */
+  // Undefined: the relay is in no cluster.
   readonly #edges: Edges | undefined;
+  readonly #edgeClients: EdgeClients | undefined;
+  readonly #forwarded: Forwarded | undefined;
   /** Of shares that are over. */
   readonly ended = noTotals();
   #draining = false;
@@ -124,7 +129,16 @@ export class Hub {
     const asked = (channel: string, isAsked: boolean): void => {
       this.#receivers.edgesAsk(channel, isAsked);
     };
-    this.#edges = cluster && new Edges({ ...cluster, outlet, asked }, this.#shares);
+    const [senders, receivers] = [this.#senders, this.#receivers];
+    if (cluster !== undefined) {
+      const edges = new Edges({ ...cluster, outlet, asked }, this.#shares);
+      const hasStore = options.openRecords !== undefined;
+      const common = { outlet, primitives: options.primitives, limits: this.#limits, hasStore };
+      const clients = this.#clients;
+      this.#edges = edges;
+      this.#edgeClients = new EdgeClients({ ...common, clients, edges, senders, receivers });
+      this.#forwarded = new Forwarded({ outlet, senders, carrier: cluster.carrier });
+    }
     this.#lookUps = new LookUps(options.worker, options.lookers);
   }
 
@@ -137,7 +151,7 @@ export class Hub {
   }
 
   get edges(): EdgeCounts {
-    return this.#edges?.counts ?? { lines: 0, streams: 0 };
+    return this.#edges?.counts ?? { lines: 0, streams: 0, forwards: 0 };
   }
 
   /** @param key of a share: its id in hex */
@@ -163,12 +177,12 @@ export class Hub {
 
   /** A socket of the cluster's listener: another relay, or nobody. */
   edgeOpened(socket: SocketId, now: number): void {
-    const { outlet, primitives } = this.#options;
-    const deadline = now + this.#limits.now["hello-timeout"];
-    const nonce = primitives.randomBytes(NONCE_BYTES);
-    const isEdge = true;
-    this.#clients.set(socket, { role: "stranger", deadline, nonce, address: undefined, isEdge });
-    outlet.send(socket, { t: "challenge", nonce });
+    this.#edgeClients?.opened(socket, now);
+  }
+
+  /** Another relay stores the share of a sender here. */
+  forward(order: ForwardOrder, now: number): void {
+    this.#forwarded?.ordered(order, this.#clients.get(order.socket), now);
   }
 
   /**
@@ -191,17 +205,7 @@ export class Hub {
   enterUplink(socket: SocketId, given: EnteringUplink, now: number): void {
     this.#now = now;
     const { channel, share, ...uplink } = given;
-    const client: SenderClient = {
-      role: "sender",
-      channel,
-      address: undefined,
-      share: undefined,
-      first: 0,
-      isSeveral: false,
-      mayStore: false,
-      isAsking: false,
-      uplink,
-    };
+    const client = newSender({ channel, address: undefined, mayStore: false, uplink });
     this.#clients.set(socket, client);
     this.#senders.claimRemote(socket, client, share);
   }
@@ -237,7 +241,9 @@ export class Hub {
     if (client === undefined) return;
     try {
       if (isOfEdge(client)) {
-        this.#edgeMessage(socket, client, bytes);
+        this.#edgeClients?.message(socket, client, bytes, now);
+      } else if (this.#forwarded?.has(main) === true) {
+        this.#forwarded.message(main, socket, bytes);
       } else if (isFrame(bytes)) {
         if (client.role !== "sender") throw new FaultError("wrong-role", "a frame");
         this.#senders.frame(main, client, bytes);
@@ -261,20 +267,6 @@ export class Hub {
       this.#control(socket, client, message);
     } catch (error) {
       this.#refuse(socket, error);
-    }
-  }
-
-  #edgeMessage(socket: SocketId, client: OfEdge, bytes: Uint8Array): void {
-    const edges = this.#edges;
-    if (edges === undefined) return;
-    if (client.role === "edge") edges.message(socket, client, bytes);
-    else if (client.role === "receiver") {
-      this.#receivers.message(socket, client, edges.streamMessage(client, bytes), this.#now);
-    } else {
-      const hello = edges.hello(client, bytes);
-      const proved = clientOf(hello);
-      this.#clients.set(socket, proved);
-      edges.opened(socket, proved, hello);
     }
   }
 
@@ -302,9 +294,8 @@ export class Hub {
       this.#options.outlet.unbundle?.(socket, further);
       this.#options.outlet.fail(further, "not-here");
     }
-    if (client !== undefined && client.role !== "stranger" && isOfEdge(client)) {
-      this.#edges?.closed(socket, client);
-    }
+    this.#forwarded?.closed(socket);
+    if (client !== undefined && isOfEdge(client)) this.#edgeClients?.closed(socket, client);
     if (client?.role === "receiver") this.#receivers.closed(socket, client);
     else if (client?.role === "sender") this.#senders.closed(socket, client);
   }
@@ -315,6 +306,7 @@ export class Hub {
     this.#options.outlet.unbundle?.(main, further);
     const client = this.#clients.get(main);
     if (client?.role === "sender") this.#senders.furtherClosed(main, client);
+    this.#forwarded?.further(main, further, false);
   }
 
   tick(now: number): void {
@@ -328,6 +320,7 @@ export class Hub {
     }
     for (const share of this.#shares.all) share.tick(now);
     this.#lookUps.tick(now);
+    this.#forwarded?.tick(now);
     if (this.#draining) this.#drainMore();
   }
 
@@ -398,16 +391,7 @@ export class Hub {
     const mayStore = store !== undefined;
     const client: SenderClient | ReceiverClient =
       role === "sender"
-        ? {
-            role,
-            channel,
-            address,
-            share: undefined,
-            first: 0,
-            isSeveral: false,
-            mayStore,
-            isAsking: false,
-          }
+        ? newSender({ channel, address, mayStore })
         : { role, channel, address, share: undefined };
     this.#clients.set(socket, client);
     const session = primitives.randomBytes(SESSION_BYTES);
@@ -432,6 +416,7 @@ export class Hub {
     outlet.bundle?.(main, socket, hello.role);
     const client = this.#clients.get(main);
     if (client?.role === "sender") this.#senders.furtherOpened(main, client);
+    this.#forwarded?.further(main, socket, true);
     this.drained(socket, this.#now);
   }
 
@@ -616,17 +601,6 @@ export class Hub {
     const client = this.#clients.get(socket);
     if (client !== undefined && client.role !== "stranger") client.share = undefined;
   }
-}
-
-/** A socket of the cluster's listener. */
-type OfEdge =
-  | (StrangerClient & { readonly isEdge: true })
-  | (ReceiverClient & { readonly edge: EdgeStream })
-  | EdgeClient;
-
-function isOfEdge(client: Client): client is OfEdge {
-  if (client.role === "stranger") return client.isEdge === true;
-  return client.role === "edge" || (client.role === "receiver" && client.edge !== undefined);
 }
 
 function awayOf({ record }: LocalShare): Message {

@@ -196,6 +196,8 @@ export type ToStoreBook =
       readonly worker: number;
       readonly socket: number;
       readonly key: string;
+      /** See `ShareClaim`. */
+      readonly isForwarded?: true | undefined;
     }
   /** The answer to `settle`; what is durable by then was said before. */
   | { readonly t: "settled"; readonly worker: number; readonly key: string };

@@ -54,6 +54,8 @@ export interface Outlet {
    * to it, if there is one; not for long, see `net/pauses.ts`.
    */
   paceBy?(receiver: SocketId): void;
+  /** Whether the relay reads no more of this socket for now. */
+  hold?(socket: SocketId, isHeld: boolean): void;
   newTopic(): Topic;
   /** Whether frames for this socket wait for something that is not its own to do. */
   holdsBack?(socket: SocketId): boolean;

@@ -125,6 +125,7 @@ export class Senders {
       return;
     }
     if (client?.role === "sender" && client.share === share.record.key) {
+      client.claiming = undefined;
       this.#options.outlet.send(socket, { t: "accepted", share: share.record.offer.share });
       share.home.senderBack(client.first);
       if (client.isSeveral) share.home.beginAhead();
@@ -142,12 +143,35 @@ export class Senders {
     this.#endedEarly.delete(socket);
     if (client?.role !== "sender" || client.share !== key) return;
     client.share = undefined;
+    client.claiming = undefined;
     this.#options.outlet.fail(socket, fault, detail, after);
+  }
+
+  /**
+   * The share is another relay's, which goes on with the sender.
+   * @param client undefined: it closed
+   * @returns what it said, in its order; undefined: it needs no answer
+   */
+  handsOver(socket: SocketId, client: Client | undefined, key: string): Message[] | undefined {
+    const wasEnded = this.#endedEarly.has(socket);
+    const fault = this.#endedEarly.get(socket);
+    this.#endedEarly.delete(socket);
+    if (client?.role !== "sender" || client.share !== key) return undefined;
+    const { claiming } = client;
+    client.share = undefined;
+    client.claiming = undefined;
+    if (claiming === undefined) return undefined;
+    if (!wasEnded) return [claiming];
+    const { share } = claiming;
+    return [
+      claiming,
+      fault === undefined ? { t: "end", share } : { t: "cancel", share, reason: fault },
+    ];
   }
 
   /** The book of stored shares said what it knows. @param client undefined: it closed */
   answered(client: Client | undefined): void {
-    if (client?.role === "sender") client.isAsking = false;
+    if (client?.role === "sender") client.asking = undefined;
   }
 
   /** It has another connection: it is far. */
@@ -206,25 +230,31 @@ export class Senders {
     const key = toHex(offer.share);
     client.share = key;
     client.first = first;
-    const { channel, address } = client;
-    toDirectory({ t: "claim", worker, socket, channel, key, offer, capability, address, store });
+    client.claiming = message;
+    const { channel, address, isForwarded } = client;
+    const claim = { worker, socket, channel, key, offer, capability, address, store };
+    toDirectory({ t: "claim", ...claim, ...(isForwarded && { isForwarded }) });
   }
 
   /** About a share of whatever channel: the proof alone tells that it is this sender's. */
   #askBook(
     socket: SocketId,
     client: SenderClient,
-    { t, share, proof }: MessageOf<"inspect" | "revoke">,
+    question: MessageOf<"inspect" | "revoke">,
   ): void {
+    const { t, share, proof } = question;
     const { worker, outlet, primitives, toStoreBook } = this.#options;
     // The book answers all senders of all workers, and keeps each question until it has saved what came before.
-    if (client.isAsking) throw new FaultError("bad-message", "a question before an answer");
+    if (client.asking !== undefined)
+      throw new FaultError("bad-message", "a question before an answer");
     if (!equalBytes(shareIdFromProof(proof, primitives), share)) {
       throw new FaultError("not-your-share");
     }
-    client.isAsking = toStoreBook !== undefined;
-    if (toStoreBook !== undefined) toStoreBook({ t, worker, socket, key: toHex(share) });
-    else if (t === "revoke") outlet.send(socket, { t: "revoked", share, known: false });
+    if (toStoreBook !== undefined) {
+      client.asking = question;
+      const { isForwarded } = client;
+      toStoreBook({ t, worker, socket, key: toHex(share), ...(isForwarded && { isForwarded }) });
+    } else if (t === "revoke") outlet.send(socket, { t: "revoked", share, known: false });
     else {
       const nothing = { records: 0, downloads: 0, receipts: [] };
       outlet.send(socket, { t: "inspected", share, state: "unknown", ...nothing });

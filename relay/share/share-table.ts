@@ -1,3 +1,4 @@
+import type { MessageOf } from "../../protocol/mod.ts";
 import type { LocalShare } from "./local-share.ts";
 
 /** The shares that a worker knows, by id and by channel. */
@@ -71,10 +72,29 @@ export interface SenderClient {
   isSeveral: boolean;
   /** Its shares may stay here without it. */
   readonly mayStore: boolean;
-  /** The book of stored shares has a question of it. */
-  isAsking: boolean;
+  /** The directory has not answered this claim. */
+  claiming: MessageOf<"offer"> | undefined;
+  /** The book of stored shares has not answered this question. */
+  asking: MessageOf<"inspect" | "revoke"> | undefined;
   /** It stands for the relay that has the sender. */
-  readonly uplink?: { readonly link: number; readonly relay: string };
+  readonly uplink?: { readonly link: number; readonly relay: string } | undefined;
+  /** It came to another relay, which let it in and passes on what both say. */
+  readonly isForwarded?: true | undefined;
+}
+
+/** A sender that said nothing yet. */
+export function newSender(
+  given: Pick<SenderClient, "channel" | "address" | "mayStore" | "uplink" | "isForwarded">,
+): SenderClient {
+  return {
+    role: "sender",
+    ...given,
+    share: undefined,
+    first: 0,
+    isSeveral: false,
+    claiming: undefined,
+    asking: undefined,
+  };
 }
 
 export interface ReceiverClient {

@@ -19,6 +19,8 @@ export interface ShareClaim {
   readonly store?: StoreWish | undefined;
   /** It is no sender but a link that reads the share from its owner. */
   readonly uplink?: ClaimingUplink | undefined;
+  /** It came to another relay of the cluster, whose directory said that this one stores the share. */
+  readonly isForwarded?: true | undefined;
 }
 
 export interface ClaimingUplink {

@@ -3,8 +3,9 @@
  * tokens, limits per address and web origins are of clients. The worker owns it, all workers of a relay share the port,
  * and it closes when the relay drains, as that of clients does.
  */
-import { CONTROL_BYTES } from "../../protocol/mod.ts";
+import { FRAME_BYTES } from "../../protocol/mod.ts";
 
+import type { ForwardedClient } from "../cluster/wire.ts";
 import type { Egress } from "../net/egress.ts";
 import { CAN_SHARE_PORT, HTTP_IDLE_SECONDS, Listener } from "../net/listener.ts";
 import { refusal } from "../net/refusal.ts";
@@ -71,11 +72,12 @@ export class EdgeDoor {
     });
   }
 
-  /** It proved that it is another relay. */
-  welcomed(id: SocketId): void {
-    const data = this.#options.sockets.dataOf(id);
+  /** It proved that it is another relay. @param client that it carries, if so */
+  welcomed(id: SocketId, client: ForwardedClient | undefined): void {
+    const { sockets } = this.#options;
+    const data = sockets.dataOf(id);
     if (data === undefined) return;
-    data.role = "receiver";
+    sockets.welcomed(data, client);
     this.#strangers.delete(data);
   }
 
@@ -103,7 +105,7 @@ export class EdgeDoor {
     const { websocket, sockets, hub, egress, clock } = this.#options;
     return {
       ...websocket,
-      maxPayloadLength: CONTROL_BYTES,
+      maxPayloadLength: FRAME_BYTES,
       open: (socket) => {
         if (!isOfEdge(socket)) return;
         this.#enter(socket.data);

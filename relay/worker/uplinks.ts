@@ -3,8 +3,6 @@
  * one. The main thread says which there are (`link`, `unlink`), and hears how they fare. The worker owns it.
  */
 import {
-  FRAME_BYTES,
-  PING_MS,
   fromHex,
   type Message,
   type SocketFault,
@@ -16,8 +14,8 @@ import { ClusterSecret } from "../cluster/proof.ts";
 import type { LocalSender, LocalSenderEvents } from "../cluster/uplink-share.ts";
 import { Uplink, type Link, type UplinkHost } from "../cluster/uplink.ts";
 import type { ClientRouter, LocalClient } from "../net/client-router.ts";
+import { RelayLine } from "./relay-line.ts";
 import type { Reporter } from "./reports.ts";
-import { LARGE_MESSAGE_BYTES, release } from "./socket-events.ts";
 import type { ClusterPlace } from "./thread-messages.ts";
 
 /**
@@ -25,20 +23,8 @@ import type { ClusterPlace } from "./thread-messages.ts";
  * limit of 1024 open files that leaves half of them to clients.
  */
 export const LINKS_MOST = 256;
-/** Programs with the types of a browser read this too, where a WebSocket takes no options. */
-const BunSocket = WebSocket as unknown as new (
-  url: string,
-  options: Bun.WebSocketOptions,
-) => Bun.WebSocket;
-
-/** The code of a WebSocket that closed without a word. */
-const ABNORMAL = 1006;
-
 /** Bytes to an owner that does not take them: reports of all receivers of a share have place. */
 const UNSENT_MOST_BYTES = 8 * 1024 ** 2;
-/** An owner from which nothing comes for so long is gone: three of its pings, and the time for one. ms */
-export const SILENT_MS = 3 * PING_MS + 2000;
-
 /** The proof and the name that a relay of a cluster shows to the others. */
 type ClusterMember = Pick<ClusterPlace, "secret" | "relay">;
 
@@ -106,16 +92,11 @@ export class Uplinks {
   }
 }
 
-interface OpenLine {
-  readonly socket: Bun.WebSocket;
-  heardAt: number;
-}
-
-/** The lines of one link. They send no pings, so that the owner's kernel may send files by them. */
+/** The lines of one link. */
 class LinkSockets implements UplinkHost {
   readonly #options: UplinksOptions;
   readonly #link: Link;
-  readonly #lines = new Map<number, OpenLine>();
+  readonly #lines = new Map<number, RelayLine>();
   readonly #uplink: Uplink;
 
   constructor(link: Link, { secret, relay }: ClusterMember, options: UplinksOptions) {
@@ -137,14 +118,8 @@ class LinkSockets implements UplinkHost {
   }
 
   tick(): void {
-    const now = this.#options.clock();
-    for (const [line, { socket, heardAt }] of this.#lines) {
-      if (now - heardAt >= SILENT_MS) this.#lose(line, "the owner is silent");
-      else if (socket.bufferedAmount > UNSENT_MOST_BYTES) {
-        this.#lose(line, "the owner takes nothing");
-      }
-    }
-    this.#uplink.tick(now);
+    for (const line of this.#lines.values()) line.tick(UNSENT_MOST_BYTES);
+    this.#uplink.tick(this.#options.clock());
   }
 
   end(): void {
@@ -155,37 +130,24 @@ class LinkSockets implements UplinkHost {
 
   connect(line: number): void {
     const { clock } = this.#options;
-    // Ciphertext does not shrink.
-    const options = { perMessageDeflate: false };
-    const socket = new BunSocket(`ws://${this.#link.address}/cluster`, options);
-    socket.binaryType = "nodebuffer";
-    const open: OpenLine = { socket, heardAt: clock() };
-    this.#lines.set(line, open);
-    const heard = (): void => {
-      open.heardAt = clock();
+    const events = {
+      message: (bytes: Uint8Array) => this.#uplink.message(line, bytes, clock()),
+      lost: (why: string) => {
+        this.#lines.delete(line);
+        this.#uplink.closed(line, why, clock());
+      },
     };
-    socket.addEventListener("ping", heard);
-    socket.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
-      heard();
-      if (this.#lines.get(line) === open) this.#message(line, data);
-      if (data instanceof Uint8Array && data.length >= LARGE_MESSAGE_BYTES) release(data);
-    });
-    socket.addEventListener("close", ({ code, reason }) => {
-      if (this.#lines.get(line) !== open) return;
-      const why = code === ABNORMAL ? "the line broke" : `the owner closed it: ${code} ${reason}`;
-      this.#lose(line, why);
-    });
+    this.#lines.set(line, new RelayLine(this.#link.address, events, clock));
   }
 
   send(line: number, bytes: Uint8Array): void {
-    this.#lines.get(line)?.socket.send(bytes);
+    this.#lines.get(line)?.send(bytes);
   }
 
   disconnect(line: number): void {
     const open = this.#lines.get(line);
     this.#lines.delete(line);
-    // An owner that is gone, or lies, would not answer a `close`.
-    open?.socket.terminate();
+    open?.terminate();
   }
 
   sender(events: LocalSenderEvents): LocalSender {
@@ -212,20 +174,6 @@ class LinkSockets implements UplinkHost {
 
   randomBytes(length: number): Uint8Array {
     return this.#options.primitives.randomBytes(length);
-  }
-
-  #message(line: number, data: unknown): void {
-    if (!(data instanceof Uint8Array)) this.#lose(line, "the owner sent text");
-    else if (data.length > FRAME_BYTES) {
-      this.#lose(line, `the owner sent a message of ${data.length} bytes`);
-    } else this.#uplink.message(line, data, this.#options.clock());
-  }
-
-  #lose(line: number, why: string): void {
-    const open = this.#lines.get(line);
-    this.#lines.delete(line);
-    open?.socket.terminate();
-    this.#uplink.closed(line, why, this.#options.clock());
   }
 
   #report(event: string, why: string): void {

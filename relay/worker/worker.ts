@@ -38,6 +38,7 @@ import { PageDoor } from "../page/page-door.ts";
 import { Peers } from "../net/peer.ts";
 import { socketEvents } from "./socket-events.ts";
 import { Router, type ClientData } from "./router.ts";
+import { Forwards } from "./forwards.ts";
 import { Uplinks } from "./uplinks.ts";
 
 declare const self: Worker;
@@ -129,6 +130,13 @@ function start(given: WorkerStart): (message: ToWorker) => void {
   });
   const { cluster } = given;
   const lookers = (given.store === undefined ? 0 : 1) + (given.hasDirectory ? 1 : 0);
+  const forwards = new Forwards({
+    primitives: nodePrimitives,
+    memory,
+    cluster,
+    report: reports.report,
+    clock,
+  });
   const hub = new Hub({
     worker,
     pool,
@@ -148,7 +156,8 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     mayStore: (id) => (router.mayStore(id) ? storeTerms(limits.now) : undefined),
     cluster: cluster && {
       secret: new ClusterSecret(cluster.secret, nodePrimitives),
-      welcomed: (id) => edgeDoor?.welcomed(id),
+      welcomed: (id, client) => edgeDoor?.welcomed(id, client),
+      carrier: forwards,
     },
   });
   const uplinks = new Uplinks({
@@ -248,6 +257,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     peers.tick();
     edgeDoor?.tick();
     uplinks.tick();
+    forwards.tick();
     clientRouter.tick();
     memory.tick();
     arrivals?.tick();
@@ -283,6 +293,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     peers.disconnect("going-away");
     edgeDoor?.disconnect();
     uplinks.end();
+    forwards.end();
     if (busy) await Bun.sleep(CLOSE_MS);
     clearInterval(timer);
     clearInterval(polling);
@@ -318,6 +329,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
         for (const each of listeners) each.close();
         lobby.http.isDraining = true;
         uplinks.drain();
+        forwards.drain();
         hub.drain(clock());
         return;
       case "close":
@@ -328,12 +340,9 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       case "unlink":
         uplinks.handle(message);
         return;
-      case "forward": {
-        const detail = "another relay of the cluster stores the share";
-        const { socket } = message;
-        hub.storeBook({ t: "socket-failed", socket, fault: "going-away", detail }, clock());
+      case "forward":
+        hub.forward(message, clock());
         return;
-      }
       case "stored-state":
       case "counted":
       case "looked-up":

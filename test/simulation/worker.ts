@@ -135,7 +135,15 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
       ...this.#storing(toMain),
       ...(seat && {
         lookers: { count: 1, tell: toMain },
-        cluster: { secret: seat.secret, welcomed: () => undefined },
+        cluster: {
+          secret: seat.secret,
+          welcomed: () => undefined,
+          carrier: {
+            forward: () => {
+              throw new Error("no relay here stores a share");
+            },
+          },
+        },
       }),
       stallMs: settings.stallMs,
       passBytesPerSecond,

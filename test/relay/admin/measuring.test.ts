@@ -14,7 +14,7 @@ function measures(worker: number, bytesOut: number): WorkerMeasures {
     opened: 1,
     faults: { replaced: 2 },
     clients: { socket: none, text: none, http: none },
-    edges: { lines: 0, streams: 0 },
+    edges: { lines: 0, streams: 0, forwards: 0 },
     lanes: noLanes(),
     buffered: 0,
     bufferedMost: 0,

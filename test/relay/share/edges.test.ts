@@ -52,6 +52,11 @@ function play() {
     cluster: {
       secret: new ClusterSecret(CLUSTER_SECRET, nodePrimitives),
       welcomed: (socket) => void welcomed.push(socket),
+      carrier: {
+        forward: () => {
+          throw new Error("no sender came");
+        },
+      },
     },
   });
   const channel = new Uint8Array(16).fill(7);
@@ -86,9 +91,9 @@ test("a stream asks for no channel, is no receiver of it, and takes files from t
   open(1, new Uint8Array(16));
   expect(outlet.said).toEqual(["1 edge-welcome", "1 no pings"]);
   expect(welcomed).toEqual([1]);
-  expect(hub.edges).toEqual({ lines: 0, streams: 1 });
+  expect(hub.edges).toEqual({ lines: 0, streams: 1, forwards: 0 });
   hub.closed(1, 0);
-  expect(hub.edges).toEqual({ lines: 0, streams: 0 });
+  expect(hub.edges).toEqual({ lines: 0, streams: 0, forwards: 0 });
   expect(asked).toEqual([]);
 });
 

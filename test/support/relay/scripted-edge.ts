@@ -1,6 +1,7 @@
 /** Another relay of a cluster as a test plays it: real WebSockets to the port of the owner, and nothing behind them. */
 import {
   NONCE_BYTES,
+  decodeControl,
   decodeFrame,
   isFrame,
   type Message,
@@ -14,6 +15,7 @@ import {
   decodeFromOwner,
   encodeCluster,
   type ForwardedClient,
+  type OwnMessage,
   type OwnMessageOf,
   type OwnerMessage,
 } from "../../../relay/cluster/wire.ts";
@@ -66,7 +68,7 @@ const BunSocket = WebSocket as unknown as new (url: string) => Bun.WebSocket;
 
 /** One WebSocket of an edge. */
 export class EdgeLine implements AsyncDisposable {
-  readonly messages: OwnerMessage[] = [];
+  readonly messages: (OwnerMessage | Message)[] = [];
   /** In the order in which they came. */
   readonly frames: Uint8Array[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
@@ -74,10 +76,12 @@ export class EdgeLine implements AsyncDisposable {
   /** As it was said. */
   hello: EdgeHello | undefined;
   onFrame: (frame: Uint8Array) => void = () => undefined;
+  onMessage: (message: OwnerMessage | Message) => void = () => undefined;
   /** Of its stream. */
   readonly receiver = nodePrimitives.randomBytes(16);
   readonly #waiting = new Set<() => void>();
   #isOver = false;
+  #isWelcome = false;
 
   constructor(port: number | undefined, path = "/cluster") {
     this.socket = new BunSocket(`ws://127.0.0.1:${port}${path}`);
@@ -87,7 +91,11 @@ export class EdgeLine implements AsyncDisposable {
       if (isFrame(bytes)) {
         this.frames.push(bytes);
         this.onFrame(bytes);
-      } else this.messages.push(decodeFromOwner(bytes));
+      } else {
+        const message = this.#decode(bytes);
+        this.messages.push(message);
+        this.onMessage(message);
+      }
       this.#wake();
     });
     this.closed = new Promise((resolve) => {
@@ -97,6 +105,14 @@ export class EdgeLine implements AsyncDisposable {
         this.#wake();
       });
     });
+  }
+
+  /** A line that carries a sender hears what that one shall hear. */
+  #decode(bytes: Uint8Array): OwnerMessage | Message {
+    const isSender = this.hello?.forward !== undefined && this.#isWelcome;
+    const message = isSender ? decodeControl(bytes, "relay-to-sender") : decodeFromOwner(bytes);
+    this.#isWelcome ||= message.t === "edge-welcome";
+    return message;
   }
 
   /** Welcomed, and the owner proved that it is one. */
@@ -117,7 +133,7 @@ export class EdgeLine implements AsyncDisposable {
     return line;
   }
 
-  send(message: Message | EdgeHello | Uint8Array | string): void {
+  send(message: Message | OwnMessage | Uint8Array | string): void {
     const isRaw = typeof message === "string" || message instanceof Uint8Array;
     this.socket.send(isRaw ? message : encodeCluster(message));
   }
@@ -144,13 +160,13 @@ export class EdgeLine implements AsyncDisposable {
   }
 
   /** A message of this type that is so, past or to come. */
-  async when<T extends OwnerMessage["t"]>(
+  async when<T extends (OwnerMessage | Message)["t"]>(
     type: T,
-    isSo: (message: Extract<OwnerMessage, { t: T }>) => boolean = () => true,
-  ): Promise<Extract<OwnerMessage, { t: T }>> {
+    isSo: (message: Extract<OwnerMessage | Message, { t: T }>) => boolean = () => true,
+  ): Promise<Extract<OwnerMessage | Message, { t: T }>> {
     const find = () =>
-      this.messages.find((each): each is Extract<OwnerMessage, { t: T }> => {
-        return each.t === type && isSo(each as Extract<OwnerMessage, { t: T }>);
+      this.messages.find((each): each is Extract<OwnerMessage | Message, { t: T }> => {
+        return each.t === type && isSo(each as Extract<OwnerMessage | Message, { t: T }>);
       });
     await this.#until(() => find() !== undefined, type);
     return find()!;

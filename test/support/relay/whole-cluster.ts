@@ -40,6 +40,8 @@ interface Wanted {
   readonly workers?: readonly number[];
   readonly servers?: 1 | 3;
   readonly options?: Partial<RelayOptions>;
+  /** Of one relay, by its number from 1 on. */
+  readonly each?: (number: number) => Partial<RelayOptions>;
 }
 
 /** A cluster in this process. */
@@ -58,12 +60,14 @@ export class ClusterRelays implements AsyncDisposable {
     workers = [1, 1],
     servers,
     options = {},
+    each = () => ({}),
   }: Wanted = {}): Promise<ClusterRelays> {
     await using stack = new AsyncDisposableStack();
     const nats = stack.use(await startNats({ ...(servers && { count: servers }) }));
     const members: Member[] = [];
-    for (const each of workers) {
-      members.push(stack.use(await openMember(nats.urls, { ...options, workers: each })));
+    for (const [at, count] of workers.entries()) {
+      const own = { ...options, ...each(at + 1), workers: count };
+      members.push(stack.use(await openMember(nats.urls, own)));
     }
     return new ClusterRelays(stack.move(), nats, members);
   }
@@ -135,6 +139,7 @@ export class ClusterCommands implements AsyncDisposable {
     count: number,
     options: readonly string[] = [],
     servers: 1 | 3 = 1,
+    each: (number: number) => readonly string[] = () => [],
   ): Promise<ClusterCommands> {
     await using stack = new AsyncDisposableStack();
     const nats = stack.use(await startNats({ count: servers }));
@@ -142,9 +147,9 @@ export class ClusterCommands implements AsyncDisposable {
     const secret = join(folder.path, "secret");
     writeFileSync(secret, SECRET, { mode: 0o600 });
     const words = ["--cluster", nats.urls.join(","), "--cluster-secret", secret, ...options];
-    const starting = Array.from({ length: count }, async () => {
+    const starting = Array.from({ length: count }, async (_, at) => {
       const listen = `${HOST}:${await ownPort()}`;
-      return await RelayCommand.start(["--cluster-listen", listen, ...words]);
+      return await RelayCommand.start(["--cluster-listen", listen, ...words, ...each(at + 1)]);
     });
     const relays = await Promise.all(starting);
     for (const relay of relays) stack.use(relay);

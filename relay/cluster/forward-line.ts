@@ -1,0 +1,100 @@
+/**
+ * The line by which one sender of this relay speaks to the relay that stores its share. It greets that relay, which is
+ * told then what the sender said before. `relay/worker/forwards.ts` owns it, with the socket. No I/O.
+ */
+import { FaultError, decodeControl, isFrame, type Message } from "../../protocol/mod.ts";
+
+import { Greeting, WELCOME_MS, type Greeter } from "./greeting.ts";
+import type { NamedLine } from "./proof.ts";
+import { decodeFromOwner, type OwnerMessage } from "./wire.ts";
+
+/** Bytes that a sender says before it is welcome there: its offer, its end, and changes of its connections. */
+export const EARLY_MOST_BYTES = 64 * 1024;
+
+export interface ForwardLineHost {
+  send(bytes: Uint8Array): void;
+  /** The owner says this to the sender. */
+  message(message: Message): void;
+  /** The line is of no more use. */
+  failed(fault: FaultError): void;
+}
+
+export class ForwardLine {
+  readonly #host: ForwardLineHost;
+  readonly #greeting: Greeting;
+  readonly #deadline: number;
+  #early: Uint8Array[] = [];
+  #earlyBytes = 0;
+
+  constructor(
+    greeter: Greeter,
+    named: Omit<NamedLine, "relay">,
+    host: ForwardLineHost,
+    now: number,
+  ) {
+    this.#host = host;
+    this.#greeting = new Greeting(greeter, named);
+    this.#deadline = now + WELCOME_MS;
+  }
+
+  /** The sender says this to the owner. */
+  say(bytes: Uint8Array): void {
+    if (this.#greeting.isWelcome) {
+      this.#host.send(bytes);
+      return;
+    }
+    this.#earlyBytes += bytes.length;
+    if (this.#earlyBytes > EARLY_MOST_BYTES) {
+      this.#host.failed(new FaultError("too-fast", "too much before its offer was accepted"));
+      return;
+    }
+    // The socket that it came by uses its memory again.
+    this.#early.push(bytes.slice());
+  }
+
+  /** A binary message of the owner. `bytes` may be reused afterwards. */
+  message(bytes: Uint8Array): void {
+    try {
+      if (isFrame(bytes)) throw new FaultError("bad-message", "a frame for a sender");
+      if (this.#greeting.isWelcome) this.#host.message(decodeControl(bytes, "relay-to-sender"));
+      else this.#greet(decodeFromOwner(bytes));
+    } catch (error) {
+      if (!(error instanceof FaultError)) throw error;
+      this.#host.failed(awayFor(error.message));
+    }
+  }
+
+  tick(now: number): void {
+    if (this.#greeting.isWelcome || now < this.#deadline) return;
+    this.#host.failed(awayFor(`no welcome within ${WELCOME_MS / 1000} s`));
+  }
+
+  /** @throws FaultError `bad-message`, `not-proved` */
+  #greet(message: OwnerMessage): void {
+    switch (message.t) {
+      case "challenge":
+        this.#host.send(this.#greeting.challenged(message.nonce));
+        return;
+      case "edge-welcome": {
+        this.#greeting.welcomed(message);
+        const early = this.#early;
+        this.#early = [];
+        for (const bytes of early) this.#host.send(bytes);
+        return;
+      }
+      case "fault":
+        this.#host.failed(awayFor(message.message));
+        return;
+      default:
+        throw new FaultError("bad-message", "a message before the welcome");
+    }
+  }
+}
+
+/** The sender may come again, here or elsewhere. */
+export function awayFor(why: string): FaultError {
+  return new FaultError(
+    "going-away",
+    `the line to the relay of its cluster that stores the share ended: ${why}`,
+  );
+}

@@ -1,0 +1,232 @@
+/**
+ * The senders of a worker whose shares another relay of the cluster stores. The main thread says so in place of an
+ * answer to their claim, or to a question about such a share:
+ *
+ *   offer ----claim----> main --forward--> a line to that relay: the offer goes there, and from then on all that either
+ *                                          side says; frames of further connections too
+ *   inspect, revoke ---> main --forward--> a line for that question alone
+ *
+ * That relay asks for records, so its credit bounds what comes. What it does not take waits here, up to a limit of the
+ * line; beyond it this relay stops to read the sender (`Outlet.hold`). A line that breaks ends the sender's connection
+ * with `going-away`, and it comes again. The hub owns it. No I/O.
+ */
+import {
+  FaultError,
+  encodeControl,
+  fromHex,
+  isFrame,
+  socketFault,
+  type Message,
+  type MessageOf,
+} from "../../protocol/mod.ts";
+
+import type { ForwardOrder } from "../cluster/messages.ts";
+import { encodeCluster, type ForwardedClient } from "../cluster/wire.ts";
+import type { Outlet, SocketId } from "./outlet.ts";
+import type { Client, SenderClient } from "./share-table.ts";
+import type { Senders } from "./senders.ts";
+
+/**
+ * The relay that stores the share answers an offer or a question within that time. A sender that hears nothing for 20 s
+ * believes that its own network is at fault. ms
+ */
+export const ANSWER_MS = 15_000;
+const NO_ANSWER = "the relay of its cluster that stores the share does not answer";
+
+export interface ForwardTarget {
+  /** The other relay's id in hex. */
+  readonly relay: string;
+  /** HOST:PORT */
+  readonly address: string;
+  readonly channel: Uint8Array;
+  readonly client: ForwardedClient;
+}
+
+export interface ForwardEvents {
+  /** The other relay says this to its sender. */
+  message(message: Message): void;
+  /** The line takes more again. */
+  room(): void;
+  /** It is no more. */
+  failed(fault: FaultError): void;
+}
+
+/** A line to another relay that carries one sender. */
+export interface ForwardLine {
+  /** @returns whether it takes more for now; it takes this in any case */
+  say(bytes: Uint8Array): boolean;
+  /** After what was said. */
+  close(): void;
+}
+
+export interface Carrier {
+  /** Its events come later. */
+  forward(target: ForwardTarget, events: ForwardEvents): ForwardLine;
+}
+
+/** A sender's line. */
+interface Passing {
+  readonly line: ForwardLine;
+  /** Its main and further connections that are not read. */
+  readonly held: Set<SocketId>;
+  /** The other relay has accepted its offer. */
+  isAccepted: boolean;
+  /** Undefined: the other relay answered. ms */
+  deadline: number | undefined;
+}
+
+interface Question {
+  readonly line: ForwardLine;
+  readonly deadline: number;
+}
+
+export interface ForwardedOptions {
+  readonly outlet: Outlet;
+  readonly senders: Senders;
+  readonly carrier: Carrier;
+}
+
+export class Forwarded {
+  readonly #options: ForwardedOptions;
+  /** By main socket. */
+  readonly #passing = new Map<SocketId, Passing>();
+  readonly #questions = new Map<SocketId, Question>();
+
+  constructor(options: ForwardedOptions) {
+    this.#options = options;
+  }
+
+  /** @param client undefined: it closed */
+  ordered(order: ForwardOrder, client: Client | undefined, now: number): void {
+    const { socket, key, question } = order;
+    const { senders } = this.#options;
+    if (question === undefined) {
+      const said = senders.handsOver(socket, client, key);
+      if (client?.role === "sender" && said !== undefined) this.#pass(order, client, said, now);
+    } else if (client?.role === "sender" && client.asking !== undefined) {
+      this.#ask(order, client, client.asking, now);
+    }
+  }
+
+  /** Whether another relay hears what this client says. */
+  has(main: SocketId): boolean {
+    return this.#passing.has(main);
+  }
+
+  /**
+   * A message of a client that is another relay's.
+   * @param socket its main connection or a further one
+   * @throws FaultError `bad-message`
+   */
+  message(main: SocketId, socket: SocketId, bytes: Uint8Array): void {
+    const passing = this.#passing.get(main);
+    if (passing === undefined) return;
+    if (isFrame(bytes)) {
+      if (!passing.isAccepted) {
+        throw new FaultError("bad-message", "a frame without an accepted offer");
+      }
+    } else if (socket !== main) {
+      throw new FaultError("bad-message", "no frame, on a further connection");
+    }
+    if (passing.line.say(bytes) || passing.held.has(socket)) return;
+    passing.held.add(socket);
+    this.#options.outlet.hold?.(socket, true);
+  }
+
+  /** A further connection of a client came or went. */
+  further(main: SocketId, further: SocketId, isOpen: boolean): void {
+    const passing = this.#passing.get(main);
+    if (passing === undefined) return;
+    if (!isOpen) passing.held.delete(further);
+    passing.line.say(encodeCluster({ t: "further", isOpen }));
+  }
+
+  closed(main: SocketId): void {
+    this.#passing.get(main)?.line.close();
+    this.#passing.delete(main);
+    this.#questions.get(main)?.line.close();
+    this.#questions.delete(main);
+  }
+
+  tick(now: number): void {
+    for (const [socket, { deadline }] of [...this.#passing, ...this.#questions]) {
+      if (deadline === undefined || now < deadline) continue;
+      this.#failed(socket, new FaultError("going-away", NO_ANSWER));
+    }
+  }
+
+  #pass(order: ForwardOrder, client: SenderClient, said: readonly Message[], now: number): void {
+    const { socket } = order;
+    const { outlet } = this.#options;
+    const line = this.#open(order, client, {
+      message: (message) => {
+        const passing = this.#passing.get(socket);
+        if (passing === undefined) return;
+        passing.deadline = undefined;
+        if (message.t === "accepted") passing.isAccepted = true;
+        if (message.t === "fault") this.#failed(socket, message);
+        else outlet.send(socket, message);
+      },
+      room: () => this.#release(socket),
+      failed: (fault) => this.#failed(socket, fault),
+    });
+    const deadline = now + ANSWER_MS;
+    this.#passing.set(socket, { line, held: new Set(), isAccepted: false, deadline });
+    for (const each of said) line.say(encodeControl(each));
+    if (client.isSeveral) line.say(encodeCluster({ t: "further", isOpen: true }));
+  }
+
+  #ask(
+    order: ForwardOrder,
+    client: SenderClient,
+    question: MessageOf<"inspect" | "revoke">,
+    now: number,
+  ): void {
+    const { socket } = order;
+    const { outlet, senders } = this.#options;
+    this.#questions.get(socket)?.line.close();
+    const line = this.#open(order, client, {
+      message: (message) => {
+        const isAnswer = message.t === "inspected" || message.t === "revoked";
+        if (message.t === "fault") this.#failed(socket, message);
+        if (!isAnswer || !this.#questions.delete(socket)) return;
+        line.close();
+        senders.answered(client);
+        outlet.send(socket, message);
+      },
+      room: () => undefined,
+      failed: (fault) => this.#failed(socket, fault),
+    });
+    this.#questions.set(socket, { line, deadline: now + ANSWER_MS });
+    line.say(encodeControl(question));
+  }
+
+  #open(
+    { relay, address }: ForwardOrder,
+    { channel, address: counted, mayStore }: SenderClient,
+    events: ForwardEvents,
+  ): ForwardLine {
+    const client = { mayStore, ...(counted !== undefined && { address: counted }) };
+    const id = fromHex(channel) ?? new Uint8Array(16);
+    return this.#options.carrier.forward({ relay, address, channel: id, client }, events);
+  }
+
+  #release(main: SocketId): void {
+    const passing = this.#passing.get(main);
+    for (const socket of passing?.held ?? []) this.#options.outlet.hold?.(socket, false);
+    passing?.held.clear();
+  }
+
+  /** The client stays another relay's until its connection is gone: what is on its way is for nobody. */
+  #failed(socket: SocketId, fault: FaultError | MessageOf<"fault">): void {
+    const passing = this.#passing.get(socket);
+    if (passing === undefined && !this.#questions.has(socket)) return;
+    this.#release(socket);
+    if (passing !== undefined) passing.deadline = undefined;
+    this.#questions.get(socket)?.line.close();
+    this.#questions.delete(socket);
+    const { code, after } = fault;
+    const detail = fault instanceof FaultError ? fault.detail : fault.message;
+    this.#options.outlet.fail(socket, socketFault(code), detail, after);
+  }
+}
