@@ -65,10 +65,21 @@ export function lacksProgram(program: string, ...packages: readonly Package[]): 
  * Undefined where the kernel lets nobody, as in a container without that capability.
  */
 export function mountNamespace(): string | undefined {
+  return namespaceFor(["-m", "-rm"], ["mount", "-t", "tmpfs", "none", "/mnt"]);
+}
+
+/** The same for a network of one's own, with bridges, in a namespace that may mount too. */
+export function networkNamespace(): string | undefined {
+  if (lacksProgram("ip", "iproute2")) return undefined;
+  return namespaceFor(["-mn", "-rmn"], ["ip", "link", "add", "br0", "type", "bridge"]);
+}
+
+/** The first of these ways in which that command goes well. */
+function namespaceFor(ways: readonly string[], command: readonly string[]): string | undefined {
   if (lacksProgram("unshare", "util-linux")) return undefined;
-  return ["-m", "-rm"].find(
+  return ways.find(
     (flags) =>
-      Bun.spawnSync(["unshare", flags, "mount", "-t", "tmpfs", "none", "/mnt"], {
+      Bun.spawnSync(["unshare", flags, ...command], {
         stdin: "ignore",
         stdout: "ignore",
         stderr: "ignore",

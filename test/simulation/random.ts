@@ -55,6 +55,19 @@ export class Random {
     return picked;
   }
 
+  /** Each as often as its weight says. */
+  weighted<T>(from: readonly (readonly [one: T, weight: number])[]): T {
+    let left = this.real(
+      0,
+      from.reduce((sum, [, weight]) => sum + weight, 0),
+    );
+    for (const [one, weight] of from) {
+      left -= weight;
+      if (left < 0) return one;
+    }
+    throw new RangeError("nothing to pick from");
+  }
+
   bytes(length: number): Uint8Array {
     return Uint8Array.from({ length }, () => this.whole(0, 255));
   }

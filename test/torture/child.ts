@@ -1,4 +1,5 @@
 /** Processes of a run. Every one is in a list until it has ended, and ended by its id. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { lines } from "../support/clients/processes.ts";
 import type { History, Reason } from "./history.ts";
 import { END_MS, STDERR_CHARACTERS } from "./limits.ts";
@@ -8,7 +9,10 @@ export interface ChildOptions {
   readonly who: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Lines of its standard output, each of them JSON. */
   readonly seen: (line: unknown) => void;
+  /** Lines of its standard error that are JSON. Unless given, they are words like all others. */
+  readonly reported?: (line: unknown) => void;
 }
 
 export class Child {
@@ -19,7 +23,7 @@ export class Child {
   #reason: Reason | undefined;
   #hasEnded = false;
 
-  constructor({ who, command, env, seen }: ChildOptions, history: History) {
+  constructor({ who, command, env, seen, reported }: ChildOptions, history: History) {
     const child = Bun.spawn([...command], {
       env: { ...process.env, ...env },
       stdin: "pipe",
@@ -29,7 +33,7 @@ export class Child {
     this.#process = child;
     this.pid = child.pid;
     history.add({ what: "start", who, pid: child.pid });
-    this.ended = this.#follow(who, seen, history);
+    this.ended = this.#follow(who, { seen, reported }, history);
   }
 
   get hasEnded(): boolean {
@@ -46,6 +50,17 @@ export class Child {
     if (this.#hasEnded) return;
     void this.#process.stdin.write(`${line}\n`);
     void this.#process.stdin.flush();
+  }
+
+  /** Gives bytes to its standard input, piece after piece with pauses, and then ends it. */
+  async feed(pieces: Iterable<Uint8Array>, everyMs: number): Promise<void> {
+    for (const piece of pieces) {
+      if (this.#hasEnded) return;
+      void this.#process.stdin.write(piece);
+      await this.#process.stdin.flush();
+      await sleep(everyMs);
+    }
+    if (!this.#hasEnded) await this.#process.stdin.end();
   }
 
   /** kill -9. */
@@ -70,12 +85,13 @@ export class Child {
 
   async #follow(
     who: string,
-    seen: (line: unknown) => void,
+    { seen, reported }: Pick<ChildOptions, "seen" | "reported">,
     history: History,
   ): Promise<number | undefined> {
     const { pid } = this;
+    const { stderr: said } = this.#process;
     const [stderr] = await Promise.all([
-      beginning(this.#process.stderr),
+      reported === undefined ? beginning(said) : beginning(said.pipeThrough(without(reported))),
       readAll(this.#process.stdout, seen),
       this.#process.exited,
     ]);
@@ -118,6 +134,36 @@ async function readAll(
   seen: (line: unknown) => void,
 ): Promise<void> {
   for await (const line of lines<unknown>(stream)) seen(line);
+}
+
+/** Leaves out lines that are JSON, and hands them over. */
+function without(reported: (line: unknown) => void): TransformStream<Uint8Array, Uint8Array> {
+  const decoder = new TextDecoder();
+  const encoder = new TextEncoder();
+  let rest = "";
+  const pass = (line: string, out: TransformStreamDefaultController<Uint8Array>): void => {
+    const parsed = jsonOf(line);
+    if (parsed === undefined) out.enqueue(encoder.encode(`${line}\n`));
+    else reported(parsed);
+  };
+  return new TransformStream({
+    transform(bytes, out) {
+      const parts = (rest + decoder.decode(bytes, { stream: true })).split("\n");
+      rest = parts.pop() ?? "";
+      for (const line of parts) pass(line, out);
+    },
+    flush(out) {
+      if (rest !== "") pass(rest, out);
+    },
+  });
+}
+
+function jsonOf(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The text of a stream, read to its end, with what is too much left out. */

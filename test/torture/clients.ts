@@ -1,9 +1,10 @@
-/** The clients of a round: processes of the command, each behind a network of its own. */
-import { readdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+/** The clients of a round: processes of the command. Each has a list of relays, or one behind a network of its own. */
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ClientEvent } from "../../cli/mod.ts";
 import type { Child, Children } from "./child.ts";
+import { bytesAt } from "./copies.ts";
 import type { SmallDisk } from "./disk.ts";
 import type { History } from "./history.ts";
 import { CONNECT_TIMEOUT_SECONDS, RUNS } from "./limits.ts";
@@ -20,16 +21,34 @@ export interface Surroundings {
   readonly signal: AbortSignal;
 }
 
+export interface SenderOptions {
+  /** What it sends, as words of the command. */
+  readonly what: readonly string[];
+  readonly receivers: number;
+  /** As `--relay` takes it. */
+  readonly relay: string;
+  /** Undefined: it is at the relay itself. */
+  readonly network?: Network;
+  /** The folder of its state. */
+  readonly state: string;
+  /** Its standard input. Such a sender can't go on when it was killed. */
+  readonly input?: { readonly pieces: Iterable<Uint8Array>; readonly everyMs: number };
+}
+
 /** A sender that is run again until it has ended by itself: it goes on with its share. */
 export class Sender {
-  readonly network: Network;
+  readonly network: Network | undefined;
+  /** Its last word about the relay where it is. */
+  relay = "";
+  /** Connections to a relay that it had. */
+  connections = 0;
   /** Names of receivers whose receipts it has. */
   readonly done = new Set<string>();
   readonly code: Promise<string>;
   /** Settles when there is nothing more to come of it. */
   readonly ended: Promise<void>;
   readonly #words: readonly string[];
-  readonly #state: string;
+  readonly #options: SenderOptions;
   readonly #surroundings: Surroundings;
   readonly #codes = Promise.withResolvers<string>();
   #child: Child;
@@ -37,11 +56,12 @@ export class Sender {
   #isGivenUp = false;
   #hasEnded = false;
 
-  constructor(path: string, receivers: number, network: Network, surroundings: Surroundings) {
-    this.network = network;
+  constructor(options: SenderOptions, surroundings: Surroundings) {
+    const { what, receivers, relay } = options;
+    this.network = options.network;
+    this.#options = options;
     this.#surroundings = surroundings;
-    this.#words = ["send", path, "--receivers", String(receivers), "--relay", network.url];
-    this.#state = join(dirname(path), "state");
+    this.#words = ["send", ...what, "--receivers", String(receivers), "--relay", relay];
     this.code = this.#codes.promise;
     this.code.catch(() => undefined); // who waits for it is told
     this.#child = this.#start();
@@ -56,6 +76,11 @@ export class Sender {
 
   get hasEnded(): boolean {
     return this.#hasEnded;
+  }
+
+  /** Whether it goes on after a kill. */
+  get canBeKilled(): boolean {
+    return this.#options.input === undefined;
   }
 
   /** kill -9; it is run again after so long. */
@@ -95,33 +120,43 @@ export class Sender {
 
   #start(): Child {
     const { children, history } = this.#surroundings;
-    return children.start({
+    const { state, input } = this.#options;
+    const child = children.start({
       who: "sender",
       command: command(...this.#words),
-      env: { XDG_STATE_HOME: this.#state },
+      env: { XDG_STATE_HOME: state },
       seen: (line) => {
         const event = line as ClientEvent;
         history.add({ what: "event", who: "sender", event });
         if (event.event === "code") this.#codes.resolve(event.code);
         if (event.event === "receiver" && event.done) this.done.add(event.name);
+        if (event.event === "relay" && event.online) {
+          this.relay = event.url;
+          this.connections++;
+        }
       },
     });
+    if (input !== undefined) void child.feed(input.pieces, input.everyMs);
+    return child;
   }
 }
 
 export interface ReceiverOptions {
   readonly plan: ReceiverPlan;
-  readonly network: Network;
+  /** As `--relay` takes it. */
+  readonly relay: string;
+  readonly network?: Network;
   readonly sender: Sender;
   readonly code: string;
   readonly out: string;
+  /** What it receives, a file or a folder. */
   readonly file: { readonly name: string; readonly bytes: number };
-  readonly disk: SmallDisk | undefined;
+  readonly disk?: SmallDisk | undefined;
 }
 
 /** A receiver that is run again until it has ended by itself. */
 export class Receiver {
-  readonly network: Network;
+  readonly network: Network | undefined;
   readonly out: string;
   readonly disk: SmallDisk | undefined;
   readonly name: string;
@@ -195,9 +230,8 @@ export class Receiver {
   }
 
   #start(): Child {
-    const { plan, code } = this.#options;
-    const words = ["recv", "--yes", "--out", this.out, "--name", plan.name];
-    words.push("--relay", this.network.url);
+    const { plan, code, relay } = this.#options;
+    const words = ["recv", "--yes", "--out", this.out, "--name", plan.name, "--relay", relay];
     if (plan.limit !== undefined) words.push("--limit", String(plan.limit));
     this.#wasFull = this.disk?.isFull ?? false;
     this.#lastError = undefined;
@@ -219,8 +253,8 @@ export class Receiver {
   /** The file is whole under its name, and nothing beside it says that it could be gone on with. */
   #hasPlaced(): boolean {
     const { name, bytes } = this.#options.file;
-    const stat = statSync(join(this.out, name), { throwIfNoEntry: false });
-    if (stat?.size !== bytes) return false;
+    const path = join(this.out, name);
+    if (!existsSync(path) || bytesAt(path) !== bytes) return false;
     return !readdirSync(this.out).some((entry) => entry.endsWith(".partial"));
   }
 }

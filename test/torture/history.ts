@@ -2,7 +2,11 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { ClientEvent } from "../../cli/mod.ts";
 import { HISTORY_ENTRIES } from "./limits.ts";
+import type { ClusterFault, ClusterPlan } from "./cluster/plan.ts";
 import type { Fault, RoundPlan } from "./plan.ts";
+
+/** Of one relay, or of a cluster. */
+export type PlannedFault = Fault | ClusterFault;
 
 /** A file as it lay in a receiver's folder at the end. */
 export interface Copy {
@@ -15,8 +19,13 @@ export interface Copy {
 export type Reason = "killed" | "told";
 
 export type Happening =
-  | { readonly what: "plan"; readonly seed: string; readonly plan: Omit<RoundPlan, "steps"> }
-  | { readonly what: "source"; readonly path: string; readonly sha256: string }
+  | { readonly what: "plan"; readonly seed: string; readonly plan: PlannedRound }
+  | {
+      readonly what: "source";
+      readonly path: string;
+      readonly bytes: number;
+      readonly sha256: string;
+    }
   | { readonly what: "start"; readonly who: string; readonly pid: number }
   | { readonly what: "event"; readonly who: string; readonly event: ClientEvent }
   | { readonly what: "said"; readonly who: string; readonly line: unknown }
@@ -34,11 +43,24 @@ export type Happening =
   | { readonly what: "placed"; readonly who: string }
   /** The room of a receiver's disk was taken, or is there again. */
   | { readonly what: "disk"; readonly who: string; readonly full: boolean }
-  | { readonly what: "fault"; readonly fault: Fault; readonly skipped?: string }
+  | { readonly what: "fault"; readonly fault: PlannedFault; readonly skipped?: string }
   | { readonly what: "calm" }
+  /** The most memory of its own that a process had so far. */
+  | { readonly what: "memory"; readonly who: string; readonly bytes: number }
+  /** Bytes that came to a relay from the others in a round, and how often it may have needed the share. */
+  | {
+      readonly what: "crossed";
+      readonly who: string;
+      readonly bytes: number;
+      readonly times: number;
+    }
   | { readonly what: "late"; readonly who: string }
   | { readonly what: "copies"; readonly who: string; readonly copies: readonly Copy[] }
   | { readonly what: "left over"; readonly who: string; readonly names: readonly string[] };
+
+/** What the verdict looks at. */
+type PlannedRound = Pick<RoundPlan, "round" | "name" | "bytes" | "receivers"> &
+  Partial<Pick<ClusterPlan, "content">>;
 
 /** `at` is ms since the run began. */
 export type Entry = Happening & { readonly at: number };

@@ -1,51 +1,44 @@
-/** Does the faults of a plan to a round, several at a time, and undoes them. */
+/** Does the faults of a plan, several at a time, and undoes them. */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Child } from "./child.ts";
-import type { Receiver, Sender } from "./clients.ts";
-import type { History } from "./history.ts";
-import type { Network } from "./network.ts";
-import type { Fault, Target } from "./plan.ts";
-import type { RelayUnderTest } from "./relay.ts";
-import { destroySocket } from "./sockets.ts";
-
-export interface Victims {
-  readonly relay: RelayUnderTest;
-  readonly sender: Sender;
-  readonly receivers: readonly Receiver[];
-  readonly history: History;
-  readonly canDestroySockets: boolean;
-  readonly signal: AbortSignal;
-}
+import type { History, PlannedFault } from "./history.ts";
 
 /** An effect lasts until its promise settles; `skipped` says why there was none. */
-type Effect = Promise<void> | { readonly skipped: string };
+export type Effect = Promise<void> | { readonly skipped: string };
 
-export class Nemesis {
-  readonly #victims: Victims;
+export abstract class Nemesis<Fault extends PlannedFault> {
+  readonly #history: History;
+  readonly #signal: AbortSignal;
   readonly #effects = new Set<Promise<void>>();
   /** Victims of an effect that can't happen twice at a time. */
   readonly #busy = new Set<string>();
   #trouble: Error | undefined;
-  #done = 0;
+  readonly #done = new Map<Fault["kind"], number>();
 
-  constructor(victims: Victims) {
-    this.#victims = victims;
+  constructor({ history, signal }: { readonly history: History; readonly signal: AbortSignal }) {
+    this.#history = history;
+    this.#signal = signal;
   }
 
-  /** Faults that found somebody to suffer them. */
-  get done(): number {
+  /** Faults that found somebody to suffer them, by kind. */
+  get done(): ReadonlyMap<Fault["kind"], number> {
     return this.#done;
   }
 
+  get count(): number {
+    return [...this.#done.values()].reduce((sum, count) => sum + count, 0);
+  }
+
+  protected abstract begin(fault: Fault): Effect;
+
   strike(fault: Fault): void {
-    const { history } = this.#victims;
-    const effect = this.#begin(fault);
+    const effect = this.begin(fault);
     if ("skipped" in effect) {
-      history.add({ what: "fault", fault, skipped: effect.skipped });
+      this.#history.add({ what: "fault", fault, skipped: effect.skipped });
       return;
     }
-    history.add({ what: "fault", fault });
-    this.#done++;
+    this.#history.add({ what: "fault", fault });
+    this.#done.set(fault.kind, (this.#done.get(fault.kind) ?? 0) + 1);
     const settled = effect
       .catch((error: unknown) => {
         this.#trouble ??= error instanceof Error ? error : new Error(String(error));
@@ -60,141 +53,28 @@ export class Nemesis {
     if (this.#trouble !== undefined) throw this.#trouble;
   }
 
-  #begin(fault: Fault): Effect {
-    const { relay, receivers, canDestroySockets } = this.#victims;
-    switch (fault.kind) {
-      case "kill-receiver": {
-        const receiver = receivers[fault.receiver];
-        if (receiver?.child === undefined) return { skipped: "it does not run" };
-        return receiver.kill(fault.forMs);
-      }
-      case "kill-sender":
-        if (this.#victims.sender.child === undefined) return { skipped: "it does not run" };
-        return this.#victims.sender.kill(fault.forMs);
-      case "freeze":
-        return this.#freeze(fault.who, fault.forMs);
-      case "delay":
-        return this.#weather(fault, (network) => network.setDelay(fault.delayMs), calmDelay);
-      case "slow":
-        return this.#weather(fault, (network) => network.setRate(fault.bytesPerSecond), calmRate);
-      case "reset":
-        return done(this.#network(fault.who)?.reset());
-      case "destroy-socket": {
-        const network = this.#network(fault.who);
-        if (!canDestroySockets) return done(network?.reset());
-        const ports = network?.clientPorts ?? [];
-        for (const port of ports) destroySocket(port, network!.port);
-        return done(ports.length);
-      }
-      case "black-hole":
-        return this.#blackHole(fault.who, fault.forMs);
-      case "half-close":
-        return done(this.#network(fault.who)?.halfClose(fault.way));
-      case "end-relay":
-        return this.#alone("relay", async () => {
-          await (fault.signal === "SIGKILL" ? relay.kill() : relay.replace());
-          await this.#pause(fault.forMs);
-          await relay.run(fault.next);
-        });
-      case "crash-worker": {
-        const crashed = !this.#busy.has("relay") && relay.crash(fault.worker);
-        return crashed ? Promise.resolve() : { skipped: "this relay has no such entry" };
-      }
-      case "fill-disk":
-        return this.#fillDisk(fault.forMs);
-    }
+  protected isBusy(key: string): boolean {
+    return this.#busy.has(key);
   }
 
-  #freeze(who: Target | "relay", forMs: number): Effect {
-    const child = this.#child(who);
-    if (child === undefined) return { skipped: "it does not run" };
-    return this.#alone(`freeze ${child.pid}`, async () => {
+  protected alone(key: string, effect: () => Promise<void>): Effect {
+    if (this.#busy.has(key)) return { skipped: "it suffers that already" };
+    this.#busy.add(key);
+    return effect().finally(() => this.#busy.delete(key));
+  }
+
+  protected freeze(child: Child, forMs: number): Effect {
+    return this.alone(`freeze ${child.pid}`, async () => {
       child.signal("SIGSTOP");
       try {
-        await this.#pause(forMs);
+        await this.pause(forMs);
       } finally {
         child.signal("SIGCONT");
       }
     });
   }
 
-  #weather(
-    { kind, who, forMs }: { kind: string; who: Target; forMs: number },
-    change: (network: Network) => void,
-    calm: (network: Network) => void,
-  ): Effect {
-    const network = this.#network(who);
-    if (network === undefined) return { skipped: "it is not here" };
-    return this.#alone(`${kind} ${who}`, async () => {
-      change(network);
-      try {
-        await this.#pause(forMs);
-      } finally {
-        calm(network);
-      }
-    });
+  protected pause(ms: number): Promise<void> {
+    return sleep(ms, undefined, { signal: this.#signal });
   }
-
-  async #hold(networks: readonly Network[], forMs: number): Promise<void> {
-    for (const network of networks) network.hold();
-    try {
-      await this.#pause(forMs);
-    } finally {
-      for (const network of networks) network.release();
-    }
-  }
-
-  #blackHole(who: Target | "everybody", forMs: number): Effect {
-    const { sender, receivers } = this.#victims;
-    const all = [sender, ...receivers].map(({ network }) => network);
-    const networks =
-      who === "everybody" ? all : [this.#network(who)].filter((one) => one !== undefined);
-    // One after the other would be longer than a fault may last.
-    return this.#alone(`black-hole ${who}`, () => this.#hold(networks, forMs));
-  }
-
-  #fillDisk(forMs: number): Effect {
-    const receiver = this.#victims.receivers.find(({ disk }) => disk !== undefined);
-    const disk = receiver?.disk;
-    if (receiver === undefined || disk === undefined) return { skipped: "no small disk" };
-    return this.#alone("fill-disk", async () => {
-      receiver.markFull();
-      await disk.fill();
-      try {
-        await this.#pause(forMs);
-      } finally {
-        disk.empty();
-      }
-    });
-  }
-
-  #alone(key: string, effect: () => Promise<void>): Effect {
-    if (this.#busy.has(key)) return { skipped: "it suffers that already" };
-    this.#busy.add(key);
-    return effect().finally(() => this.#busy.delete(key));
-  }
-
-  #pause(ms: number): Promise<void> {
-    return sleep(ms, undefined, { signal: this.#victims.signal });
-  }
-
-  #child(who: Target | "relay"): Child | undefined {
-    const { relay, sender, receivers } = this.#victims;
-    if (who === "relay") return this.#busy.has("relay") ? undefined : relay.child;
-    if (who === "sender") return sender.child;
-    return receivers[who]?.child;
-  }
-
-  #network(who: Target): Network | undefined {
-    const { sender, receivers } = this.#victims;
-    return who === "sender" ? sender.network : receivers[who]?.network;
-  }
-}
-
-const calmDelay = (network: Network): void => network.setDelay(0);
-const calmRate = (network: Network): void => network.setRate(Infinity);
-
-/** Of something that takes no time: how many lines it was done to. */
-function done(lines: number | undefined): Effect {
-  return lines === undefined || lines === 0 ? { skipped: "no line" } : Promise.resolve();
 }

@@ -25,10 +25,10 @@ export interface ReceiverPlan {
   readonly tight: boolean;
 }
 
-export interface Step {
+export interface Step<Kind = Fault> {
   /** After the step before. */
   readonly afterMs: number;
-  readonly fault: Fault;
+  readonly fault: Kind;
 }
 
 /** The relay's process: the command, or a child with a small log whose workers can be crashed. */
@@ -129,7 +129,7 @@ const WEIGHTS: readonly (readonly [Fault["kind"], number])[] = [
 ];
 
 function chooseFault(random: Random, receivers: number): Fault {
-  const kind = chooseKind(random);
+  const kind = random.weighted(WEIGHTS);
   const receiver = (): number => random.whole(0, receivers - 1);
   const who = (): Target => (random.chance(0.25) ? "sender" : receiver());
   const forMs = random.whole(...FAULT_MS);
@@ -163,16 +163,4 @@ function chooseFault(random: Random, receivers: number): Fault {
     case "fill-disk":
       return { kind, forMs };
   }
-}
-
-function chooseKind(random: Random): Fault["kind"] {
-  let left = random.real(
-    0,
-    WEIGHTS.reduce((sum, [, weight]) => sum + weight, 0),
-  );
-  for (const [kind, weight] of WEIGHTS) {
-    left -= weight;
-    if (left < 0) return kind;
-  }
-  return "reset";
 }

@@ -13,7 +13,7 @@ function begin(...names: string[]): Happening[] {
   const receivers = names.map((name) => ({ name, limit: undefined, from: 0, tight: false }));
   return [
     { what: "plan", seed: "1", plan: { round: 1, name: "a.bin", bytes: BYTES, receivers } },
-    { what: "source", path: "/a.bin", sha256: RIGHT },
+    { what: "source", path: "/a.bin", bytes: BYTES, sha256: RIGHT },
     { what: "start", who: "relay", pid: 1 },
     { what: "start", who: "sender", pid: 2 },
   ];

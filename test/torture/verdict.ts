@@ -22,8 +22,14 @@ const DOCUMENTED = new Set<number>(Object.values(EXIT));
 /** How Bun shows a place in a stack, and how it dies. */
 const STACK = /^\s+at .+:\d+:\d+\)?$|panic|Segmentation fault|^\d+ \| /m;
 
-/** Sentences for a person; none when all went as it should. */
-export function violations(entries: readonly Entry[]): string[] {
+/** Processes that end when they are told alone. */
+const SERVERS = /^(relay|nats)(-\d)?$/;
+
+/**
+ * Sentences for a person; none when all went as it should.
+ * @param mayMiss of a share that can't be read again: a receiver that was away may come too late
+ */
+export function violations(entries: readonly Entry[], mayMiss = false): string[] {
   const plan = find(entries, "plan")?.plan;
   const source = find(entries, "source");
   if (plan === undefined || source === undefined) return ["the round did not begin"];
@@ -33,7 +39,9 @@ export function violations(entries: readonly Entry[]): string[] {
 
   const receivers = plan.receivers.map(({ name }) => ({ name, runs: runsOf(entries, name) }));
   for (const { name, runs } of receivers) {
-    if (!late.includes(name)) found.push(...wrongRuns(name, runs, late.includes("sender")));
+    if (!late.includes(name)) {
+      found.push(...wrongRuns(name, runs, { isSenderLate: late.includes("sender"), mayMiss }));
+    }
     const copies = of(entries, "copies").find(({ who }) => who === name)?.copies ?? [];
     for (const { path, sha256, bytes } of copies) {
       if (sha256 !== source.sha256) found.push(`${name} has a wrong copy: ${path}, ${bytes} bytes`);
@@ -44,15 +52,16 @@ export function violations(entries: readonly Entry[]): string[] {
     }
     const placed = runs.filter(({ isPlaced }) => isPlaced).length;
     const hasFinished = !late.includes(name);
-    if (hasFinished && (copies.length < 1 || copies.length > 1 + placed)) {
+    const least = mayMiss && hasMissed(runs) ? 0 : 1;
+    if (hasFinished && (copies.length < least || copies.length > 1 + placed)) {
       found.push(`${name} has ${copies.length} copies`);
     }
-    if (hasFinished && placed === 0) {
+    if (hasFinished && placed === 0 && least > 0) {
       const left = of(entries, "left over").filter(({ who }) => who === name);
       found.push(...left.map(({ names }) => `${name} left ${names.join(", ")}`));
     }
   }
-  if (!late.includes("sender")) found.push(...wrongSender(entries, receivers));
+  if (!late.includes("sender")) found.push(...wrongSender(entries, receivers, mayMiss));
   return found;
 }
 
@@ -63,23 +72,35 @@ export function wrongEnds(entries: readonly Entry[]): string[] {
 
 function wrongEnd({ who, exitCode, signal, reason, stderr }: Exit): string[] {
   const found: string[] = [];
+  const isServer = SERVERS.test(who);
   if (exitCode === undefined && reason === undefined) found.push(`${who} died of ${signal}`);
   if (exitCode === undefined && reason === "told") found.push(`${who} died of ${signal}`);
   if (exitCode !== undefined && !DOCUMENTED.has(exitCode)) {
     found.push(`${who} ended with ${exitCode}, which nothing explains`);
   }
-  if (who === "relay" && reason === undefined) found.push(`the relay ended by itself: ${exitCode}`);
-  if (who === "relay" && reason === "told" && exitCode !== EXIT.done) {
-    found.push(`the relay was told to end, and ended with ${exitCode}`);
+  if (isServer && reason === undefined) found.push(`the ${who} ended by itself: ${exitCode}`);
+  if (isServer && reason === "told" && exitCode !== EXIT.done) {
+    found.push(`the ${who} was told to end, and ended with ${exitCode}`);
   }
   // The relay's operator is told of workers there; a client that speaks JSON says nothing.
-  if (who === "relay" ? STACK.test(stderr) : stderr !== "") {
+  if (isServer ? STACK.test(stderr) : stderr !== "") {
     found.push(`${who} wrote to stderr: ${stderr.slice(0, 1000)}`);
   }
   return found;
 }
 
-function wrongRuns(name: string, runs: readonly Run[], isSenderLate: boolean): string[] {
+/** It was killed, and found no more when it came again. */
+function hasMissed(runs: readonly Run[]): boolean {
+  const last = runs.at(-1);
+  const error = last === undefined ? undefined : events(last, "error").at(-1)?.code;
+  return runs.length > 1 && error === "too-late";
+}
+
+function wrongRuns(
+  name: string,
+  runs: readonly Run[],
+  { isSenderLate, mayMiss }: { readonly isSenderLate: boolean; readonly mayMiss: boolean },
+): string[] {
   const found: string[] = [];
   let bytes = 0;
   for (const run of runs) {
@@ -104,6 +125,7 @@ function wrongRuns(name: string, runs: readonly Run[], isSenderLate: boolean): s
     const error = events(run, "error").at(-1)?.code;
     const wasTold = exit.reason === "told" && runs.some(({ isPlaced }) => isPlaced);
     if (wasTold || (error === "disk-full" && run.wasFull)) continue;
+    if (mayMiss && hasMissed(runs)) continue;
     found.push(`${name} failed with ${exit.exitCode}, ${error}`);
   }
   const last = runs.at(-1);
@@ -117,6 +139,7 @@ function wrongRuns(name: string, runs: readonly Run[], isSenderLate: boolean): s
 function wrongSender(
   entries: readonly Entry[],
   receivers: readonly { readonly name: string; readonly runs: readonly Run[] }[],
+  mayMiss: boolean,
 ): string[] {
   const found: string[] = [];
   const sends = runsOf(entries, "sender");
@@ -134,7 +157,7 @@ function wrongSender(
       .map(({ name }) => name),
   );
   const isUnsure = receivers.some(({ runs }) => runs.some(({ isPlaced }) => isPlaced));
-  let isForgotten = false;
+  let isForgotten = mayMiss && receivers.some(({ runs: all }) => hasMissed(all));
   for (const { name, runs } of receivers) {
     const last = runs.at(-1);
     if (done.has(name) || last === undefined) continue;

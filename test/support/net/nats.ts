@@ -9,7 +9,9 @@ import { ownPorts } from "./own-port.ts";
 
 const HOST = "127.0.0.1";
 /** Debian has it where root's PATH leads. */
-const PROGRAM = Bun.which("nats-server", { PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` });
+export const NATS_PROGRAM = Bun.which("nats-server", {
+  PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`,
+});
 
 export const lacksNats = lacksProgram("nats-server", "nats-server");
 
@@ -49,20 +51,17 @@ export async function startNats(wanted: Wanted = {}): Promise<NatsServers> {
   const servers = all.map(({ name, client, monitor, route }) => {
     const home = join(folder.path, name);
     mkdirSync(home);
-    const config = [
-      `server_name: ${name}`,
-      `listen: "${HOST}:${client}"`,
-      `http: "${HOST}:${monitor}"`,
-      jetStream ? `jetstream { store_dir: "${home}/data", max_mem: 64MB, max_file: 256MB }` : "",
+    const path = writeNatsConfig({
+      name,
+      home,
+      listen: `${HOST}:${client}`,
+      monitor: `${HOST}:${monitor}`,
+      route: `${HOST}:${route}`,
+      routes: count > 1 ? all.map((each) => `${HOST}:${each.route}`) : [],
+      jetStream,
       lines,
-    ];
-    if (count > 1) {
-      const routes = all.map((each) => `"nats-route://${HOST}:${each.route}"`).join(", ");
-      config.push(`cluster { name: test, listen: "${HOST}:${route}", routes: [${routes}] }`);
-    }
-    const path = join(home, "nats.conf");
-    writeFileSync(path, config.join("\n"));
-    return new Server(`${HOST}:${client}`, monitor, path, join(home, "data"));
+    });
+    return new Server(`${HOST}:${client}`, monitor, path, dataIn(home));
   });
   await Promise.all(servers.map((server) => server.start()));
   return {
@@ -73,6 +72,44 @@ export async function startNats(wanted: Wanted = {}): Promise<NatsServers> {
       folder[Symbol.dispose]();
     },
   };
+}
+
+interface NatsConfig {
+  readonly name: string;
+  /** Its folder. */
+  readonly home: string;
+  /** These three: host:port */
+  readonly listen: string;
+  readonly monitor: string;
+  readonly route: string;
+  /** Of all servers of its cluster; none: it is alone. */
+  readonly routes: readonly string[];
+  readonly jetStream?: boolean;
+  readonly lines?: string;
+}
+
+/** @returns the path of the file */
+export function writeNatsConfig(config: NatsConfig): string {
+  const { name, home, listen, monitor, route, routes, jetStream = true, lines = "" } = config;
+  const data = dataIn(home);
+  const text = [
+    `server_name: ${name}`,
+    `listen: "${listen}"`,
+    `http: "${monitor}"`,
+    jetStream ? `jetstream { store_dir: "${data}", max_mem: 64MB, max_file: 256MB }` : "",
+    lines,
+  ];
+  if (routes.length > 0) {
+    const all = routes.map((each) => `"nats-route://${each}"`).join(", ");
+    text.push(`cluster { name: test, listen: "${route}", routes: [${all}] }`);
+  }
+  const path = join(home, "nats.conf");
+  writeFileSync(path, text.join("\n"));
+  return path;
+}
+
+function dataIn(home: string): string {
+  return join(home, "data");
 }
 
 class Server implements NatsServer {
@@ -93,8 +130,8 @@ class Server implements NatsServer {
 
   async start(isEmpty = false): Promise<void> {
     if (isEmpty) rmSync(this.#data, { recursive: true, force: true });
-    if (PROGRAM === null) throw new Error("nats-server is not installed");
-    const process = Bun.spawn([PROGRAM, "-c", this.#config], {
+    if (NATS_PROGRAM === null) throw new Error("nats-server is not installed");
+    const process = Bun.spawn([NATS_PROGRAM, "-c", this.#config], {
       stdin: "ignore",
       stdout: "ignore",
       stderr: "pipe",

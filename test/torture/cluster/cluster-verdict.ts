@@ -1,0 +1,50 @@
+/** The verdict on a round with a cluster, from its history alone. */
+import type { Entry } from "../history.ts";
+import { violations } from "../verdict.ts";
+import { BESIDE_BYTES, RELAY_MEMORY_BYTES } from "./limits.ts";
+
+/** Faults that a client may hear of on its way, before it tries again by itself. */
+const MAY_PASS: ReadonlySet<string> = new Set([
+  "connection-lost",
+  "going-away",
+  "hello-timeout",
+  "relay-unreachable",
+]);
+
+/** Reports of a relay of which one says that something in it broke. */
+const MUST_NOT_BE: ReadonlySet<string> = new Set(["worker-failed", "worker-ended", "trouble"]);
+
+/** Bytes of frames beside the content, in parts of it. */
+const FRAMES = 0.02;
+
+/** Sentences for a person; none when all went as it should. */
+export function clusterViolations(entries: readonly Entry[]): string[] {
+  const plan = entries.find((entry) => entry.what === "plan")?.plan;
+  const found = violations(entries, plan?.content === "stream");
+  const bytes = plan?.bytes ?? 0;
+  for (const entry of entries) {
+    if (entry.what === "event" && entry.event.event === "relay") {
+      const { code, message } = entry.event;
+      if (code !== undefined && !MAY_PASS.has(code))
+        found.push(`${entry.who} heard ${code}: ${message}`);
+    }
+    if (entry.what === "said") {
+      const { event, ...rest } = entry.line as { readonly event?: string };
+      if (event !== undefined && MUST_NOT_BE.has(event)) {
+        found.push(`${entry.who} reported ${event}: ${JSON.stringify(rest)}`);
+      }
+    }
+    if (entry.what === "memory" && entry.bytes > RELAY_MEMORY_BYTES) {
+      found.push(`${entry.who} has ${entry.bytes} bytes of memory`);
+    }
+    if (entry.what === "crossed") {
+      const most = entry.times * bytes * (1 + FRAMES) + BESIDE_BYTES;
+      if (entry.bytes > most) {
+        found.push(
+          `${entry.bytes} bytes came to ${entry.who}, which may need the share ${entry.times} times`,
+        );
+      }
+    }
+  }
+  return [...new Set(found)];
+}
