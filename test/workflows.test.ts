@@ -49,6 +49,7 @@ const OTHERS = new Set([
   "docker stop --time 20 relay",
   "gh release create ${{ github.ref_name }} dist/* packages/* --verify-tag --title ${{ github.ref_name }} --notes-file CHANGELOG.md",
   "apt-get update && apt-get install -y --no-install-recommends ca-certificates git unzip",
+  "apt-get update && apt-get install -y --no-install-recommends ca-certificates git iproute2 nats-server unzip",
   "apt-get update && apt-get install -y --no-install-recommends ca-certificates git lintian nix-bin ruby shellcheck unzip",
 ]);
 

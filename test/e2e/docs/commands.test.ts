@@ -77,8 +77,9 @@ function shell(command: string, cwd: string, env: Record<string, string> = {}): 
 const SHORT = "--receivers 2 --size 2MiB --rounds 1";
 const FEW_SLOW = "--slow-slow 1 --slow-stopped 1 --slow-stop-after 1MiB";
 
-/** test/torture/torture.test.ts runs the command with its options. */
+/** test/torture/torture.test.ts and cluster/cluster.test.ts run the commands with their options. */
 const torture = "bun run torture --help";
+const tortureCluster = "bun run torture:cluster --help";
 const simulate = "bun run simulate --seeds 3";
 const fuzz = "bun run fuzz --inputs 300 --seed 7";
 
@@ -124,6 +125,7 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | "guard" | (string & {
   "bun run torture": torture,
   "bun run soak --minutes 30 --chart docs/pictures/soak.svg": `bun run soak --minutes 0.03 --chart ${join(folder, "soak.svg")}`,
   "bun run torture --minutes 5": torture,
+  "bun run torture:cluster --minutes 10": tortureCluster,
   "bun docs/generate/tables.ts": `bun docs/generate/tables.ts ${join(folder, "page.md")}`,
   "bun run fuzz --inputs 100000": fuzz,
   "bun run fuzz --inputs 100000 --seed 7": fuzz,

@@ -8,6 +8,7 @@ const MAY_PASS: ReadonlySet<string> = new Set([
   "connection-lost",
   "going-away",
   "hello-timeout",
+  "line-stuck",
   "relay-unreachable",
 ]);
 
