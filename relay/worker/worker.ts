@@ -13,6 +13,7 @@ import { ARRIVALS_MS, Arrivals } from "../net/arrivals.ts";
 import { DescriptorGuard } from "./descriptor-guard.ts";
 import { EdgeDoor } from "./edge-door.ts";
 import type { TlsPair } from "../access/certificate.ts";
+import { awakeClock } from "./awake-clock.ts";
 import { Bundles } from "../net/bundles.ts";
 import { Egress } from "../net/egress.ts";
 import { ClientRouter } from "../net/client-router.ts";
@@ -74,7 +75,7 @@ function post(message: FromWorker): void {
 
 function start(given: WorkerStart): (message: ToWorker) => void {
   const { worker, pool: buffers, policy, tls, lobby: isLobbyOpen } = given;
-  const clock = (): number => performance.now();
+  const clock = awakeClock();
   const kernel = Native.open();
   const native = given.zeroCopy && buffers.file !== undefined ? kernel : undefined;
   if (kernel !== undefined) noteDescriptors(buffers, worker, kernel.descriptors);
@@ -263,7 +264,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     arrivals?.tick();
     router.tick(clock());
     idleGc.tick(clock(), memory.passed);
-    measures.tick(clock());
+    measures.tick(performance.now());
     reports.tick(clock());
     descriptorGuard.tick(clock());
   }, TICK_MS);

@@ -20,6 +20,8 @@ const MiB = 1024 ** 2;
 const DONE = { fault: undefined, exitCode: EXIT.done };
 /** bytes per second */
 const SLOW = 4 * MiB;
+/** Less than one that is gone stood still, and more than the time between two pings. */
+const IDLE_SECONDS = 15;
 
 const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
@@ -31,7 +33,7 @@ describe.skipIf(lacksNats)("a relay that stood still while its share moved", () 
   ])(
     "%s: it reads the share from the new owner for the receivers that it still has",
     async (_, isGone) => {
-      await using cluster = await ClusterCommands.open(1);
+      await using cluster = await ClusterCommands.open(1, ["--idle-timeout", `${IDLE_SECONDS}`]);
       const [still] = cluster.relays;
       await using other = await openMember(cluster.nats.urls, {});
       const way = await Proxy.start({ port: still!.port });
@@ -51,6 +53,8 @@ describe.skipIf(lacksNats)("a relay that stood still while its share moved", () 
       still!.kill("SIGCONT");
       expect(await near.outcome).toEqual(DONE);
       expect(await sender.outcome).toEqual(DONE);
+      // The relay takes no client for silent that it did not listen to.
+      expect(near.all("relay").filter(({ code }) => code === "timed-out")).toEqual([]);
       for (const out of outs) expect(bytesOf(join(out, file.name))).toEqual(file.bytes);
     },
   );

@@ -124,11 +124,9 @@ function whatToSend(path: string, plan: ClusterPlan): Pick<SenderOptions, "what"
 }
 
 /** What came to a relay from the others, and how often it lost what it had of it or its way to it. */
-function countsOf({ machines, relays, reports }: ClusterUnderTest, number: number) {
+function countsOf({ machines, relays, breaks }: ClusterUnderTest, number: number) {
   const { machine, starts } = relays[number]!;
-  const told = reports[number]!;
-  const links = (told.get("link-lost") ?? 0) + (told.get("stream-lost") ?? 0);
-  return { came: machines.came(machine, "inner"), lost: starts + links };
+  return { came: machines.came(machine, "inner"), lost: starts + breaks[number]!.count };
 }
 
 /** The most memory that each relay has, looked at again and again. */

@@ -2,6 +2,7 @@
 import { LOST_GRACE_MS } from "../../../protocol/mod.ts";
 import { RELAY_GONE_MS } from "../../../relay/cluster/directory-kv.ts";
 import { CLAIM_WAIT_MS } from "../../../relay/cluster/ownership.ts";
+import { RECONNECT_MS, WELCOME_MS } from "../../../relay/cluster/uplink.ts";
 import { FINISH_MS } from "../limits.ts";
 
 const second = 1000;
@@ -55,3 +56,6 @@ export const STREAM_EVERY_MS = 600;
 
 /** ms that NATS has to find its leaders in at the start, and each server to have what the others have */
 export const NATS_START_MS = 60 * second;
+
+/** ms between two reports of one link that is tried again: a relay waits so long, and then for the other's welcome */
+export const LINK_TRIED_MS = RECONNECT_MS.most + WELCOME_MS + second;

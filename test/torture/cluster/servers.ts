@@ -8,7 +8,7 @@ import type { Child, Children, ChildOptions } from "../child.ts";
 import type { History } from "../history.ts";
 import { START_MS } from "../limits.ts";
 import { withinMs } from "../time.ts";
-import { DRAIN_SECONDS, LOG_BYTES, NATS_START_MS } from "./limits.ts";
+import { DRAIN_SECONDS, LINK_TRIED_MS, LOG_BYTES, NATS_START_MS } from "./limits.ts";
 import { on, type Machine, type Machines } from "./machines.ts";
 import { COUNT } from "./plan.ts";
 
@@ -100,8 +100,23 @@ export interface ClusterUnderTest {
   readonly nats: readonly Server[];
   /** For clients, by the number of the relay. */
   readonly urls: readonly string[];
-  /** Reports of each relay so far, by its number and their name; without those of lines that never stood. */
-  readonly reports: readonly ReadonlyMap<string, number>[];
+  /** How often each relay lost its way to another one, by its number. */
+  readonly breaks: readonly Breaks[];
+}
+
+/** Links that a relay lost. A link that comes not back at once is tried again, and that is no further loss. */
+class Breaks {
+  count = 0;
+  /** ms, by the other's address */
+  readonly #lostAt = new Map<string, number>();
+
+  reported(line: unknown): void {
+    const { event, address = "" } = line as { readonly event?: string; readonly address?: string };
+    if (event !== "link-lost") return;
+    const now = performance.now();
+    if (now - (this.#lostAt.get(address) ?? -Infinity) > LINK_TRIED_MS) this.count++;
+    this.#lostAt.set(address, now);
+  }
 }
 
 interface Wanted {
@@ -118,13 +133,12 @@ export async function startCluster(wanted: Wanted): Promise<ClusterUnderTest> {
   const { machines, history } = wanted;
   const nats = startNats(wanted);
   const natsUrls = nats.map(({ machine }) => `nats://${machine.outer}:${PORTS.nats}`);
-  const reports = NUMBERS.map(() => new Map<string, number>());
+  const breaks = NUMBERS.map(() => new Breaks());
   const secret = join(wanted.folder, "secret");
   writeFileSync(secret, "0123456789abcdef0123456789abcdef", { mode: 0o600 });
   const relays = NUMBERS.map((number) => {
     const who = `relay-${number}`;
     const machine = machines.add(who, ["outer", "inner"]);
-    const counts = reports[number]!;
     const words = [
       ["--host", machine.outer, "--port", String(PORTS.relay), "--admin", "off"],
       ["--workers", String(WORKERS[number]), "--log-bytes", String(LOG_BYTES)],
@@ -140,13 +154,7 @@ export async function startCluster(wanted: Wanted): Promise<ClusterUnderTest> {
         env: { XDG_STATE_HOME: join(wanted.folder, `${who}-state`) },
         reported: (line) => {
           history.add({ what: "said", who, line });
-          const { event = "", why = "" } = line as {
-            readonly event?: string;
-            readonly why?: string;
-          };
-          // A line that never stood brought nothing.
-          if (why.includes("did not welcome")) return;
-          counts.set(event, (counts.get(event) ?? 0) + 1);
+          breaks[number]?.reported(line);
         },
       },
       true,
@@ -157,7 +165,7 @@ export async function startCluster(wanted: Wanted): Promise<ClusterUnderTest> {
   await withinMs(NATS_START_MS, "NATS is well", Promise.all(nats.map((server) => isWell(server))));
   await Promise.all(relays.map((relay) => relay.start()));
   const urls = relays.map(({ machine }) => `ws://${machine.outer}:${PORTS.relay}`);
-  return { machines, relays, nats, urls, reports };
+  return { machines, relays, nats, urls, breaks };
 }
 
 function startNats({ machines, folder, natsProgram, ...surroundings }: Wanted): Server[] {
