@@ -13,16 +13,9 @@ import { planClusterRound } from "./plan.ts";
 
 const MAIN = join(import.meta.dir, "main.ts");
 /** Its faults are those of KINDS. */
-const SEED = "254";
+const SEED = "107";
 const SIZE = { receivers: 6, steps: 7, bytes: 16 * 1024 ** 2, longestMs: 6000 };
-const KINDS = [
-  "cut-relays",
-  "kill-nats",
-  "kill-receiver",
-  "kill-relay",
-  "kill-sender",
-  "stop-relay",
-] as const;
+const KINDS = ["cut-relays", "kill-nats", "kill-receiver", "kill-relay", "stop-relay"] as const;
 /** Of a run in which everybody is late; one that goes well takes less than a minute. */
 const TIMEOUT_MS = CLUSTER_FINISH_MS + 4 * START_MS;
 
@@ -58,7 +51,7 @@ test.skipIf(skipped)(
   TIMEOUT_MS,
 );
 
-test("its seed kills and stops relays, cuts one off from another, and kills clients and NATS", () => {
+test("its seed kills and stops relays, cuts one off from another, and kills receivers and NATS", () => {
   const { steps } = planClusterRound(SEED, 1, SIZE);
   const kinds = new Set(steps.map(({ fault }) => fault.kind));
   expect([...kinds].toSorted()).toEqual([...KINDS]);

@@ -50,7 +50,7 @@ export type ClusterFault =
 export type Content = "file" | "folder" | "stream";
 
 export interface ClusterReceiverPlan extends ReceiverPlan {
-  /** Numbers of relays in the order in which it tries them. */
+  /** Numbers of relays that it knows, in the order in which it tries them. */
   readonly relays: readonly number[];
 }
 
@@ -73,6 +73,8 @@ const STREAM_BYTES = 6 * 1024 * 1024;
 const OWNER_STOP_AT = 2;
 const LIMITED = 0.8;
 const LATE = 0.3;
+/** Receivers that know one relay alone: they can't go to the sender's. */
+const FAITHFUL = 0.3;
 /** s of a transfer whose receiver is limited, least and most: as long as there are faults */
 const TRANSFER_SECONDS = [10, 60] as const;
 
@@ -92,7 +94,7 @@ export function planClusterRound(seed: string, round: number, size: ClusterSize)
       limit: content !== "stream" && random.chance(LIMITED) ? limit : undefined,
       from: isLate ? random.whole(1, Math.ceil(size.steps / 2)) : 0,
       tight: false,
-      relays: shuffled(random),
+      relays: random.chance(FAITHFUL) ? [random.whole(0, COUNT - 1)] : shuffled(random),
     };
   });
   const longestMs = content === "stream" ? Math.min(GENTLE_MS, size.longestMs) : size.longestMs;
