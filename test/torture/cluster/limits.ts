@@ -1,8 +1,9 @@
 /** Every bound of the torture of a cluster: its unit, and why it is what it is. */
 import { LOST_GRACE_MS } from "../../../protocol/mod.ts";
 import { RELAY_GONE_MS } from "../../../relay/cluster/directory-kv.ts";
+import { WELCOME_MS } from "../../../relay/cluster/greeting.ts";
 import { CLAIM_WAIT_MS } from "../../../relay/cluster/ownership.ts";
-import { RECONNECT_MS, WELCOME_MS } from "../../../relay/cluster/uplink.ts";
+import { RECONNECT_MS } from "../../../relay/cluster/uplink.ts";
 import { FINISH_MS } from "../limits.ts";
 
 const second = 1000;
