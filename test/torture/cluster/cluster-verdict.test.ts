@@ -56,8 +56,8 @@ const missed = (content: Content, ...again: Happening[]): Happening[] => [
   exit("sender", { exitCode: 130, reason: "told" }),
 ];
 
-const verdict = (...happenings: Happening[]): string[] =>
-  clusterViolations(happenings.map((happening, at): Entry => ({ at, ...happening })));
+const entry = (happening: Happening, at: number): Entry => ({ at, ...happening });
+const verdict = (...happenings: Happening[]): string[] => clusterViolations(happenings.map(entry));
 
 describe("nothing is wrong with", () => {
   test.each<[string, Happening[]]>([
