@@ -98,7 +98,7 @@ const stored = v.object({
 });
 
 /** Why a stored share is over. */
-const storeEnds = ["stored-expired", "exhausted", "revoked"] as const;
+export const storeEnds = ["stored-expired", "exhausted", "revoked"] as const;
 
 const receiverStates = ["waiting", "live", "behind", "done", "lost", "left"] as const;
 

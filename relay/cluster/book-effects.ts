@@ -1,6 +1,7 @@
 /** The words of the book of the cluster: changes of the directory in NATS, and orders for this relay's own directory and workers. */
 import type { FaultError } from "../../protocol/mod.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
+import type { OverShare } from "../store/stored-share.ts";
 import type { OwnerValue } from "./directory-kv.ts";
 import type { BookQuestion, FromCluster } from "./messages.ts";
 
@@ -25,7 +26,7 @@ export type ClusterEffect =
   /** The directory of this relay may have it; answered by `opened` or `refused`. */
   | { readonly t: "claim"; readonly claim: ShareClaim }
   | { readonly t: "refuse"; readonly claim: ShareClaim; readonly fault: FaultError }
-  | ({ readonly worker: number } & FromCluster)
+  | ({ readonly worker: number } & Exclude<FromCluster, { t: "tell-owner" }>)
   /**
    * Another relay owns the share: its sender here has lost it, and the receivers stay.
    * `again`: which sender came last isn't known, so this one may come again; else it is `replaced`.
@@ -34,6 +35,15 @@ export type ClusterEffect =
   /** No link reads this remote share any more: its receivers wait as for a sender that was cut off. */
   | { readonly t: "drop"; readonly key: string }
   | { readonly t: "looked-up"; readonly worker: number; readonly question: number }
+  /** Stored shares of another relay are over. */
+  | {
+      readonly t: "over";
+      readonly worker: number;
+      readonly channel: string;
+      /** That relay. */
+      readonly relay: string;
+      readonly list: readonly OverShare[];
+    }
   // Of shares that stores keep:
   /** No relay of the cluster stores the share of this question. */
   | ({ readonly t: "unknown-share" } & AskedShare)

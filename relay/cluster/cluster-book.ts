@@ -23,7 +23,8 @@ import {
 } from "./directory-kv.ts";
 import { KnownRelays, type ClusterRelay } from "./known-relays.ts";
 import { KnownShares, type KnownShare } from "./known-shares.ts";
-import { Links } from "./links.ts";
+import type { OverShare } from "../store/stored-share.ts";
+import { Links, type Link } from "./links.ts";
 import { OpenQuestions } from "./open-questions.ts";
 import { Ownership, strayed } from "./ownership.ts";
 import { RemoteShares } from "./remote-shares.ts";
@@ -190,9 +191,15 @@ export class ClusterBook {
   /** This relay's directory gave the share to a claim that was passed on. */
   opened(key: string): void {
     if (this.#ownership.opened(key)) this.#remotes.forget(key);
-    else if (this.#remotes.opened(key)) this.#questions.changed(this.#options.blinded(key));
+    else if (this.#remotes.opened(key)) this.#remoteOpened(key);
     // The store took so long that the entry was removed.
     else this.#effects.push({ t: "yield", key, again: true });
+  }
+
+  #remoteOpened(key: string): void {
+    const link = this.#remotes.linkOf(key);
+    if (link !== undefined) this.#links.opened(link);
+    this.#questions.changed(this.#options.blinded(key));
   }
 
   /** It did not, or the store did not. */
@@ -208,13 +215,18 @@ export class ClusterBook {
     this.#ownership.ended(this.#nameOf(channel, key));
   }
 
-  /** The store of this relay has the share, whole or not: at its start, and from then on. */
+  /** The store of this relay knows the share: at its start, and from then on. */
   kept(share: KeptShare, now: number): void {
     this.#now = now;
+    // Shares that are over leave room for others.
+    if (share.place === undefined && this.#known.isHalfFull) {
+      this.released(share.key, share.channel, now);
+      return;
+    }
     this.#ownership.kept(this.#nameOf(share.channel, share.key), share);
   }
 
-  /** It has it no more. */
+  /** It knows it no more. */
   released(key: string, channel: string, now: number): void {
     this.#now = now;
     this.#ownership.released(this.#nameOf(channel, key));
@@ -302,6 +314,16 @@ export class ClusterBook {
 
   linked(link: number): void {
     this.#links.linked(link);
+  }
+
+  /** Stored shares of the relay at its other end are over. */
+  over(link: number, list: readonly OverShare[]): void {
+    this.#links.over(link, list);
+  }
+
+  /** The link that reads this share from another relay. */
+  linkOf(key: string): Pick<Link, "id" | "worker"> | undefined {
+    return this.#remotes.linkOf(key);
   }
 
   linkLost(link: number, now: number): void {
@@ -440,10 +462,12 @@ export class ClusterBook {
     if (heritage !== undefined) return heritage;
     const { me, blinded, masked, maskedPlace } = this.#options;
     const { stored, place, store } = kept ?? {};
+    const isOver = kept !== undefined && place === undefined;
     return {
       relay: me,
       ...(masked && { channel: masked(channel, key) }),
       ...(stored && { stored }),
+      ...(isOver && { isOver }),
       ...(place && maskedPlace && { place: maskedPlace(place, blinded(key)) }),
       ...(store && { store }),
     };

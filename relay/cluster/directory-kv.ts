@@ -22,8 +22,10 @@ export interface OwnerValue {
   readonly relay: string;
   /** The channel, which only the cluster's relays can read: see `ClusterSecret.masked`. A look-up by the share alone needs it. */
   readonly channel?: string | undefined;
-  /** The relay's store keeps the share, whole or not, so it stays there without its sender. */
+  /** The relay's store knows the share, whole or not, so it stays there without its sender. */
   readonly stored?: StoreKind | undefined;
+  /** It is over: the store only knows why, for its sender and for receivers that come late. */
+  readonly isOver?: boolean | undefined;
   /** Where that store has its records, which only the cluster's relays can read: see `ClusterSecret.maskedPlace`. */
   readonly place?: string | undefined;
   /** A keyed hash that tells the relays that use the same bucket; undefined: the store is a disk. */

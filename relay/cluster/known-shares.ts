@@ -16,6 +16,7 @@ export interface KnownShare {
   /** See `OwnerValue`, as all below. */
   readonly masked: string | undefined;
   readonly stored: StoreKind | undefined;
+  readonly isOver: boolean;
   /** Masked. */
   readonly place: string | undefined;
   readonly store: string | undefined;
@@ -43,6 +44,10 @@ export class KnownShares {
 
   get isFull(): boolean {
     return this.#byName.size >= this.#most;
+  }
+
+  get isHalfFull(): boolean {
+    return this.#byName.size >= this.#most / 2;
   }
 
   get names(): Iterable<string> {
@@ -73,11 +78,12 @@ export class KnownShares {
 
   /** @returns false: there is no room for it. This relay's own always have room: it has limits of its own. */
   set(name: string, value: OwnerValue, revision: number): boolean {
-    const { relay, channel: masked, stored, place, store } = value;
+    const { relay, channel: masked, stored, isOver = false, place, store } = value;
     if (this.isFull && relay !== this.#me && !this.#byName.has(name)) return false;
     const [channel = "", share = ""] = name.split(".");
     this.delete(name);
-    const known = { name, channel, share, relay, revision, masked, stored, place, store };
+    const of = { masked, stored, isOver, place, store };
+    const known = { name, channel, share, relay, revision, ...of };
     this.#byName.set(name, known);
     add(this.#byChannel, channel, known);
     add(this.#byShare, share, known);

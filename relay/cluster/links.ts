@@ -3,6 +3,7 @@
  * with receivers of the channel keeps the link, and opens it again when it breaks.
  */
 import { Askers } from "../store/askers.ts";
+import type { OverShare } from "../store/stored-share.ts";
 import type { Say } from "./book-effects.ts";
 import type { KnownShares } from "./known-shares.ts";
 
@@ -23,6 +24,8 @@ export interface Link {
   isUp: boolean;
   /** Since when the directory has no share for it. */
   idleSince: number | undefined;
+  /** Stored shares of the owner that are over, as it said last. */
+  over: readonly OverShare[];
 }
 
 /** A channel with receivers here, or with some a while ago. */
@@ -72,7 +75,9 @@ export class Links {
 
   asked(worker: number, channel: string, now: number): void {
     this.#askers.add(worker, channel, now);
-    this.#arrange(this.#askedIn(channel), now);
+    const asked = this.#askedIn(channel);
+    this.#arrange(asked, now);
+    for (const link of asked.links.values()) this.#tellOver(worker, link);
   }
 
   /** A client at the worker looks into the channel, and is no receiver yet. */
@@ -111,6 +116,22 @@ export class Links {
     if (link === undefined) return;
     link.isUp = false;
     this.#arrange(link.asked, now);
+  }
+
+  over(id: number, list: readonly OverShare[]): void {
+    const link = this.#links.get(id);
+    if (link === undefined) return;
+    link.over = list;
+    for (const worker of this.#workersOf(link.asked)) this.#tellOver(worker, link);
+  }
+
+  /** A share came by this link: those that are over tell their senders alone. */
+  opened(link: Link): void {
+    link.over = [];
+  }
+
+  #tellOver(worker: number, { asked: { channel }, relay, over: list }: Link): void {
+    if (list.length > 0) this.#host.say({ t: "over", worker, channel, relay, list });
   }
 
   /**
@@ -157,7 +178,8 @@ export class Links {
       if (asked.links.has(relay) || address === undefined || worker === undefined) continue;
       if (this.#links.size >= LINKS_MOST) return;
       const id = ++this.#linksEver;
-      const link: Link = { id, worker, relay, asked, isUp: false, idleSince: undefined };
+      const more = { isUp: false, idleSince: undefined, over: [] };
+      const link: Link = { id, worker, relay, asked, ...more };
       asked.links.set(relay, link);
       this.#links.set(id, link);
       say({ t: "link", worker, link: id, channel: asked.channel, relay, address });

@@ -1,4 +1,6 @@
 /** Messages between the main thread and the workers of one relay about its cluster; plain values only. */
+import type { OverShare } from "../store/stored-share.ts";
+import type { EdgeDownload } from "./wire.ts";
 
 /** From the main thread to a worker. */
 export type FromCluster = LinkOrder | ForwardOrder;
@@ -15,7 +17,9 @@ export type LinkOrder =
       /** HOST:PORT */
       readonly address: string;
     }
-  | { readonly t: "unlink"; readonly link: number };
+  | { readonly t: "unlink"; readonly link: number }
+  /** For the store of the owner. */
+  | { readonly t: "tell-owner"; readonly link: number; readonly message: EdgeDownload };
 
 /** Another relay stores the share of this sender: from now on the sender is that relay's, by a line from here. */
 export interface ForwardOrder {
@@ -47,4 +51,11 @@ export type ToCluster =
       readonly worker: number;
       readonly link: number;
       readonly why: string;
+    }
+  /** Stored shares of the owner are over. */
+  | {
+      readonly t: "over-there";
+      readonly worker: number;
+      readonly link: number;
+      readonly list: readonly OverShare[];
     };

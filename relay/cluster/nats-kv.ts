@@ -81,6 +81,7 @@ const ownerSchema = v.object({
   relay: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
   channel: v.optional(hex16Bytes),
   stored: v.optional(v.picklist(["disk", "s3"])),
+  isOver: v.optional(v.boolean()),
   place: v.optional(hex16Bytes),
   store: v.optional(hex16Bytes),
 });

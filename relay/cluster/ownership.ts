@@ -403,8 +403,9 @@ export class Ownership {
       return (slot.kept ?? slot.heritage) !== undefined && this.#isLeft(slot, entry);
     }
     if ((isOpen && slot.isUnproven) || (isInBucket(slot) && slot.isDoubted)) return true;
-    const { stored, place, store } = ownerValue(slot);
-    return entry.stored !== stored || entry.place !== place || entry.store !== store;
+    const { stored, isOver = false, place, store } = ownerValue(slot);
+    const isSame = entry.stored === stored && entry.isOver === isOver;
+    return !isSame || entry.place !== place || entry.store !== store;
   }
 
   /**
@@ -415,7 +416,7 @@ export class Ownership {
   #isLeft(slot: Slot, { revision, stored, place }: KnownShare): boolean {
     if (slot.evicted === revision) return true;
     if (slot.kept?.stored !== "disk" || stored !== "disk" || slot.proven > 0) return false;
-    return place === this.#host.ownerValue(slot).place;
+    return place !== undefined && place === this.#host.ownerValue(slot).place;
   }
 
   /** @param isOthers another relay owns the share */
@@ -434,12 +435,14 @@ export class Ownership {
 
   /** The relay that keeps the share goes on with its senders. @returns whether claims wait for that relay's address */
   #forwards(slot: Slot, entry: KnownShare): boolean {
-    if (slot.claims.length === 0) return false;
-    const keeper = this.#host.keeperOf(entry);
+    // Of one that is over its keeper says whether it may be stored again.
+    const goes = ({ claim }: Waiting): boolean => !entry.isOver || claim.store !== undefined;
+    const going = slot.claims.filter(goes);
+    const keeper = going.length === 0 ? undefined : this.#host.keeperOf(entry);
     if (keeper === undefined) return false;
     const { address } = keeper;
     if (address === undefined) return true;
-    for (const { claim } of slot.claims) {
+    for (const { claim } of going) {
       const { worker, socket, key, channel, isForwarded } = claim;
       const { relay } = entry;
       if (isForwarded) {
@@ -449,7 +452,7 @@ export class Ownership {
       const question = undefined;
       this.#host.say({ t: "forward", worker, socket, key, channel, relay, address, question });
     }
-    this.#keep(slot, () => false);
+    this.#keep(slot, (each) => !goes(each));
     return false;
   }
 

@@ -79,6 +79,11 @@ export class RemoteShares {
     return remote !== undefined;
   }
 
+  /** The link that reads it. */
+  linkOf(key: string): Link | undefined {
+    return this.#byKey.get(key)?.link;
+  }
+
   /** The relay's directory has no remote share with that key any more, or never had. */
   forget(key: string): void {
     const remote = this.#byKey.get(key);

@@ -35,11 +35,11 @@ interface Untold {
   word: { readonly value: OwnerValue | undefined; readonly revision: number } | undefined;
 }
 
-/** A share in the store of this relay, whole or not. */
+/** A share that the store of this relay knows, whole or not. */
 export interface KeptHere {
   readonly stored: StoreKind;
-  /** See `StoredShare.place`. */
-  readonly place: string;
+  /** See `StoredShare.place`; undefined: it is over, and has none. */
+  readonly place: string | undefined;
   /** See `OwnerValue.store`. */
   readonly store?: string | undefined;
 }

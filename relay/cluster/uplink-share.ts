@@ -20,6 +20,7 @@ import {
   type SocketFault,
 } from "../../protocol/mod.ts";
 
+import { isSameFacts } from "./stored-facts.ts";
 import { STREAMS_MOST, Streams } from "./streams.ts";
 import type { ClusterShare } from "./wire.ts";
 
@@ -33,8 +34,8 @@ export interface LocalSender {
   control(message: Message): void;
   /** @param bytes may be reused after it returns */
   frame(bytes: Uint8Array): void;
-  /** Whether the owner has its sender. */
-  presence(senderHere: boolean): void;
+  /** Whether the owner has its sender, and what it stores of the share. */
+  presence(share: ClusterShare): void;
   /** The share has as many receivers as it may have, without this one. */
   full(receiver: Uint8Array): void;
   close(): void;
@@ -93,8 +94,8 @@ export class UplinkShare {
   readonly #decisions = new Map<string, Message>();
   /** The hub gave the share to the sender here, and does not hear of it before. */
   #isAccepted = false;
-  /** Whether the owner has its sender, as the hub knows it. */
-  #isSaidHere = false;
+  /** As the hub knows it. */
+  #saidLast: ClusterShare;
   /** Undefined: the hub refused it, and it is claimed again. */
   #sender: LocalSender | undefined;
   readonly #claims = new Again();
@@ -106,6 +107,7 @@ export class UplinkShare {
   constructor(share: ClusterShare, host: UplinkShareHost, now: number) {
     this.key = toHex(share.share);
     this.#share = share;
+    this.#saidLast = share;
     this.#host = host;
     this.#now = now;
     this.#streams = new Streams(
@@ -117,7 +119,7 @@ export class UplinkShare {
         },
         close: (id) => host.closeStream(id),
       },
-      share.seekable ? STREAMS_MOST : 1,
+      share.seekable || share.stored !== undefined ? STREAMS_MOST : 1,
     );
     this.#claim();
   }
@@ -210,15 +212,17 @@ export class UplinkShare {
       },
     });
     this.#sender = sender;
-    this.#isSaidHere = this.#share.senderHere;
+    this.#saidLast = this.#share;
     sender.offer(this.#share);
   }
 
   #sayPresence(): void {
-    const { senderHere } = this.#share;
-    if (!this.#isAccepted || senderHere === this.#isSaidHere) return;
-    this.#isSaidHere = senderHere;
-    this.#sender?.presence(senderHere);
+    const { senderHere, stored } = this.#share;
+    const said = this.#saidLast;
+    const isSame = senderHere === said.senderHere && isSameFacts(stored, said.stored);
+    if (!this.#isAccepted || isSame) return;
+    this.#saidLast = this.#share;
+    this.#sender?.presence(this.#share);
   }
 
   /** The hub of the edge speaks to its sender. */

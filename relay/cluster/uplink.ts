@@ -17,7 +17,14 @@ import { Greeting, WELCOME_MS } from "./greeting.ts";
 import type { FromCluster, ToCluster } from "./messages.ts";
 import type { ClusterSecret } from "./proof.ts";
 import { UplinkShare, type LocalSender, type LocalSenderEvents } from "./uplink-share.ts";
-import { decodeFromOwner, encodeCluster, type ClusterShare, type OwnerMessage } from "./wire.ts";
+import {
+  decodeFromOwner,
+  encodeCluster,
+  type ClusterShare,
+  type OwnerMessage,
+  type EdgeDownload,
+  type OwnMessage,
+} from "./wire.ts";
 
 /** The first wait before a control line is opened again, and the longest; each is twice the one before. ms */
 export const RECONNECT_MS = { first: 250, most: 5000 } as const;
@@ -183,6 +190,11 @@ export class Uplink {
       this.#named(message.list);
       return;
     }
+    if (message.t === "over") {
+      const { host, worker, link } = this.#options;
+      host.tell({ t: "over-there", worker, link: link.link, list: message.list });
+      return;
+    }
     const share = this.#shares.get(toHex(message.share));
     if (message.t === "full") share?.full(message.receiver);
     else if (share?.heard(message) === true) this.#shares.delete(share.key);
@@ -226,7 +238,12 @@ export class Uplink {
     this.#shares.set(share.key, share);
   }
 
-  #toOwner(message: Message): void {
+  /** For the store of the owner. */
+  tellOwner(message: EdgeDownload): void {
+    this.#toOwner(message);
+  }
+
+  #toOwner(message: Message | OwnMessage): void {
     const { host } = this.#options;
     if (this.#control?.welcomeAt !== undefined) host.send(this.#control.id, encodeCluster(message));
   }

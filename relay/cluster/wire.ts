@@ -7,8 +7,8 @@
  *   edge  --edge-hello {relay, channel, nonce, mac}----> owner     with a share: a stream of it; with `forward`: a
  *   owner --edge-welcome {mac}-------------------------> edge      forward line; else a control line
  *
- *   control line:  edge  --receivers, receipt---------------------------------------------> owner
- *                  owner --shares, presence, end, cancel, receipted, admit, dismiss, full--> edge
+ *   control line:  edge  --receivers, receipt, begun, finishing, download------------------------> owner
+ *                  owner --shares, presence, end, cancel, receipted, admit, dismiss, full, over--> edge
  *   stream:        edge  --join, ack------------------> owner
  *                  owner --frames, cancel-------------> edge
  *   forward line:  edge  --frames and control messages of a sender, further--> owner
@@ -24,14 +24,17 @@ import {
   FaultError,
   NONCE_BYTES,
   OFFERS_PER_MESSAGE,
+  OVER_PER_MESSAGE,
   RECORD_INDEX,
   decodeControl,
   offerEntries,
   packMessage,
+  storeEnds,
   unpackMap,
   type Message,
   type MessageOf,
 } from "../../protocol/mod.ts";
+import { BEGUN_MOST } from "../store/begun-receivers.ts";
 
 /** The version of these messages; relays of one cluster speak the same. */
 export const CLUSTER_VERSION = 2;
@@ -47,6 +50,10 @@ const ADDRESS_MOST = 64;
 
 const bytesOf = (length: number) =>
   v.custom<Uint8Array>((value) => value instanceof Uint8Array && value.length === length);
+
+const whole = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+
+const address = v.pipe(v.string(), v.minLength(1), v.maxLength(ADDRESS_MOST));
 
 const ownSchemas = {
   "edge-hello": v.pipe(
@@ -68,7 +75,7 @@ const ownSchemas = {
       forward: v.optional(
         v.object({
           /** As limits count it; unless given it is not counted. */
-          address: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(ADDRESS_MOST))),
+          address: v.optional(address),
           /** Whether the edge lets it store shares. */
           mayStore: v.boolean(),
         }),
@@ -97,6 +104,19 @@ const ownSchemas = {
           first: v.optional(
             v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(RECORD_INDEX)),
           ),
+          /** The owner stores it: it can be read again. */
+          stored: v.optional(
+            v.object({
+              /** ms since 1970 */
+              until: whole,
+              isWhole: v.boolean(),
+              records: v.optional(whole),
+              /** Receivers that may still get all of it; undefined: any number. */
+              downloads: v.optional(whole),
+              /** Receivers that may finish without a download left. */
+              begun: v.optional(v.pipe(v.array(bytesOf(16)), v.maxLength(BEGUN_MOST))),
+            }),
+          ),
         }),
       ),
       v.maxLength(OFFERS_PER_MESSAGE),
@@ -104,6 +124,32 @@ const ownSchemas = {
   }),
   /** The share has as many receivers as it may have, without this one. */
   full: v.object({ t: v.literal("full"), share: bytesOf(16), receiver: bytesOf(16) }),
+  /** Stored shares of the channel that are over, for receivers that find no other. */
+  over: v.object({
+    t: v.literal("over"),
+    list: v.pipe(
+      v.array(v.object({ share: bytesOf(16), reason: v.picklist(storeEnds) })),
+      v.maxLength(OVER_PER_MESSAGE),
+    ),
+  }),
+  // Of receivers of stored shares, see `ToStoreBook`:
+  begun: v.object({
+    t: v.literal("begun"),
+    share: bytesOf(16),
+    receiver: bytesOf(16),
+    address: v.optional(address),
+    isOver: v.boolean(),
+  }),
+  finishing: v.object({ t: v.literal("finishing"), share: bytesOf(16) }),
+  download: v.object({
+    t: v.literal("download"),
+    share: bytesOf(16),
+    receiver: bytesOf(16),
+    records: whole,
+    mac: bytesOf(16),
+    unconfirmed: v.optional(v.literal(true)),
+    wasServed: v.boolean(),
+  }),
   /** The client of a forward line has one more connection, or one less: what came by that one may be lost. */
   further: v.object({ t: v.literal("further"), isOpen: v.boolean() }),
 } as const;
@@ -114,6 +160,8 @@ export type OwnMessageOf<T extends OwnType> = Extract<OwnMessage, { t: T }>;
 /** The client of a forward line. */
 export type ForwardedClient = NonNullable<OwnMessageOf<"edge-hello">["forward"]>;
 export type ClusterShare = OwnMessageOf<"shares">["list"][number];
+/** To the book of stored shares of the owner. */
+export type EdgeDownload = OwnMessageOf<"begun" | "finishing" | "download">;
 
 /** The messages of clients that relays say to each other too. */
 const SHARED = {
@@ -121,8 +169,8 @@ const SHARED = {
   fromOwner: ["challenge", "presence", "end", "cancel", "receipted", "admit", "dismiss", "fault"],
 } as const;
 const OWN = {
-  fromEdge: ["edge-hello", "further"],
-  fromOwner: ["edge-welcome", "shares", "full"],
+  fromEdge: ["edge-hello", "further", "begun", "finishing", "download"],
+  fromOwner: ["edge-welcome", "shares", "full", "over"],
 } as const;
 
 export type EdgeMessage =

@@ -15,6 +15,7 @@ import type { FromCluster, ToCluster } from "../cluster/messages.ts";
 import type { ClusterSecret } from "../cluster/proof.ts";
 import { CLUSTER_VERSION } from "../cluster/wire.ts";
 import type { ManagedCluster } from "../admin/manager.ts";
+import { toEdgeDownload, type DownloadWord } from "../share/edge-downloads.ts";
 import type { ChannelQuestion } from "../share/look-ups.ts";
 import type { FromStoreBook } from "../share/messages.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
@@ -148,8 +149,20 @@ export class ClusterKeeper implements ManagedCluster {
         case "link-lost":
           this.#book.linkLost(message.link, now);
           return;
+        case "over-there":
+          this.#book.over(message.link, message.list);
+          return;
       }
     });
+  }
+
+  /** A receiver here is one of a share that another relay stores. @returns false: no link reads it */
+  tellOwner(word: DownloadWord): boolean {
+    const link = this.#book.linkOf(word.key);
+    if (link === undefined) return false;
+    const message = toEdgeDownload(word);
+    this.#options.toWorker(link.worker, { t: "tell-owner", link: link.id, message });
+    return true;
   }
 
   // The relay's directory
@@ -168,13 +181,14 @@ export class ClusterKeeper implements ManagedCluster {
 
   // The relay's store
 
-  kept({ key, channel, place }: StoredShare): void {
+  /** @param place undefined: it is over */
+  kept({ key, channel }: Pick<StoredShare, "key" | "channel">, place: string | undefined): void {
     const stored = this.#options.store?.kind;
     if (stored === undefined) return;
     this.#tell((now) => this.#book.kept({ key, channel, place, stored }, now));
   }
 
-  released({ key, channel }: StoredShare): void {
+  released({ key, channel }: Pick<StoredShare, "key" | "channel">): void {
     this.#tell((now) => this.#book.released(key, channel, now));
   }
 
@@ -277,6 +291,7 @@ export class ClusterKeeper implements ManagedCluster {
         return;
       }
       case "unlink":
+      case "over":
       case "looked-up": {
         const { worker, ...message } = effect;
         toWorker(worker, message);

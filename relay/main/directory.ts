@@ -358,7 +358,11 @@ export class Directory {
       owner: worker,
       epoch,
       ...(stored && { stored: stored.state }),
-      ...(uplink && { remote: uplink.relay, isSenderAway: uplink.isSenderAway }),
+      ...(uplink && {
+        remote: uplink.relay,
+        isSenderAway: uplink.isSenderAway,
+        remoteStored: uplink.stored,
+      }),
     };
     const previousHome = known?.home === worker ? undefined : known?.home;
     const { number, openedAt, joined, accepted } = known ?? {
@@ -482,8 +486,9 @@ export class Directory {
   #presence(message: SenderPresence): void {
     const entry = this.#entries.get(message.key);
     if (entry?.record.remote === undefined) return;
-    entry.record = { ...entry.record, isSenderAway: !message.senderHere };
-    entry.senderHere = message.senderHere;
+    const { senderHere, stored: remoteStored } = message;
+    entry.record = { ...entry.record, isSenderAway: !senderHere, remoteStored };
+    entry.senderHere = senderHere;
     this.#output.changed?.();
     for (const each of this.#output.workers()) this.#output.toWorker(each, message);
   }

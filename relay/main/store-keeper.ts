@@ -12,7 +12,8 @@ import { REFUSABLE, type BookEffect, type ShareClaim } from "../store/book-effec
 import type { ManagedStore } from "../admin/manager.ts";
 import type { Kept } from "../store/kept-share.ts";
 import type { OpenStore } from "../store/open-store.ts";
-import { StoreBook, type BookCounts, type ClusterOfBook } from "../store/store-book.ts";
+import type { ClusterOfBook } from "../store/share-shelf.ts";
+import { StoreBook, type BookCounts } from "../store/store-book.ts";
 import type { Reporter } from "../worker/reports.ts";
 import type { Directory } from "./directory.ts";
 import { RecordRemover } from "./record-remover.ts";
@@ -60,6 +61,7 @@ export interface StoreKeeperOptions {
   readonly toWorker: (worker: number, message: FromStoreBook) => void;
   readonly workers: () => Iterable<number>;
   readonly report: Reporter;
+  /** See `StoreBookOptions`. */
   readonly cluster?: ClusterOfBook | undefined;
   readonly host?: KeeperHost;
 }

@@ -40,6 +40,7 @@ import {
 import type { ToDirectory, ToStoreBook } from "../share/messages.ts";
 import { openStore, type OpenStore } from "../store/open-store.ts";
 import type { S3Events } from "../store/s3-ledger.ts";
+import type { DownloadWord } from "../share/edge-downloads.ts";
 import type { ChannelQuestion } from "../share/look-ups.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
 import { ClusterKeeper } from "./cluster-keeper.ts";
@@ -116,6 +117,7 @@ export class Supervisor implements ManagedRelay {
         storeBook: (message) => {
           if (isChannelQuestion(message)) this.#cluster?.handle(message);
           if (message.t === "inspect" || message.t === "revoke") this.#asked(message);
+          else if (isDownload(message) && this.#cluster?.tellOwner(message) === true) return;
           else this.#keeper?.handle(message);
         },
         cluster: (message) => {
@@ -166,7 +168,7 @@ export class Supervisor implements ManagedRelay {
         workers: () => this.#workers.ready(),
         report: (report) => this.#reports.report(report),
         cluster: {
-          kept: (share) => this.#cluster?.kept(share),
+          kept: (share, place) => this.#cluster?.kept(share, place),
           released: (share) => this.#cluster?.released(share),
         },
       });
@@ -194,7 +196,8 @@ export class Supervisor implements ManagedRelay {
         report: (report) => this.#reports.report(report),
         clock: () => performance.now(),
       });
-    for (const { share } of keeper?.shares ?? []) this.#cluster?.kept(share);
+    for (const { share } of keeper?.shares ?? []) this.#cluster?.kept(share, share.place);
+    for (const each of keeper?.book.tombstones ?? []) this.#cluster?.kept(each, undefined);
     this.measuring = new Measuring({
       ask: () => {
         this.#workers.postAll({ t: "measure" });
@@ -567,4 +570,8 @@ export class Supervisor implements ManagedRelay {
 
 function isChannelQuestion(message: ToStoreBook): message is ChannelQuestion {
   return message.t === "asked" || message.t === "unasked" || message.t === "look-up";
+}
+
+function isDownload(message: ToStoreBook): message is DownloadWord {
+  return message.t === "begun" || message.t === "finishing" || message.t === "download";
 }

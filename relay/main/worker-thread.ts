@@ -179,6 +179,7 @@ export class WorkerThread {
         return;
       case "linked":
       case "link-lost":
+      case "over-there":
         if (this.#at === "ready") this.#events.cluster(message);
         return;
       case "asked":

@@ -18,17 +18,22 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { ClusterSecret } from "../cluster/proof.ts";
+import { isSameFacts, toWireFacts } from "../cluster/stored-facts.ts";
 import {
   decodeFromEdge,
   encodeCluster,
   type ClusterShare,
+  type EdgeMessage,
   type ForwardedClient,
   type OwnMessage,
   type OwnMessageOf,
 } from "../cluster/wire.ts";
 import type { Admission } from "./admissions.ts";
+import type { OverShare } from "../store/stored-share.ts";
+import { fromEdgeDownload, type DownloadWord } from "./edge-downloads.ts";
 import type { WordToEdges } from "./fanout.ts";
 import type { LocalShare, ShareEdges } from "./local-share.ts";
+import { storedOf } from "./messages.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
 import type {
   EdgeClient,
@@ -43,6 +48,8 @@ export interface EdgesOptions {
   readonly secret: ClusterSecret;
   /** A socket proved that it is another relay. @param client that it carries, if so */
   readonly welcomed?: ((socket: SocketId, client?: ForwardedClient) => void) | undefined;
+  readonly worker: number;
+  readonly toStoreBook?: ((message: DownloadWord) => void) | undefined;
   /** The first control line in a channel came, or the last one went. */
   readonly asked: (channel: string, isAsked: boolean) => void;
 }
@@ -62,6 +69,10 @@ export class Edges implements ShareEdges {
   readonly #shares: ShareTable;
   /** Control lines by channel; the listener bounds them. */
   readonly #lines = new Map<string, Set<SocketId>>();
+  /** By channel with control lines: shares that are over. */
+  readonly #over = new Map<string, readonly OverShare[]>();
+  /** What was said of each share last to all. */
+  readonly #told = new WeakMap<LocalShare, ClusterShare>();
   #lineCount = 0;
   #streamCount = 0;
   #forwardCount = 0;
@@ -109,7 +120,13 @@ export class Edges implements ShareEdges {
     const shares = this.#shares.inChannel(channel);
     for (const share of shares) share.listen();
     const list = shares.flatMap((share) => seenBy(share) ?? []);
-    this.#send(socket, { t: "shares", list });
+    // Receivers that had begun are many: the list would be too long with those of several shares.
+    this.#send(socket, { t: "shares", list: list.map(withoutBegun) });
+    for (const each of list) {
+      if (each.stored?.begun !== undefined) this.#send(socket, { t: "shares", list: [each] });
+    }
+    const over = this.#over.get(channel);
+    if (over !== undefined) this.#send(socket, { t: "over", list: [...over] });
     for (const { record, fanout } of shares) {
       if (record.remote !== undefined) continue;
       for (const each of fanout.decisions) this.#send(socket, decisionOf(record.offer.share, each));
@@ -123,17 +140,18 @@ export class Edges implements ShareEdges {
   message(socket: SocketId, { channel }: EdgeClient, bytes: Uint8Array): void {
     if (isFrame(bytes)) throw new FaultError("wrong-role", "a frame");
     const message = decodeFromEdge(bytes);
-    if (message.t !== "receivers" && message.t !== "receipt") {
-      throw new FaultError("wrong-role", message.t);
-    }
+    if (!isAboutReceivers(message)) throw new FaultError("wrong-role", message.t);
     const share = this.#shares.get(toHex(message.share));
     // It may have ended meanwhile.
     if (share?.record.channel !== channel || share.record.remote !== undefined) return;
     if (message.t === "receivers") share.edgeReceivers.report(socket, message.list);
-    else {
+    else if (message.t === "receipt") {
       const { receiver, records, mac, unconfirmed } = message;
       const receipt = { receiver, records, mac, ...(unconfirmed === true && { unconfirmed }) };
       share.edgeReceivers.receipt(socket, receipt);
+    } else if (storedOf(share.record) !== undefined) {
+      const { worker, toStoreBook } = this.#options;
+      toStoreBook?.(fromEdgeDownload(message, worker));
     }
   }
 
@@ -168,6 +186,7 @@ export class Edges implements ShareEdges {
     lines?.delete(socket);
     if (lines?.size === 0) {
       this.#lines.delete(channel);
+      this.#over.delete(channel);
       this.#options.asked(channel, false);
     }
     for (const share of this.#shares.inChannel(channel)) share.edgeReceivers.lineClosed(socket);
@@ -182,7 +201,25 @@ export class Edges implements ShareEdges {
   /** A share is new here, or changed. */
   announce(share: LocalShare): void {
     const seen = seenBy(share);
-    if (seen !== undefined) this.#tellAll(share.record.channel, { t: "shares", list: [seen] });
+    if (seen === undefined) return;
+    const { channel } = share.record;
+    this.#over.delete(channel);
+    this.#told.set(share, seen);
+    this.#tellAll(channel, { t: "shares", list: [seen] });
+  }
+
+  storedState(share: LocalShare): void {
+    const told = this.#told.get(share);
+    // Progress of an upload is none.
+    if (told === undefined || !isSameFacts(told.stored, seenBy(share)?.stored))
+      this.announce(share);
+  }
+
+  /** Stored shares of this relay are over. */
+  over(channel: string, list: readonly OverShare[]): void {
+    if (this.lines(channel) === 0) return;
+    this.#over.set(channel, list);
+    this.#tellAll(channel, { t: "over", list: [...list] });
   }
 
   tell({ record }: LocalShare, message: Message): void {
@@ -218,13 +255,37 @@ export class Edges implements ShareEdges {
 /** Undefined: it comes from another relay itself, or where it begins is not known yet. */
 function seenBy({ record, first, isReadAgain }: LocalShare): ClusterShare | undefined {
   const { offer, owner, capability, remote } = record;
+  const stored = storedOf(record);
   if (remote !== undefined || (!isReadAgain && first === undefined)) return undefined;
   return {
     ...offer,
     senderHere: owner !== undefined,
     ...(capability && { capability }),
     ...(first !== undefined && { first }),
+    ...(stored && { stored: toWireFacts(stored) }),
   };
+}
+
+function withoutBegun(share: ClusterShare): ClusterShare {
+  if (share.stored?.begun === undefined) return share;
+  const { begun: _, ...stored } = share.stored;
+  return { ...share, stored };
+}
+
+type AboutReceivers = Extract<
+  EdgeMessage,
+  { t: "receivers" | "receipt" | "begun" | "finishing" | "download" }
+>;
+const ABOUT_RECEIVERS: ReadonlySet<EdgeMessage["t"]> = new Set<AboutReceivers["t"]>([
+  "receivers",
+  "receipt",
+  "begun",
+  "finishing",
+  "download",
+]);
+
+function isAboutReceivers(message: EdgeMessage): message is AboutReceivers {
+  return ABOUT_RECEIVERS.has(message.t);
 }
 
 function decisionOf(share: Uint8Array, { receiver, dismissed }: Admission): Message {

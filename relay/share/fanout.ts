@@ -468,6 +468,11 @@ export class Fanout {
     }
   }
 
+  /** Receipts are to be told anew. */
+  resendReceipts(): void {
+    for (const receiver of this.#receivers.remembered) this.#receipts.resend(receiver);
+  }
+
   /** The share is over: no receiver is served any more. */
   destroy(): void {
     this.#lanes.destroy();

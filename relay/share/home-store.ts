@@ -5,7 +5,7 @@
 import { FaultError, decodeFrame, type Message, type Offer } from "../../protocol/mod.ts";
 import { SETTLE_MS } from "../limits/limits.ts";
 import type { OpenRecords, RecordRun } from "../store/record-store.ts";
-import type { StoredState } from "../store/stored-share.ts";
+import type { StoredFacts, StoredState } from "../store/stored-share.ts";
 
 import type { Receipt, ToStoreBook } from "./messages.ts";
 import { Origin } from "./origin.ts";
@@ -30,6 +30,8 @@ export interface HomeStoreOptions {
   readonly isReadAgain: boolean;
   /** Undefined: the relay stores no shares. */
   readonly openRecords: OpenRecords | undefined;
+  /** The relay that has the share stores it. */
+  readonly remoteStored: () => StoredFacts | undefined;
   readonly toStoreBook: (message: FromHome) => void;
   readonly outlet: Outlet;
   /** The share shall end, because its store gives nothing. */
@@ -237,8 +239,9 @@ export class HomeStore {
 
   /** A receiver to which all was sent says that it has all. */
   noteReceipt(receipt: Receipt, wasServed: boolean): void {
-    if (this.#stored === undefined) return;
-    const records = this.#stored.records ?? this.#desk?.end ?? this.#options.offer.records;
+    const stored = this.#stored ?? this.#options.remoteStored();
+    if (stored === undefined) return;
+    const records = stored.records ?? this.#desk?.end ?? this.#options.offer.records;
     if (receipt.records !== records) return;
     this.#options.toStoreBook({ t: "download", receipt, wasServed });
   }

@@ -38,7 +38,7 @@ import {
   type StrangerClient,
 } from "./share-table.ts";
 import { addTotals, noTotals } from "./totals.ts";
-import type { FromDirectory, FromStoreBook } from "./messages.ts";
+import type { FromDirectory, FromStoreBook, SenderPresence } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
 import { CreditBudget } from "./sender-credit.ts";
@@ -131,7 +131,9 @@ export class Hub {
     };
     const [senders, receivers] = [this.#senders, this.#receivers];
     if (cluster !== undefined) {
-      const edges = new Edges({ ...cluster, outlet, asked }, this.#shares);
+      const { worker, toStoreBook } = options;
+      const given = { worker, outlet, asked, toStoreBook };
+      const edges = new Edges({ ...cluster, ...given }, this.#shares);
       const hasStore = options.openRecords !== undefined;
       const common = { outlet, primitives: options.primitives, limits: this.#limits, hasStore };
       const clients = this.#clients;
@@ -459,7 +461,7 @@ export class Hub {
         this.#shares.get(message.key)?.orphaned(message.epoch);
         return;
       case "presence":
-        this.#shares.get(message.key)?.presence(message);
+        this.#presence(message);
         return;
       case "closed":
         this.#shareClosed(message);
@@ -486,6 +488,7 @@ export class Hub {
     switch (message.t) {
       case "over":
         this.#receivers.over(message.channel, message.list);
+        if (message.relay === undefined) this.#edges?.over(message.channel, message.list);
         return;
       case "answer":
         this.#senders.answered(this.#clients.get(message.socket));
@@ -512,6 +515,14 @@ export class Hub {
         this.#settle(message.key);
         return;
     }
+  }
+
+  #presence(message: SenderPresence): void {
+    const share = this.#shares.get(message.key);
+    if (share === undefined) return;
+    const wasWhole = share.record.remoteStored?.isWhole === true;
+    share.presence(message);
+    if (share.record.remoteStored?.isWhole === true && !wasWhole) this.#receivers.announce(share);
   }
 
   /** Its sender is at another worker: what it gave here is durable before that one asks it. */

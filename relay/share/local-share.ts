@@ -13,6 +13,7 @@ import { HomeShare, type FanoutMessage } from "./home-share.ts";
 import type { FromHome } from "./home-store.ts";
 import {
   isSenderHere,
+  storedOf,
   type PeerEnvelope,
   type PeerMessage,
   type SenderPresence,
@@ -41,6 +42,8 @@ type FromFanout =
 export interface ShareEdges {
   lines(channel: string): number;
   announce(share: LocalShare): void;
+  /** Its store has other facts. */
+  storedState(share: LocalShare): void;
   tell(share: LocalShare, message: Message): void;
   word(share: LocalShare, word: WordToEdges): void;
   /** @param line of the relay that has the receiver */
@@ -87,12 +90,13 @@ export class LocalShare {
     this.#options = options;
     this.#homeWorker = owner;
     this.#replica = new ReplicaLog(pool, Origin.frameBytes(offer));
-    const isReadAgain = offer.seekable || record.stored !== undefined;
+    const isReadAgain = offer.seekable || storedOf(record) !== undefined;
     this.isReadAgain = isReadAgain;
     const edgeReceivers = new EdgeReceivers({
       report: (entries) => this.#toHome({ t: "report", entries }),
       receipt: (receipt) =>
-        this.#toHome({ t: "receipt", receipt, wasSent: true, wasServed: receipt.records > 0 }),
+        // Its own relay says whether it is a download.
+        this.#toHome({ t: "receipt", receipt, wasSent: false, wasServed: false }),
       full: (line, receiver) => options.edges?.full(this, line, receiver),
       mostReceivers: () => limits.now["receivers-per-share"],
     });
@@ -108,7 +112,7 @@ export class LocalShare {
       receipt: (receipt, wasSent, wasServed) =>
         this.#toHome({ t: "receipt", receipt, wasSent, wasServed }),
       begun: (receiver, address, isOver) => {
-        if (this.record.stored?.downloadsLeft === undefined) return;
+        if (storedOf(this.record)?.downloadsLeft === undefined) return;
         this.#sendBook({ t: "begun", receiver, address, isOver });
       },
       watermark: (next) => this.#toHome({ t: "watermark", next }),
@@ -130,6 +134,7 @@ export class LocalShare {
       passBytesPerSecond,
       isReadAgain,
       openRecords: options.openRecords,
+      remoteStored: () => this.record.remoteStored,
       toStoreBook: (message) => this.#sendBook(message),
       kept: (first) => this.#kept(first),
       joined: () => this.#sendDirectory({ t: "joined" }),
@@ -150,7 +155,7 @@ export class LocalShare {
     previousHome?: number,
     durable?: readonly RecordRun[],
   ): void {
-    const wasLimited = this.record.stored?.downloadsLeft !== undefined;
+    const wasLimited = this.#isLimited;
     this.record = record;
     this.#noteLimit(wasLimited);
     this.fanout.admits(record.offer.admit === true);
@@ -204,11 +209,12 @@ export class LocalShare {
 
   /** The book says more of the store. @param durable how many records survive a crash */
   storedState(stored: StoredState, durable: number): void {
-    const wasLimited = this.record.stored?.downloadsLeft !== undefined;
+    const wasLimited = this.#isLimited;
     this.record = { ...this.record, stored };
     this.#noteLimit(wasLimited);
     if (this.#isHome) this.home.storedState(stored, durable);
     if (stored.downloadsLeft === 0) this.fanout.exhaust(stored.begun);
+    this.#options.edges?.storedState(this);
   }
 
   /** A download counts: its receiver may be here. */
@@ -235,11 +241,17 @@ export class LocalShare {
     this.sendPresence();
   }
 
-  /** The relay with its sender said so. */
-  presence({ epoch, senderHere }: SenderPresence): void {
+  /** The relay with its sender or its store said so. */
+  presence({ epoch, senderHere, stored }: SenderPresence): void {
     if (epoch !== this.record.epoch) return;
-    this.record = { ...this.record, isSenderAway: !senderHere };
-    this.sendPresence();
+    const wasLimited = this.#isLimited;
+    const { isSenderAway = false, remoteStored } = this.record;
+    this.record = { ...this.record, isSenderAway: !senderHere, remoteStored: stored };
+    if (isSenderAway === senderHere) this.sendPresence();
+    this.#noteLimit(wasLimited);
+    if (stored?.downloadsLeft === 0) this.fanout.exhaust(stored.begun);
+    // From now on receipts are downloads.
+    if (remoteStored === undefined && stored !== undefined) this.fanout.resendReceipts();
   }
 
   workerLost(worker: number): void {
@@ -308,12 +320,16 @@ export class LocalShare {
     this.#tellFinishing(now);
   }
 
+  get #isLimited(): boolean {
+    return storedOf(this.record)?.downloadsLeft !== undefined;
+  }
+
   #noteLimit(wasLimited: boolean): void {
-    if (!wasLimited && this.record.stored?.downloadsLeft !== undefined) this.fanout.tellBegun();
+    if (!wasLimited && this.#isLimited) this.fanout.tellBegun();
   }
 
   #tellFinishing(now: number): void {
-    const { stored } = this.record;
+    const stored = storedOf(this.record);
     if (stored?.downloadsLeft !== 0 || now - this.#finishingAt < FINISHING_EVERY_MS) return;
     this.#finishingAt = now;
     if (this.fanout.isAnyHere(stored.begun)) this.#sendBook({ t: "finishing" });

@@ -5,7 +5,7 @@
 import type { Message, Offer, ReceiverEntry, ShareFault, SocketFault } from "../../protocol/mod.ts";
 
 import type { HandedBlock, RecordPlace } from "../log/block-log.ts";
-import type { OverShare, StoredState } from "../store/stored-share.ts";
+import type { OverShare, StoredFacts, StoredState } from "../store/stored-share.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
 import type { RecordRun } from "../store/record-store.ts";
 import type { Admission } from "./admissions.ts";
@@ -69,6 +69,13 @@ export interface ShareRecord {
   readonly remote?: string | undefined;
   /** That relay waits for its sender. */
   readonly isSenderAway?: boolean | undefined;
+  /** That relay stores it. */
+  readonly remoteStored?: StoredFacts | undefined;
+}
+
+/** What receivers need to know of the store that has the share, at this relay or another one. */
+export function storedOf({ stored, remoteStored }: ShareRecord): StoredFacts | undefined {
+  return stored ?? remoteStored;
 }
 
 /** Whether receivers need not wait for a sender. */
@@ -120,6 +127,8 @@ export interface SenderPresence {
   readonly key: string;
   readonly epoch: number;
   readonly senderHere: boolean;
+  /** See `ShareRecord.remoteStored`. */
+  readonly stored: StoredFacts | undefined;
 }
 
 export interface PeerEnvelope {
@@ -215,7 +224,7 @@ export type ToDirectory =
       readonly key: string;
       readonly epoch: number;
     }
-  /** Of a share of another relay: its sender went away there, or came back. */
+  /** Of a share of another relay: its sender went away there or came back, or its store has other facts. */
   | SenderPresence
   /** The sender's line broke. */
   | { readonly t: "orphan"; readonly worker: number; readonly key: string; readonly epoch: number }
@@ -286,7 +295,13 @@ export type FromStoreBook =
   /** To the home of a share that is not whole: its sender came at another worker. Answered by `settled`. */
   | { readonly t: "settle"; readonly key: string }
   /** Stored shares of this channel that are over, for receivers that came before the answer. */
-  | { readonly t: "over"; readonly channel: string; readonly list: readonly OverShare[] }
+  | {
+      readonly t: "over";
+      readonly channel: string;
+      readonly list: readonly OverShare[];
+      /** The relay that stored them, by its id in hex; undefined: this one. */
+      readonly relay?: string | undefined;
+    }
   /** The share of this sender can't be stored now; it may come back. */
   | {
       readonly t: "sender-failed";

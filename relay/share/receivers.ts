@@ -8,7 +8,7 @@ import {
 
 import type { OverShare } from "../store/stored-share.ts";
 import type { Lookers } from "./look-ups.ts";
-import { isSenderHere } from "./messages.ts";
+import { isSenderHere, storedOf } from "./messages.ts";
 import type { ReceiverClient, ShareTable } from "./share-table.ts";
 import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
@@ -70,7 +70,8 @@ export class Receivers {
   edgesAsk(channel: string, isAsked: boolean): void {
     const others = this.#channel(channel);
     others.hasEdges = isAsked;
-    if (isAsked && others.topic.size === 0) this.#ask(others);
+    // Also where receivers are here: the relay that comes hears anew of shares that are over.
+    if (isAsked) this.#ask(others);
     if (!isAsked) this.#left(others);
   }
 
@@ -172,7 +173,8 @@ export class Receivers {
 }
 
 function asSeen({ record }: LocalShare): OfferSeen {
-  const { offer, stored } = record;
+  const { offer } = record;
+  const stored = storedOf(record);
   const seen = { ...offer, senderHere: isSenderHere(record) };
   // Before, it goes with its sender.
   if (stored?.isWhole !== true) return seen;
@@ -183,7 +185,8 @@ function asSeen({ record }: LocalShare): OfferSeen {
 
 /** Whether others had all downloads of a stored share; receivers that have all of it only say so. */
 function isExhausted({ record }: LocalShare, { receiver, from }: MessageOf<"join">): boolean {
-  const { stored, offer } = record;
+  const { offer } = record;
+  const stored = storedOf(record);
   if (stored?.downloadsLeft !== 0 || from >= (stored.records ?? offer.records)) return false;
   return !stored.begun.includes(toHex(receiver));
 }

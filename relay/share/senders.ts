@@ -27,7 +27,9 @@ import {
 } from "../../protocol/mod.ts";
 
 import type { LiveLimits } from "../limits/limits.ts";
+import { fromWireFacts } from "../cluster/stored-facts.ts";
 import type { ClusterShare } from "../cluster/wire.ts";
+import type { StoredFacts } from "../store/stored-share.ts";
 import type { Client, SenderClient, ShareTable } from "./share-table.ts";
 import type { FromDirectory, ToDirectory, ToStoreBook } from "./messages.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
@@ -48,9 +50,13 @@ function reasonFor({ uplink }: SenderClient, { reason }: MessageOf<"cancel">): S
   return uplink === undefined ? cancelReason(reason) : shareFault(reason);
 }
 
-/** Of the owner of a share: its sender came or went, or the share has as many receivers as it may have. */
+/** Of the owner of a share: its sender came or went, its store has other facts, or the share has as many receivers as it may have. */
 export type RemoteWord =
-  | { readonly t: "presence"; readonly senderHere: boolean }
+  | {
+      readonly t: "presence";
+      readonly senderHere: boolean;
+      readonly stored: StoredFacts | undefined;
+    }
   | { readonly t: "full"; readonly receiver: Uint8Array };
 
 export class Senders {
@@ -192,12 +198,13 @@ export class Senders {
 
   /** Claims a share of another relay, which has checked the proof and its limits. */
   claimRemote(socket: SocketId, client: SenderClient, share: ClusterShare): void {
-    const { senderHere, capability, first = 0, ...offer } = share;
+    const { senderHere, capability, first = 0, stored: facts, ...offer } = share;
     const key = toHex(offer.share);
     client.share = key;
     client.first = first;
     const { channel } = client;
-    const uplink = client.uplink && { ...client.uplink, isSenderAway: !senderHere };
+    const stored = fromWireFacts(facts);
+    const uplink = client.uplink && { ...client.uplink, isSenderAway: !senderHere, stored };
     const { worker, toDirectory } = this.#options;
     toDirectory({ t: "claim", worker, socket, channel, key, offer, capability, uplink });
   }
@@ -212,7 +219,7 @@ export class Senders {
     }
     const { worker, toDirectory } = this.#options;
     const { key, epoch } = share.record;
-    toDirectory({ t: "presence", worker, key, epoch, senderHere: word.senderHere });
+    toDirectory({ ...word, worker, key, epoch });
   }
 
   #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {

@@ -2,7 +2,7 @@
 import type { FaultError, Message, Offer, StoreWish } from "../../protocol/mod.ts";
 
 import type { LedgerChange } from "./ledger.ts";
-import type { OpenedShare, OverShare, StoredState } from "./stored-share.ts";
+import type { OpenedShare, OverShare, StoredFacts, StoredState } from "./stored-share.ts";
 
 /** A sender offers a share, and its proof was checked. The book gets the claim before the directory. */
 export interface ShareClaim {
@@ -29,6 +29,8 @@ export interface ClaimingUplink {
   readonly relay: string;
   /** The owner waits for its sender. */
   readonly isSenderAway?: boolean | undefined;
+  /** The owner stores it. */
+  readonly stored?: StoredFacts | undefined;
 }
 
 export type BookEffect =

@@ -7,18 +7,24 @@ import type { LiveLimits } from "../limits/limits.ts";
 
 import { overOf, stateOf, type Kept } from "./kept-share.ts";
 import { StoreLimits, type StoreCounts } from "./store-limits.ts";
+import type { StoredShare, Tombstone } from "./stored-share.ts";
 import { Tombstones } from "./tombstones.ts";
 import { Unsaved } from "./unsaved.ts";
 
 /** Why a share is stored no more; `unfinished`: its sender did not go on with it. */
 export type StoredEnd = StoreEnd | "unfinished" | "removed";
 
+/** Hears of each share that is kept, of each that is over and its sender may ask why, and when neither is so any more. */
+export interface ClusterOfBook {
+  /** @param place undefined: it is over */
+  readonly kept: (share: Pick<StoredShare, "key" | "channel">, place: string | undefined) => void;
+  readonly released: (share: Pick<StoredShare, "key" | "channel">) => void;
+}
+
 export interface ShelfEvents {
   /** Receivers of the channel hear that a share is over. */
   readonly over: (channel: string) => void;
-  /** The shelf has the share from now on, or no more. */
-  readonly kept: (one: Kept) => void;
-  readonly released: (one: Kept) => void;
+  readonly cluster: ClusterOfBook | undefined;
 }
 
 export class ShareShelf {
@@ -69,10 +75,15 @@ export class ShareShelf {
     const others = this.#byChannel.get(channel) ?? new Set();
     this.#byChannel.set(channel, others.add(key));
     this.room.add(one);
-    this.#events.kept(one);
+    this.#events.cluster?.kept(one.share, one.share.place);
   }
 
   drop(one: Kept): void {
+    this.#take(one);
+    this.#events.cluster?.released(one.share);
+  }
+
+  #take(one: Kept): void {
     const { key, channel, place } = one.share;
     this.#kept.delete(key);
     const others = this.#byChannel.get(channel);
@@ -80,7 +91,6 @@ export class ShareShelf {
     if (others?.size === 0) this.#byChannel.delete(channel);
     this.room.remove(one);
     this.unsaved.removed(place);
-    this.#events.released(one);
   }
 
   /** Its sender did not go on with it. */
@@ -107,11 +117,27 @@ export class ShareShelf {
     this.report("stored-share-over", one, { how: reason, downloads });
     if (reason === "exhausted") this.#tellState(one);
     this.unsaved.say({ t: "end", key, fault: new FaultError(reason) });
-    this.drop(one);
+    this.#take(one);
     this.unsaved.tombstone(key);
-    const gone = this.tombstones.add(overOf(one, reason, now));
-    if (gone !== undefined) this.unsaved.tombstone(gone);
+    this.tombstone(overOf(one, reason, now));
     this.#events.over(channel);
+  }
+
+  /** A share that is over, also one of before this relay. */
+  tombstone(one: Tombstone): void {
+    const { cluster } = this.#events;
+    const gone = this.tombstones.add(one);
+    if (gone?.key !== one.key) cluster?.kept(one, undefined);
+    if (gone === undefined) return;
+    this.unsaved.tombstone(gone.key);
+    cluster?.released(gone);
+  }
+
+  expire(now: number): void {
+    for (const gone of this.tombstones.expire(now)) {
+      this.unsaved.tombstone(gone.key);
+      this.#events.cluster?.released(gone);
+    }
   }
 
   /** Before its end: a sender that is still there hears that all of it was stored. */

@@ -34,7 +34,7 @@ import {
   type Kept,
 } from "./kept-share.ts";
 import type { RecordRun } from "./record-store.ts";
-import { ShareShelf, type StoredEnd } from "./share-shelf.ts";
+import { ShareShelf, type ClusterOfBook, type StoredEnd } from "./share-shelf.ts";
 import type { StoreCounts } from "./store-limits.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 import type { Unsaved } from "./unsaved.ts";
@@ -63,13 +63,8 @@ export interface StoreBookOptions {
     readonly shares: readonly StoredShare[];
     readonly tombstones: readonly Tombstone[];
   };
-  /** Hears of each share that is kept, at the start too. */
+  /** Of those in `saved` it hears from `shares` and `tombstones`. */
   readonly cluster?: ClusterOfBook | undefined;
-}
-
-export interface ClusterOfBook {
-  readonly kept: (share: StoredShare) => void;
-  readonly released: (share: StoredShare) => void;
 }
 
 export interface BookCounts extends StoreCounts {
@@ -100,8 +95,7 @@ export class StoreBook {
       over: (channel) => {
         for (const worker of this.#askers.of(channel)) this.#tellOver(worker, channel);
       },
-      kept: ({ share }) => cluster?.kept(share),
-      released: ({ share }) => cluster?.released(share),
+      cluster,
     });
     this.#unsaved = this.#shelf.unsaved;
     this.#downloads = new Downloads(this.#shelf, now);
@@ -109,7 +103,7 @@ export class StoreBook {
       this.#shelf.add(kept(share, options.newNumber(), true, now));
     }
     for (const each of options.saved.tombstones.toSorted((one, other) => one.at - other.at)) {
-      this.#shelf.tombstones.add(each);
+      this.#shelf.tombstone(each);
     }
   }
 
@@ -121,6 +115,11 @@ export class StoreBook {
 
   get shares(): Iterable<Kept> {
     return this.#shelf.all;
+  }
+
+  /** Shares that are over. */
+  get tombstones(): Iterable<Tombstone> {
+    return this.#shelf.tombstones.all;
   }
 
   /** Channels of shares that need their sender no more, latest first. */
@@ -319,7 +318,7 @@ export class StoreBook {
       for (const { share } of this.#shelf.in(channel))
         this.#unsaved.say({ t: "unload", key: share.key });
     }
-    for (const key of this.#shelf.tombstones.expire(now)) this.#unsaved.tombstone(key);
+    this.#shelf.expire(now);
   }
 
   /** The changes to save now, and their effects; undefined: none. The next one comes after `saved` or `saveFailed`. */

@@ -54,22 +54,26 @@ export interface Tombstone {
   readonly receipts: readonly StoredReceipt[];
 }
 
-/** A share in the relay's store, as every worker knows it. */
-export interface StoredState {
-  /** Where its records are: the name of a file, or a key. */
-  readonly place: string;
+/** A stored share, as far as its receivers are concerned: at other relays of the cluster too. */
+export interface StoredFacts {
   /** Until when it is stored. ms since 1970 */
   readonly until: number;
   /** Every record is durable. */
   readonly isWhole: boolean;
-  /** All records before this one are. */
-  readonly durableBefore: number;
   /** The end of a share that was offered open, once its last record came. */
   readonly records: number | undefined;
   /** Receivers that may still get all of it; undefined: any number. */
   readonly downloadsLeft: number | undefined;
   /** In hex, receivers that had begun when no download was left: they may finish, and no others may join. */
   readonly begun: readonly string[];
+}
+
+/** A share in the relay's store, as every worker knows it. */
+export interface StoredState extends StoredFacts {
+  /** Where its records are: the name of a file, or a key. */
+  readonly place: string;
+  /** All records before this one are durable. */
+  readonly durableBefore: number;
 }
 
 /** The facts with which the directory opens a stored share. */

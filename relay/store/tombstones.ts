@@ -21,8 +21,8 @@ export class Tombstones {
     return this.#byKey.get(key);
   }
 
-  /** @returns the key of the one that went for it */
-  add(tombstone: Tombstone): string | undefined {
+  /** @returns the one that went for it */
+  add(tombstone: Tombstone): Tombstone | undefined {
     const { key, channel, address } = tombstone;
     this.delete(key);
     this.#byKey.set(key, tombstone);
@@ -31,8 +31,9 @@ export class Tombstones {
     if (this.#byKey.size <= TOMBSTONES_MOST) return undefined;
     let most = this.#byAddress.get(address) ?? new Set([key]);
     for (const keys of this.#byAddress.values()) if (keys.size > most.size) most = keys;
-    const [gone = key] = most;
-    this.delete(gone);
+    const [last = key] = most;
+    const gone = this.#byKey.get(last);
+    this.delete(last);
     return gone;
   }
 
@@ -45,14 +46,18 @@ export class Tombstones {
     return true;
   }
 
-  /** @returns keys of those that were there too long */
-  expire(now: number): string[] {
-    const gone: string[] = [];
-    for (const { key, at } of this.#byKey.values()) {
-      if (now - at < TOMBSTONE_MS) break;
-      gone.push(key);
+  get all(): Iterable<Tombstone> {
+    return this.#byKey.values();
+  }
+
+  /** @returns those that were there too long */
+  expire(now: number): Tombstone[] {
+    const gone: Tombstone[] = [];
+    for (const each of this.#byKey.values()) {
+      if (now - each.at < TOMBSTONE_MS) break;
+      gone.push(each);
     }
-    for (const key of gone) this.delete(key);
+    for (const { key } of gone) this.delete(key);
     return gone;
   }
 

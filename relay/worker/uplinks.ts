@@ -11,8 +11,10 @@ import {
 
 import type { LinkOrder, ToCluster } from "../cluster/messages.ts";
 import { ClusterSecret } from "../cluster/proof.ts";
+import { fromWireFacts } from "../cluster/stored-facts.ts";
 import type { LocalSender, LocalSenderEvents } from "../cluster/uplink-share.ts";
 import { Uplink, type Link, type UplinkHost } from "../cluster/uplink.ts";
+import type { EdgeDownload } from "../cluster/wire.ts";
 import type { ClientRouter, LocalClient } from "../net/client-router.ts";
 import { RelayLine } from "./relay-line.ts";
 import type { Reporter } from "./reports.ts";
@@ -54,7 +56,8 @@ export class Uplinks {
 
   handle(message: LinkOrder): void {
     if (message.t === "link") this.#open(message);
-    else this.#end(message.link);
+    else if (message.t === "unlink") this.#end(message.link);
+    else this.#links.get(message.link)?.tellOwner(message.message);
   }
 
   tick(): void {
@@ -126,6 +129,10 @@ class LinkSockets implements UplinkHost {
     this.#uplink.end();
   }
 
+  tellOwner(message: EdgeDownload): void {
+    this.#uplink.tellOwner(message);
+  }
+
   // UplinkHost
 
   connect(line: number): void {
@@ -157,7 +164,9 @@ class LinkSockets implements UplinkHost {
       offer: (share) => line.enterUplink({ link, relay, channel, share }),
       control: (message) => line.control(message),
       frame: (bytes) => line.frame(bytes),
-      presence: (senderHere) => line.uplinkSays({ t: "presence", senderHere }),
+      presence: ({ senderHere, stored }) => {
+        line.uplinkSays({ t: "presence", senderHere, stored: fromWireFacts(stored) });
+      },
       full: (receiver) => line.uplinkSays({ t: "full", receiver }),
       close: () => line.close(),
     };

@@ -339,6 +339,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
         return;
       case "link":
       case "unlink":
+      case "tell-owner":
         uplinks.handle(message);
         return;
       case "forward":

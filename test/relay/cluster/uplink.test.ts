@@ -59,7 +59,7 @@ class Play {
           offer: () => tell("offer"),
           control: ({ t }) => tell(t),
           frame: () => tell("frame"),
-          presence: (senderHere) => tell(`presence ${senderHere}`),
+          presence: ({ senderHere }) => tell(`presence ${senderHere}`),
           full: () => tell("full"),
           close: () => tell("close"),
         };

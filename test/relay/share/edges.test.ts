@@ -83,7 +83,7 @@ test("a channel is asked for by receivers, by other relays alone, or not any mor
   open(6);
   hub.closed(6, 0);
   hub.closed(5, 0);
-  expect(asked.slice(4)).toEqual(["asked", "unasked"]);
+  expect(asked.slice(4)).toEqual(["asked", "asked", "unasked"]);
 });
 
 test("a stream asks for no channel, is no receiver of it, and takes files from the kernel", () => {

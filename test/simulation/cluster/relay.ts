@@ -353,6 +353,7 @@ export class SimRelay {
         return;
       }
       case "forward":
+      case "over":
       case "unknown-share":
       case "unasked-share":
       case "quiet":

@@ -172,6 +172,11 @@ function describeCluster(effect: ClusterEffect): string {
       return `${numberOf(effect.key)} dropped`;
     case "looked-up":
       return `answer ${effect.question} to ${effect.worker}`;
+    case "over": {
+      const { worker, channel, relay, list } = effect;
+      const shown = list.map(({ share, reason }) => `${share[0]} ${reason}`).join(", ");
+      return `over in ${numberOf(channel)} of ${relay} to ${worker}: ${shown}`;
+    }
     case "forward": {
       const { key, socket, channel, relay, address, question = "claim" } = effect;
       const of = channel === undefined ? "" : ` of ${numberOf(channel)}`;
