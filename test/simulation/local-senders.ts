@@ -1,5 +1,6 @@
 /** The uplinks of a worker as senders at its hub; mirrors the local clients of relay/net/client-router.ts. */
 import type { Message, SocketFault } from "../../protocol/mod.ts";
+import { fromWireFacts } from "../../relay/cluster/stored-facts.ts";
 import type { LocalSender, LocalSenderEvents } from "../../relay/cluster/uplink-share.ts";
 import type { Link } from "../../relay/cluster/uplink.ts";
 import type { Hub } from "../../relay/share/hub.ts";
@@ -42,8 +43,10 @@ export class LocalSenders {
         this.#kept(bytes);
         lent.fill(0xaa);
       },
-      presence: (senderHere) =>
-        soon((now) => hub.uplinkSays(id, { t: "presence", senderHere }, now)),
+      presence: ({ senderHere, stored }) => {
+        const facts = fromWireFacts(stored);
+        soon((now) => hub.uplinkSays(id, { t: "presence", senderHere, stored: facts }, now));
+      },
       full: (receiver) => soon((now) => hub.uplinkSays(id, { t: "full", receiver }, now)),
       close: () =>
         soon((now) => {

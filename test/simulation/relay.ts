@@ -178,9 +178,8 @@ export class SimRelay {
         if (running?.ready !== true) return;
         const { worker: to } = running;
         running.toWorker.send(message, () => {
-          if (message.t === "link" || message.t === "unlink" || message.t === "forward") {
-            to.cluster(message);
-          } else to.storeBook(message);
+          if (isOfCluster(message)) to.cluster(message);
+          else to.storeBook(message);
         });
       },
       workers: () => this.#running.keys(),
@@ -311,7 +310,7 @@ export class SimRelay {
   }
 
   #heard(message: ToMain): void {
-    if (message.t === "linked" || message.t === "link-lost") {
+    if (message.t === "linked" || message.t === "link-lost" || message.t === "over-there") {
       this.cluster?.handle(message);
       return;
     }
@@ -373,4 +372,8 @@ export class SimRelay {
       post("ready");
     });
   }
+}
+
+function isOfCluster(message: FromCluster | FromStoreBook): message is FromCluster {
+  return ["link", "unlink", "forward", "tell-owner"].includes(message.t);
 }

@@ -51,6 +51,8 @@ export class SimUplinks {
       this.#links.delete(message.link);
       return;
     }
+    if (message.t === "tell-owner")
+      this.#links.get(message.link)?.uplink.tellOwner(message.message);
     if (message.t !== "link" || this.#links.has(message.link)) return;
     this.#world.count("link");
     const options = {
