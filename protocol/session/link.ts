@@ -242,6 +242,7 @@ export function helloMessage(
     ...proveHello(claim, challenge, signer),
     ...(token !== undefined && { token }),
     quiet: true,
+    ...(further !== undefined && further.length > 0 && { others: true }),
     ...(of !== undefined && { of }),
   };
 }

@@ -154,6 +154,8 @@ const schemas = {
     signature: bytesOf(SIGNATURE_BYTES),
     token: v.optional(v.pipe(v.string(), v.maxLength(256))),
     quiet: v.optional(v.boolean()),
+    /** It knows the addresses of other relays, and goes on there. */
+    others: v.optional(v.boolean()),
     /** It is a further connection of this session, see `welcome`. */
     of: v.optional(bytesOf(SESSION_BYTES)),
   }),

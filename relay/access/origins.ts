@@ -39,6 +39,11 @@ export class WebOrigins {
     return this.#origins.has(origin);
   }
 
+  /** Whether the relay was called by the name that the operator gave it. */
+  isPublicName({ origin }: ClientAddress): boolean {
+    return new URL(origin).hostname === this.#publicName;
+  }
+
   /** Whether the relay was called by a name that no page elsewhere can have. */
   knowsName({ origin }: ClientAddress): boolean {
     const { protocol, hostname } = new URL(origin);

@@ -26,6 +26,7 @@ import { KnownShares, type KnownShare } from "./known-shares.ts";
 import type { OverShare } from "../store/stored-share.ts";
 import { Links, type Link } from "./links.ts";
 import { OpenQuestions } from "./open-questions.ts";
+import type { Refuge } from "./messages.ts";
 import { Ownership, strayed } from "./ownership.ts";
 import { RemoteShares } from "./remote-shares.ts";
 import type { KeptShare, Slot } from "./slot.ts";
@@ -150,6 +151,17 @@ export class ClusterBook {
 
   get isConnected(): boolean {
     return this.#isReady;
+  }
+
+  /** See `KnownRelays.refuge`. */
+  refuge(now: number, name: string | undefined): Refuge {
+    return this.#isReady ? this.#relays.refuge(now, name) : "none";
+  }
+
+  /** Says the heartbeat anew, which has changed. */
+  announce(now: number): void {
+    this.#heartbeatAt = now;
+    if (this.#isConnected) this.#heartbeat();
   }
 
   /** Of what is kept for a time alone: all 0 when nothing is to be done. */

@@ -41,6 +41,10 @@ export interface RelayValue {
   readonly version: number;
   /** Where it is, as SITE_FORM; undefined: nowhere in particular. */
   readonly site?: string | undefined;
+  /** It drains: nobody shall go there. */
+  readonly drains?: true | undefined;
+  /** Of its public address, blinded: relays with the same one are behind one name. */
+  readonly public?: string | undefined;
 }
 
 /** A value of the directory as it is now; undefined value: there is none any more. */

@@ -4,10 +4,13 @@
  * its entries are removed by compare-and-set alone, and it claims them again when it comes back.
  */
 import { RELAY_GONE_MS, type Entry, type RelayValue } from "./directory-kv.ts";
+import type { Refuge } from "./messages.ts";
 import { CLUSTER_VERSION } from "./wire.ts";
 
 /** Relays of one cluster; of more some have no links. */
 export const CLUSTER_RELAYS_MOST = 1000;
+/** A relay that was heard so long ago is no refuge: it may be gone. ms */
+const REFUGE_SEEN_MS = RELAY_GONE_MS / 2;
 /** Each relay waits a random part of it before it removes another one, so that one does it for all. ms */
 export const REMOVE_SPREAD_MS = 5000;
 
@@ -115,6 +118,18 @@ export class KnownRelays {
       if (sharesOf(id) === 0) this.#relays.delete(id);
     }
     return gone;
+  }
+
+  /** The clients of this relay for which another one is there. @param name as `RelayValue.public` */
+  refuge(now: number, name: string | undefined): Refuge {
+    let refuge: Refuge = "none";
+    for (const [id, { value, seenAt }] of this.#relays) {
+      const isThere = this.addressOf(id) !== undefined && now - seenAt < REFUGE_SEEN_MS;
+      if (id === this.#me || !isThere || value?.drains === true) continue;
+      if (name !== undefined && value?.public === name) return "named";
+      refuge = "known";
+    }
+    return refuge;
   }
 
   list(now: number, sharesOf: (id: string) => number): ClusterRelay[] {

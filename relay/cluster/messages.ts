@@ -2,6 +2,12 @@
 import type { OverShare } from "../store/stored-share.ts";
 import type { EdgeDownload } from "./wire.ts";
 
+/**
+ * The clients of a relay that drains for which another relay of the cluster is there: none, those that know addresses of
+ * other relays, or those too that came by the public name, which leads to other relays as well.
+ */
+export type Refuge = "none" | "known" | "named";
+
 /** From the main thread to a worker. */
 export type FromCluster = LinkOrder | ForwardOrder;
 

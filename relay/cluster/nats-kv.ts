@@ -89,6 +89,8 @@ const relaySchema = v.object({
   address: v.pipe(v.string(), v.regex(/^(?:\[[0-9a-f:.]{2,45}\]|[\w.-]{1,253}):\d{1,5}$/i)),
   version: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   site: v.optional(v.pipe(v.string(), v.regex(SITE_FORM))),
+  drains: v.optional(v.literal(true)),
+  public: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))),
 });
 const SHARE_KEY = /^[0-9a-f]{32}\.[0-9a-f]{32}$/;
 const RELAY_KEY = /^[0-9a-f]{16}$/;

@@ -6,12 +6,18 @@
  *           <--link, unlink, refused--        <--share, relay, synced-----
  *   directory <--claim, drop---------- keeper <--opened, refused, ended--- directory
  */
-import { fromHex, socketFault, type Message } from "../../protocol/mod.ts";
+import { fromHex, socketFault, toHex, type Message } from "../../protocol/mod.ts";
 import type { AskedShare, ClusterEffect, StoreOrder } from "../cluster/book-effects.ts";
 import { ClusterBook, type ClusterCounts } from "../cluster/cluster-book.ts";
-import type { DirectoryEvents, DirectoryKv, Outcome, StoreKind } from "../cluster/directory-kv.ts";
+import type {
+  DirectoryEvents,
+  DirectoryKv,
+  Outcome,
+  RelayValue,
+  StoreKind,
+} from "../cluster/directory-kv.ts";
 import type { ClusterRelay } from "../cluster/known-relays.ts";
-import type { FromCluster, ToCluster } from "../cluster/messages.ts";
+import type { FromCluster, Refuge, ToCluster } from "../cluster/messages.ts";
 import type { ClusterSecret } from "../cluster/proof.ts";
 import { CLUSTER_VERSION } from "../cluster/wire.ts";
 import type { ManagedCluster } from "../admin/manager.ts";
@@ -25,11 +31,18 @@ import type { Directory } from "./directory.ts";
 
 /** NATS that does not answer holds up the end of the relay so long at most; the others find out by its heartbeat. ms */
 const CLOSE_MS = 2000;
+/**
+ * Relays that are all told to end at once hear of each other within that time, and keep their clients. The port for clients is
+ * closed meanwhile, so a balancer sends them elsewhere. ms
+ */
+export const REFUGE_AFTER_MS = 500;
 
 export interface ClusterKeeperOptions {
   readonly name: string;
   readonly me: string;
   readonly secret: ClusterSecret;
+  /** The address that people use; undefined: any. */
+  readonly publicOrigin?: string | undefined;
   /** Opens the directory in NATS; returns before there is a connection. */
   readonly open: (events: DirectoryEvents) => Promise<DirectoryKv>;
   readonly directory: Directory;
@@ -66,11 +79,14 @@ export class ClusterKeeper implements ManagedCluster {
   #wasConnected = false;
   #isActing = false;
   #isClosed = false;
+  readonly #public: string | undefined;
+  #drainsSince: number | undefined;
 
   constructor(options: ClusterKeeperOptions) {
-    const { name, me, secret, report, clock, random = Math.random } = options;
+    const { name, me, secret, publicOrigin, report, clock, random = Math.random } = options;
     this.name = name;
     this.me = me;
+    this.#public = publicOrigin && secret.blinded(toHex(new TextEncoder().encode(publicOrigin)));
     this.#options = options;
     this.#since = clock();
     this.#book = new ClusterBook(
@@ -205,6 +221,19 @@ export class ClusterKeeper implements ManagedCluster {
     this.#tell((now) => this.#book.tick(now));
   }
 
+  /** The other relays send no client here from now on. */
+  drain(): void {
+    this.#drainsSince = this.#options.clock();
+    this.#tell((now) => this.#book.announce(now));
+  }
+
+  /** The clients of this relay, which drains, that shall go on at another one. */
+  get refuge(): Refuge {
+    const now = this.#options.clock();
+    if (now - (this.#drainsSince ?? now) < REFUGE_AFTER_MS) return "none";
+    return this.#book.refuge(now, this.#public);
+  }
+
   /** The other relays need not wait for its heartbeat: its shares and its address leave the directory. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -255,7 +284,12 @@ export class ClusterKeeper implements ManagedCluster {
         void this.#ask(kv.removeShare(effect.key, effect.revision), effect.op);
         return;
       case "put-relay": {
-        const value = { address: this.#address, version: CLUSTER_VERSION };
+        const value: RelayValue = {
+          address: this.#address,
+          version: CLUSTER_VERSION,
+          ...(this.#public !== undefined && { public: this.#public }),
+          ...(this.#drainsSince !== undefined && { drains: true }),
+        };
         void this.#ask(kv.putRelay(this.me, value));
         return;
       }

@@ -77,6 +77,8 @@ export class Directory {
   readonly #epochs = new BoundedMap<string, number>(UNLOADED_SHARES);
   #now = 0;
   #draining = false;
+  /** While it drains: senders go on at other relays, from which shares are read for the receivers that stay. */
+  #awaitsOwners = false;
   #numbers = 0;
   #openedEver = 0;
 
@@ -285,6 +287,11 @@ export class Directory {
     }
   }
 
+  /** Senders of shares go on at other relays from now on. */
+  awaitOwners(): void {
+    this.#awaitsOwners = true;
+  }
+
   /**
    * Ends a share for all who are in it; its sender can't offer it again before REMOVED_MS.
    * @returns false: no share has that number
@@ -467,7 +474,7 @@ export class Directory {
       this.#leftStored(entry);
       return;
     }
-    if (this.#draining) {
+    if (this.#draining && !this.#awaitsOwners) {
       // The relay takes no new lines: its sender can't come back here.
       this.#dismiss(key);
       return;

@@ -13,7 +13,7 @@ import { LiveLimits, TICK_MS } from "../limits/limits.ts";
 import { type RelayLimitName } from "../limits/operator-limits.ts";
 
 import type { Ban, Bans } from "../access/bans.ts";
-import type { FromCluster } from "../cluster/messages.ts";
+import type { FromCluster, Refuge } from "../cluster/messages.ts";
 import type { Health, ManagedCluster, ManagedRelay, ManagedStore } from "../admin/manager.ts";
 import { Measuring } from "../admin/measuring.ts";
 import { KeptCertificate, type Certificate } from "../access/certificate.ts";
@@ -78,6 +78,7 @@ export class Supervisor implements ManagedRelay {
   #started = false;
   /** When what still runs is cut off; undefined before a drain. */
   #drainedBy: number | undefined;
+  #refuge: Refuge = "none";
   #stopping: Promise<void> | undefined;
   #fault: FaultError | undefined;
   readonly #end: (fault: FaultError | undefined) => void;
@@ -180,6 +181,7 @@ export class Supervisor implements ManagedRelay {
         name: cluster.name,
         me: randomBytes(RELAY_ID_BYTES).toString("hex"),
         secret: new ClusterSecret(cluster.secret, nodePrimitives),
+        publicOrigin: policy.access.publicOrigin,
         open: async (events) => {
           const { openNatsKv } = await import("../cluster/nats-kv.ts");
           return await openNatsKv(cluster, events, (report) => this.#reports.report(report));
@@ -384,6 +386,7 @@ export class Supervisor implements ManagedRelay {
       this.#workers.drain();
       this.#guard.dispose();
       this.#directory.drain();
+      this.#cluster?.drain();
       this.#tick(now);
     }
     await this.ended;
@@ -413,7 +416,17 @@ export class Supervisor implements ManagedRelay {
     this.#cluster?.tick();
     this.#policy.tick();
     if (this.#drainedBy === undefined) return;
+    this.#findRefuge();
     if (this.#directory.shares === 0 || now >= this.#drainedBy) void this.stop();
+  }
+
+  /** Clients that another relay of the cluster can serve need not wait for the end. */
+  #findRefuge(): void {
+    const refuge = this.#cluster?.refuge ?? "none";
+    if (refuge === this.#refuge) return;
+    this.#refuge = refuge;
+    if (refuge !== "none") this.#directory.awaitOwners();
+    this.#workers.postAll({ t: "drain", refuge });
   }
 
   #heard(message: ToDirectory): void {

@@ -110,7 +110,7 @@ export class WorkerPool {
     this.#at = "draining";
     for (const { thread, again } of this.#places) {
       clearTimeout(again);
-      if (thread?.isReady === true) thread.post({ t: "drain" });
+      if (thread?.isReady === true) thread.post({ t: "drain", refuge: "none" });
       else thread?.terminate();
     }
   }

@@ -408,6 +408,14 @@ export class HomeShare {
     for (const worker of this.#remote) toPeer(worker, { t: "held-up", before });
   }
 
+  /**
+   * Whether its sender can go on at another relay without a loss. One that can't read again is asked for no more until
+   * its receivers have all that it can't give there.
+   */
+  letsSenderGo(): boolean {
+    return this.origin === undefined || this.origin.letsSenderGo();
+  }
+
   /** Whether no receiver took anything of this share for DRAIN_QUIET_MS; known only at home. */
   isQuiet(now: number): boolean {
     if (this.origin === undefined || this.origin.busy) {

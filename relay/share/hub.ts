@@ -26,7 +26,7 @@ import {
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 
-import type { ForwardOrder } from "../cluster/messages.ts";
+import type { ForwardOrder, Refuge } from "../cluster/messages.ts";
 import type { ClusterShare, ForwardedClient } from "../cluster/wire.ts";
 import { LiveLimits } from "../limits/limits.ts";
 import {
@@ -62,6 +62,8 @@ export interface HubOptions extends Omit<ShareOptions, "budget" | "edges"> {
   readonly admit?: (socket: SocketId, entry: ProvedHello) => void;
   /** The terms on which a sender at a socket that was let in may store here; undefined: it may not. */
   readonly mayStore?: (socket: SocketId, entry: ProvedHello) => StoreTerms | undefined;
+  /** Whether the client at a socket came by a name that the operator gave the relay. */
+  readonly isByPublicName?: (socket: SocketId) => boolean;
   readonly primitives: SyncPrimitives;
   readonly limits?: LiveLimits;
   /** Undefined: workers have all shares. */
@@ -115,6 +117,7 @@ export class Hub {
   /** Of shares that are over. */
   readonly ended = noTotals();
   #draining = false;
+  #refuge: Refuge = "none";
   #now = 0;
 
   constructor(options: HubOptions) {
@@ -326,10 +329,14 @@ export class Hub {
     if (this.#draining) this.#drainMore();
   }
 
-  /** The relay ends: transfers may run on, clients in none shall come back elsewhere or later. */
-  drain(now: number): void {
+  /**
+   * The relay ends: transfers may run on, clients in none shall come back elsewhere or later. Those with a refuge go on
+   * there at once.
+   */
+  drain(now: number, refuge: Refuge = "none"): void {
     this.#now = now;
     this.#draining = true;
+    this.#refuge = refuge;
     this.#drainMore();
   }
 
@@ -350,10 +357,38 @@ export class Hub {
         outlet.fail(socket, "going-away");
       }
     }
-    for (const { record, home } of this.#shares.all) {
+    for (const share of this.#shares.all) {
+      this.#moveOn(share);
+      const { record, home } = share;
       const { key, epoch } = record;
       if (home.isQuiet(this.#now)) toDirectory({ t: "quiet", worker, key, epoch });
     }
+  }
+
+  /**
+   * Its sender goes on at another relay, and the receivers follow. The others stay: this relay reads the share from that
+   * one for them. So do all where the sender stays, or where the store here has records.
+   */
+  #moveOn({ record, home, fanout }: LocalShare): void {
+    if (record.stored !== undefined) return;
+    if (record.remote === undefined && record.owner !== undefined) {
+      const sender = home.ownerSocket;
+      if (sender === undefined || !this.#hasRefuge(sender) || !home.letsSenderGo()) return;
+      this.#options.outlet.fail(sender, "going-away");
+      return;
+    }
+    for (const socket of fanout.sockets) {
+      if (this.#hasRefuge(socket)) this.#options.outlet.fail(socket, "going-away");
+    }
+  }
+
+  /** Clients of the lobby by HTTP, and those of the original app, can't go on elsewhere. */
+  #hasRefuge(socket: SocketId): boolean {
+    const client = this.#clients.get(socket);
+    if (this.#refuge === "none" || socket < 0 || client === undefined) return false;
+    if (client.role === "stranger" || isOfEdge(client)) return false;
+    if (client.hasOthers === true) return true;
+    return this.#refuge === "named" && this.#options.isByPublicName?.(socket) === true;
   }
 
   #isOwnerIn(channel: string): boolean {
@@ -391,10 +426,11 @@ export class Hub {
     }
     const store = role === "sender" ? this.#options.mayStore?.(socket, entry) : undefined;
     const mayStore = store !== undefined;
+    const others = hello.others === true && { hasOthers: true as const };
     const client: SenderClient | ReceiverClient =
       role === "sender"
-        ? newSender({ channel, address, mayStore })
-        : { role, channel, address, share: undefined };
+        ? { ...newSender({ channel, address, mayStore }), ...others }
+        : { role, channel, address, share: undefined, ...others };
     this.#clients.set(socket, client);
     const session = primitives.randomBytes(SESSION_BYTES);
     this.#sessions.open(socket, session, channel, role);

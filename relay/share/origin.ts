@@ -185,6 +185,11 @@ export class Origin {
     if (this.#wants.agreed()) this.#wants.ask();
   }
 
+  /** See `PacedOrigin.letsSenderGo`. */
+  letsSenderGo(): boolean {
+    return this.#paced === undefined || this.#paced.letsSenderGo();
+  }
+
   needsNothing(worker: number): void {
     this.#wants.forget(worker);
   }

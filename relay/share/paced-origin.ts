@@ -35,6 +35,8 @@ export class PacedOrigin {
   readonly #reported = new Set<number>();
   readonly #died = new Set<number>();
   #begun = false;
+  /** Its sender is about to go on at another relay. */
+  #isLeaving = false;
   /** Since when a record that a receiver waits for found no room. */
   #fullSince: number | undefined;
 
@@ -160,8 +162,23 @@ export class PacedOrigin {
     this.#hoped = undefined;
   }
 
+  /**
+   * The sender shall leave: from now on it is asked for no record beyond those that it keeps.
+   * @returns whether it can give all that receivers still need, at any relay
+   */
+  letsSenderGo(): boolean {
+    this.#isLeaving = true;
+    return !this.#begun || this.#askedUpTo <= this.#endWithSender;
+  }
+
+  /** A sender that was asked for records up to here has all that receivers need, and that is no longer in a log. */
+  get #endWithSender(): number {
+    return (this.#watermarks.least ?? Infinity) + CREDIT_RECORDS;
+  }
+
   /** The next record that was never asked for, if a receiver will read it. */
   get next(): number | undefined {
+    if (this.#isLeaving && this.#askedUpTo >= this.#endWithSender) return undefined;
     return this.isNeeded(this.#askedUpTo) ? this.#askedUpTo : undefined;
   }
 

@@ -72,6 +72,8 @@ export interface SenderClient {
   isSeveral: boolean;
   /** Its shares may stay here without it. */
   readonly mayStore: boolean;
+  /** It knows other relays. */
+  readonly hasOthers?: true;
   /** The directory has not answered this claim. */
   claiming: MessageOf<"offer"> | undefined;
   /** The book of stored shares has not answered this question. */
@@ -102,6 +104,7 @@ export interface ReceiverClient {
   readonly address: string | undefined;
   channel: string;
   share: string | undefined;
+  readonly hasOthers?: true;
   /** Undefined: it is no relay. */
   readonly edge?: EdgeStream | undefined;
 }

@@ -233,6 +233,12 @@ export class Router {
     return this.#options.hasStore && grant !== undefined && this.#authorizer.mayStore(grant);
   }
 
+  /** Whether the client came by the name that the operator gave the relay. */
+  isByPublicName(id: SocketId): boolean {
+    const client = this.#options.sockets.dataOf(id)?.client;
+    return client !== undefined && this.#pages.isPublicName(client);
+  }
+
   #grantByHttp(request: Request, client: ClientAddress, action: Action): Grant | Response {
     const grant = this.#grant(request, client, action);
     if (grant instanceof Response || grant.token !== undefined) return grant;

@@ -1,5 +1,5 @@
 /** Messages between the main thread and the workers of one relay; plain values only. */
-import type { FromCluster, ToCluster } from "../cluster/messages.ts";
+import type { FromCluster, Refuge, ToCluster } from "../cluster/messages.ts";
 import type { FromDirectory, FromStoreBook, ToDirectory, ToStoreBook } from "../share/messages.ts";
 import type { StorePlace } from "../store/record-store.ts";
 import type { TlsPair } from "../access/certificate.ts";
@@ -73,8 +73,8 @@ export type ToWorker =
   | { readonly t: "measure" }
   /** Answered by `pong`. */
   | { readonly t: "ping" }
-  /** No new sockets; clients in no transfer are disconnected. */
-  | { readonly t: "drain" }
+  /** No new sockets; clients in no transfer are disconnected, and those with a refuge too. Said again when that changes. */
+  | { readonly t: "drain"; readonly refuge: Refuge }
   /** All clients are disconnected; answered by `drained`. */
   | { readonly t: "close" };
 

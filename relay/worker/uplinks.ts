@@ -44,7 +44,6 @@ export interface UplinksOptions {
 export class Uplinks {
   readonly #options: UplinksOptions;
   readonly #links = new Map<number, LinkSockets>();
-  #isDraining = false;
 
   constructor(options: UplinksOptions) {
     this.#options = options;
@@ -64,12 +63,6 @@ export class Uplinks {
     for (const link of this.#links.values()) link.tick();
   }
 
-  /** Transfers go on, and no link is new or opened again. */
-  drain(): void {
-    this.#isDraining = true;
-    for (const [id, link] of this.#links) if (link.shares === 0) this.#end(id);
-  }
-
   end(): void {
     for (const id of this.#links.keys()) this.#end(id);
   }
@@ -78,7 +71,7 @@ export class Uplinks {
     const { worker, cluster, post } = this.#options;
     if (this.#links.has(link.link)) return;
     const refusal =
-      cluster === undefined || this.#isDraining
+      cluster === undefined
         ? "this worker takes no links"
         : this.#links.size >= LINKS_MOST &&
           `this worker has ${LINKS_MOST} links, and takes no more`;
@@ -114,10 +107,6 @@ class LinkSockets implements UplinkHost {
       host: this,
     };
     this.#uplink = new Uplink(uplink, clock());
-  }
-
-  get shares(): number {
-    return this.#uplink.shares;
   }
 
   tick(): void {

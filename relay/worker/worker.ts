@@ -154,6 +154,7 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     hasOneChannel: given.onlyFor !== undefined,
     hasPage: given.page,
     admit: (id, hello) => router.admit(id, hello),
+    isByPublicName: (id) => router.isByPublicName(id),
     mayStore: (id) => (router.mayStore(id) ? storeTerms(limits.now) : undefined),
     cluster: cluster && {
       secret: new ClusterSecret(cluster.secret, nodePrimitives),
@@ -329,9 +330,8 @@ function start(given: WorkerStart): (message: ToWorker) => void {
       case "drain":
         for (const each of listeners) each.close();
         lobby.http.isDraining = true;
-        uplinks.drain();
         forwards.drain();
-        hub.drain(clock());
+        hub.drain(clock(), message.refuge);
         return;
       case "close":
         for (const each of listeners) each.close();

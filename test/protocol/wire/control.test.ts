@@ -255,6 +255,7 @@ describe("a control message of a client", () => {
       signature: new Uint8Array(64),
       token: "x".repeat(256),
       quiet: true,
+      others: true,
     };
     for (const message of [join, hello]) {
       expect(encodeControl(message).length).toBeLessThan(CLIENT_CONTROL_BYTES / 4);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 
+import { RELAY_GONE_MS, type RelayValue } from "../../../relay/cluster/directory-kv.ts";
 import {
   AGAIN_MS,
   CHANGES_MOST,
@@ -9,6 +10,7 @@ import {
   OPEN_MS,
   TOLD_MS,
 } from "../../../relay/cluster/ownership.ts";
+import { CLUSTER_VERSION } from "../../../relay/cluster/wire.ts";
 import { claimOf } from "../../support/relay/book-play.ts";
 import { ClusterPlay, nameOf } from "../../support/relay/cluster-play.ts";
 import { hexOf } from "../../support/relay/stored-shares.ts";
@@ -478,5 +480,50 @@ test("names in the directory have the blinded channel and the blinded share", ()
     key: nameOf(1),
     value: { relay: "me" },
     revision: 0,
+  });
+});
+
+describe("a relay that drains finds a refuge for its clients", () => {
+  const play = (value: Partial<RelayValue> | undefined): ClusterPlay => {
+    const book = new ClusterPlay();
+    book.connect();
+    if (value !== undefined) book.heard("other", CLUSTER_VERSION, value);
+    book.heard("me", CLUSTER_VERSION, { public: "p" });
+    return book;
+  };
+  const refuge = ({ book, now }: ClusterPlay): string => book.refuge(now, "p");
+
+  test("at another relay that lives, speaks its version and does not drain", () => {
+    expect(refuge(play({}))).toBe("known");
+    expect(refuge(play(undefined))).toBe("none");
+    expect(refuge(play({ drains: true }))).toBe("none");
+    expect(refuge(play({ version: CLUSTER_VERSION + 1 }))).toBe("none");
+  });
+
+  test("for clients with one address too where both relays have one name", () => {
+    expect(refuge(play({ public: "p" }))).toBe("named");
+    expect(refuge(play({ public: "q" }))).toBe("known");
+    expect(play({}).book.refuge(0, undefined)).toBe("known");
+  });
+
+  test("not at a relay that was not heard for half of the time after which it is gone", () => {
+    const late = play({ public: "p" });
+    late.later(RELAY_GONE_MS / 2 - 1000);
+    expect(refuge(late)).toBe("named");
+    late.later(1000);
+    expect(refuge(late)).toBe("none");
+  });
+
+  test("not while the directory does not answer", () => {
+    const cut = play({ public: "p" });
+    cut.disconnect();
+    expect(refuge(cut)).toBe("none");
+  });
+
+  test("and says at once that it drains", () => {
+    const book = play({});
+    book.all();
+    book.book.announce(book.now);
+    expect(book.all()).toEqual(["heartbeat"]);
   });
 });

@@ -80,15 +80,6 @@ test("an owner from which nothing comes for long loses the line", async () => {
   await play.linked(2);
 });
 
-test("a worker that drains ends idle links and takes no new ones", async () => {
-  await using play = new Play();
-  await play.link(1).linked(1);
-  play.uplinks.drain();
-  await play.owner.until(() => play.owner.controls.length === 0);
-  play.link(2);
-  expect(play.said[1]).toMatchObject({ t: "link-lost", link: 2 });
-});
-
 test("a relay that is in no cluster links to none", async () => {
   await using play = new Play(false);
   play.link(1);

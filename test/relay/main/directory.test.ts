@@ -327,6 +327,19 @@ describe("a relay that drains", () => {
     expect(play.claim(1, 3)).toEqual(["1: socket 3 refused s: going-away"]);
   });
 
+  test("keeps a share whose sender goes on at another relay, until it is read from there", () => {
+    const play = new Play();
+    play.claim(0, 7);
+    draining(play);
+    play.directory.awaitOwners();
+    expect(play.orphan(0, 1)).toEqual(["0: s orphaned, epoch 1", "1: s orphaned, epoch 1"]);
+    const claim = { t: "claim", worker: 1, socket: -1, channel: "c", key: "s", offer } as const;
+    play.directory.handle({ ...claim, uplink: { link: 1, relay: "b" } }, 0);
+    expect(play.told()).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2 for socket -1 after 0"]);
+    play.directory.handle({ t: "quiet", worker: 1, key: "s", epoch: 2 }, 0);
+    expect(play.told()).toEqual(["0: s dismissed", "1: s dismissed"]);
+  });
+
   test("dismisses a share that nobody takes any more, if its owner says so", () => {
     const play = new Play();
     play.claim(0, 7);

@@ -1,7 +1,7 @@
 import { FaultError } from "../../../protocol/mod.ts";
 import type { ClusterEffect } from "../../../relay/cluster/book-effects.ts";
 import { ClusterBook, type ClusterBookOptions } from "../../../relay/cluster/cluster-book.ts";
-import type { Outcome } from "../../../relay/cluster/directory-kv.ts";
+import type { Outcome, RelayValue } from "../../../relay/cluster/directory-kv.ts";
 import { CLUSTER_VERSION } from "../../../relay/cluster/wire.ts";
 import type { ShareClaim } from "../../../relay/store/book-effects.ts";
 import { claimOf } from "./book-play.ts";
@@ -64,8 +64,8 @@ export class ClusterPlay {
   }
 
   /** A heartbeat. */
-  heard(relay: string, version = CLUSTER_VERSION): void {
-    const value = { address: `${relay}:1`, version };
+  heard(relay: string, version = CLUSTER_VERSION, more: Partial<RelayValue> = {}): void {
+    const value = { address: `${relay}:1`, version, ...more };
     this.book.relay({ key: relay, value, revision: 1 }, this.now);
   }
 

@@ -8,6 +8,7 @@ import {
   type StoreWish,
 } from "../../../protocol/mod.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
+import type { Refuge } from "../../../relay/cluster/messages.ts";
 import { Directory } from "../../../relay/main/directory.ts";
 import { Hub } from "../../../relay/share/hub.ts";
 import type { RecordPlace } from "../../../relay/log/block-log.ts";
@@ -115,6 +116,8 @@ export class RelayPlay {
   readonly hubs: (Hub | undefined)[] = [];
   /** Everything asked of each sender so far, by share. */
   readonly asked = new Map<string, number[]>();
+  /** Sockets of clients that came by the relay's public name. */
+  readonly named = new Set<SocketId>();
   readonly #ledger = new Ledger();
   readonly #directory: Directory;
   readonly #posts: (() => void)[] = [];
@@ -157,6 +160,7 @@ export class RelayPlay {
           primitives: nodePrimitives,
           toDirectory,
           stallMs: STALL_MS,
+          isByPublicName: (socket) => this.named.has(socket),
           ...store,
         }),
       );
@@ -193,6 +197,14 @@ export class RelayPlay {
       await new Promise((resolve) => setImmediate(resolve));
     }
     return this;
+  }
+
+  /** The relay ends, and clients with a refuge shall go on elsewhere. */
+  drain(refuge: Refuge): this {
+    this.#directory.drain();
+    if (refuge !== "none") this.#directory.awaitOwners();
+    for (const hub of this.hubs) hub?.drain(this.now, refuge);
+    return this.settle();
   }
 
   get blocksHeld(): number {
