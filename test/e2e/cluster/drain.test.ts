@@ -44,7 +44,8 @@ async function download(url: string): Promise<{ readonly size: Promise<number> }
   const begun = Promise.withResolvers<void>();
   const read = async (): Promise<number> => {
     let bytes = 0;
-    for await (const part of body!) {
+    const parts: AsyncIterable<Uint8Array> = body!;
+    for await (const part of parts) {
       bytes += part.length;
       begun.resolve();
     }
@@ -135,7 +136,9 @@ describe.skipIf(lacksNats)("a relay that drains beside another one", () => {
     const code = newCode();
     await using sender = send({
       ...only(cluster.from(1)),
-      ...{ code, path: file.path, limit: SLOW },
+      code,
+      path: file.path,
+      limit: SLOW,
     });
     const out = outFolder(folder.path);
     await using receiver = receive({ ...cluster.from(1), code, out });
@@ -164,7 +167,9 @@ describe.skipIf(lacksNats)("a relay that drains beside another one", () => {
     const receivers = [1, 2, 3].map((number, at) =>
       receive({
         ...cluster.from(number),
-        ...{ code, out: outs[at]!, limit: number === drains ? 3 * MiB : undefined },
+        code,
+        out: outs[at]!,
+        limit: number === drains ? 3 * MiB : undefined,
       }),
     );
     await begun(receivers);
