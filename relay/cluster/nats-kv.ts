@@ -55,6 +55,8 @@ export type NatsTimes = typeof NATS_TIMES;
 
 /** Operations without an answer; further ones are `unknown` at once. */
 const OPERATIONS_MOST = 1000;
+/** Warnings of one kind that differ: one for each way in which a few servers can fail. */
+const WARNINGS_MOST = 16;
 /** Markers that a relay remembers to take away; the next relay that connects finds the others. */
 const MARKERS_MOST = 20_000;
 /**
@@ -132,8 +134,9 @@ class NatsKv implements DirectoryKv {
   #roundTrip: { readonly ms: number; readonly at: number } | undefined;
   /** Markers in the bucket of shares, by key. */
   readonly #markers = new Map<string, { readonly revision: number; readonly at: number }>();
-  /** The last trouble, which is told once. */
-  #toldTrouble = "";
+  /** Troubles since NATS last served this relay, and forms of NATS: each is told once, as servers are tried in turn. */
+  readonly #troubles = new Set<string>();
+  readonly #shapes = new Set<string>();
 
   constructor(
     library: NatsLibrary,
@@ -255,15 +258,15 @@ class NatsKv implements DirectoryKv {
     const [least, leastMinor] = CLUSTER_VERSION_LEAST;
     if (isClustered && (major < least || (major === least && minor < leastMinor))) {
       const why = `NATS ${nc.info.version} in a cluster can lose changes; use ${least}.${leastMinor} or later, or one server`;
-      this.#say("warn", "directory-shape", { why });
+      this.#shape(why);
     }
     const js = this.#library.jetstream(nc, { timeout });
     const manager = await this.#library.jetstreamManager(nc, { timeout, checkAPI: false });
     const open = (what: string, ttl?: number): Promise<NatsBucket> => {
       const shape = { name: `fileshare-${this.#options.name}-${what}`, ttl };
-      return NatsBucket.open(this.#library, js, manager, shape, isClustered, (why) => {
-        this.#say("warn", "directory-shape", { why });
-      });
+      return NatsBucket.open(this.#library, js, manager, shape, isClustered, (why) =>
+        this.#shape(why),
+      );
     };
     const shares = await open("shares");
     const relays = await open("relays", RELAY_TTL_MS);
@@ -349,15 +352,17 @@ class NatsKv implements DirectoryKv {
   }
 
   #found(server: string): void {
-    this.#toldTrouble = "";
+    this.#troubles.clear();
     this.#say("info", "directory-connected", { server });
   }
 
   #trouble(why: string): void {
-    if (why === this.#toldTrouble) return;
-    this.#toldTrouble = why;
     const servers = this.#options.servers.join(", ");
-    this.#say("warn", "directory-unreachable", { servers, why });
+    if (isNew(why, this.#troubles)) this.#say("warn", "directory-unreachable", { servers, why });
+  }
+
+  #shape(why: string): void {
+    if (isNew(why, this.#shapes)) this.#say("warn", "directory-shape", { why });
   }
 
   #say(
@@ -438,4 +443,11 @@ function parsed<Value>(
 function reasonOf(error: unknown): string {
   const said = error instanceof Error && error.message !== "" ? error.message : String(error);
   return said.includes("undefined error") ? "the server closed the connection" : said;
+}
+
+/** Whether that is to be told, which is remembered. */
+function isNew(why: string, told: Set<string>): boolean {
+  if (told.has(why) || told.size >= WARNINGS_MOST) return false;
+  told.add(why);
+  return true;
 }
