@@ -194,7 +194,7 @@ export class ClusterBook {
   /** @returns true: an effect answers it */
   claim(claim: ShareClaim, now: number): boolean {
     this.#now = now;
-    const name = this.#nameOf(claim.channel, claim.key);
+    const name = this.nameOf(claim.channel, claim.key);
     if (claim.uplink === undefined) this.#ownership.claim(claim, name, now);
     else this.#remotes.claim(claim, name, now);
     return true;
@@ -224,7 +224,7 @@ export class ClusterBook {
   ended(key: string, channel: string, now: number): void {
     this.#now = now;
     this.#remotes.forget(key);
-    this.#ownership.ended(this.#nameOf(channel, key));
+    this.#ownership.ended(this.nameOf(channel, key));
   }
 
   /** The store of this relay knows the share: at its start, and from then on. */
@@ -235,13 +235,13 @@ export class ClusterBook {
       this.released(share.key, share.channel, now);
       return;
     }
-    this.#ownership.kept(this.#nameOf(share.channel, share.key), share);
+    this.#ownership.kept(this.nameOf(share.channel, share.key), share);
   }
 
   /** It knows it no more. */
   released(key: string, channel: string, now: number): void {
     this.#now = now;
-    this.#ownership.released(this.#nameOf(channel, key));
+    this.#ownership.released(this.nameOf(channel, key));
   }
 
   /** The bucket of this relay had these shares when it started: this one keeps those that no relay has. */
@@ -250,13 +250,13 @@ export class ClusterBook {
     for (const share of shares) {
       const { key, channel, ...kept } = share;
       const value = this.#ownerValue({ key, channel, kept, heritage: undefined });
-      this.#ownership.found(this.#nameOf(channel, key), share, value);
+      this.#ownership.found(this.nameOf(channel, key), share, value);
     }
   }
 
-  /** Whether this relay still takes over the share that its store has read. */
-  adopts(name: string, { key, channel }: Pick<KeptShare, "key" | "channel">): boolean {
-    return this.#nameOf(channel, key) === name && this.#ownership.adopts(name);
+  /** Whether this relay still takes over the share that its store reads. */
+  adopts(name: string): boolean {
+    return this.#ownership.adopts(name);
   }
 
   /** `kept` came before, unless there is nothing to keep. */
@@ -429,10 +429,10 @@ export class ClusterBook {
 
   #removeGone(now: number): void {
     const sharesOf = (id: string): number => this.#known.countOf(id);
-    for (const { id, isFirst, silentMs } of this.#relays.gone(now, sharesOf)) {
+    for (const { id, isFirst, hasLeft, silentMs } of this.#relays.gone(now, sharesOf)) {
       if (isFirst) {
         const fields = { relay: id, shares: sharesOf(id) };
-        this.#options.report({ level: "warn", event: "relay-gone", fields });
+        if (!hasLeft) this.#options.report({ level: "warn", event: "relay-gone", fields });
         this.#effects.push({ t: "remove-relay", id });
       }
       for (const entry of this.#known.ofRelay(id)) {
@@ -464,7 +464,8 @@ export class ClusterBook {
     this.#options.report({ level: "warn", event: "cluster-full", fields });
   }
 
-  #nameOf(channel: string, key: string): string {
+  /** In the directory. */
+  nameOf(channel: string, key: string): string {
     const { blinded } = this.#options;
     return `${blinded(channel)}.${blinded(key)}`;
   }

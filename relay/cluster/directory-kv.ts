@@ -45,6 +45,8 @@ export interface RelayValue {
   readonly drains?: true | undefined;
   /** Of its public address, blinded: relays with the same one are behind one name. */
   readonly public?: string | undefined;
+  /** It has ended, and others need not wait before they take over what it kept in their bucket. */
+  readonly hasLeft?: boolean | undefined;
 }
 
 /** A value of the directory as it is now; undefined value: there is none any more. */

@@ -13,6 +13,8 @@ export const CLUSTER_RELAYS_MOST = 1000;
 const REFUGE_SEEN_MS = RELAY_GONE_MS / 2;
 /** Each relay waits a random part of it before it removes another one, so that one does it for all. ms */
 export const REMOVE_SPREAD_MS = 5000;
+/** Likewise after one that has left. ms */
+const LEFT_SPREAD_MS = 1000;
 
 interface KnownRelay {
   value: RelayValue | undefined;
@@ -25,6 +27,8 @@ interface KnownRelay {
 export interface GoneRelay {
   readonly id: string;
   readonly isFirst: boolean;
+  /** It said so. */
+  readonly hasLeft: boolean;
   /** Since it gave its last sign of life. */
   readonly silentMs: number;
 }
@@ -80,6 +84,10 @@ export class KnownRelays {
     const before = this.addressOf(key);
     if (value !== undefined) this.seen(key, now);
     const known = this.#relays.get(key);
+    if (known !== undefined && value?.hasLeft === true) {
+      known.seenAt = -Infinity;
+      known.removeAt = now + this.#random() * LEFT_SPREAD_MS;
+    }
     // Its shares may be there still: it is gone when they had their time.
     if (known !== undefined) known.value = value;
     return value !== undefined && this.addressOf(key) !== before;
@@ -88,6 +96,7 @@ export class KnownRelays {
   /** It gave a sign of life. */
   seen(id: string, now: number): void {
     const known = this.#relays.get(id);
+    if (known?.value?.hasLeft === true) return;
     if (known !== undefined) {
       known.seenAt = now;
       known.removeAt = undefined;
@@ -101,6 +110,7 @@ export class KnownRelays {
   /** This relay heard no relay for a while, for a reason of its own: all have their time anew. */
   startAnew(now: number): void {
     for (const known of this.#relays.values()) {
+      if (known.value?.hasLeft === true) continue;
       known.seenAt = now;
       known.removeAt = undefined;
     }
@@ -113,7 +123,8 @@ export class KnownRelays {
       if (id === this.#me || now - known.seenAt < RELAY_GONE_MS) continue;
       known.removeAt ??= now + this.#random() * REMOVE_SPREAD_MS;
       if (now < known.removeAt) continue;
-      gone.push({ id, isFirst: !known.isRemoved, silentMs: now - known.seenAt });
+      const hasLeft = known.value?.hasLeft === true;
+      gone.push({ id, isFirst: !known.isRemoved, hasLeft, silentMs: now - known.seenAt });
       known.isRemoved = true;
       if (sharesOf(id) === 0) this.#relays.delete(id);
     }
@@ -133,7 +144,8 @@ export class KnownRelays {
   }
 
   list(now: number, sharesOf: (id: string) => number): ClusterRelay[] {
-    return [...this.#relays].map(([id, { value, seenAt }]) => {
+    const there = [...this.#relays].filter(([, { value }]) => value?.hasLeft !== true);
+    return there.map(([id, { value, seenAt }]) => {
       const { address, version } = value ?? {};
       return { id, address, version, shares: sharesOf(id), seenMsAgo: now - seenAt };
     });

@@ -93,6 +93,7 @@ const relaySchema = v.object({
   site: v.optional(v.pipe(v.string(), v.regex(SITE_FORM))),
   drains: v.optional(v.literal(true)),
   public: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))),
+  hasLeft: v.optional(v.boolean()),
 });
 const SHARE_KEY = /^[0-9a-f]{32}\.[0-9a-f]{32}$/;
 const RELAY_KEY = /^[0-9a-f]{16}$/;

@@ -8,6 +8,7 @@
  *   blinded id:     HMAC-SHA256(secret, "fileshare cluster blind " | id in hex), its first 16 bytes in hex
  *   masked channel: channel XOR HMAC-SHA256(secret, "fileshare cluster mask " | share in hex), 16 bytes in hex
  *   masked place:   place XOR HMAC-SHA256(secret, "fileshare cluster place " | blinded share), 16 bytes in hex
+ *   id of a bucket: HMAC-SHA256(secret, "fileshare cluster store " | endpoint, bucket and prefix), its first 16 bytes in hex
  *   id of a lease:  HMAC-SHA256(secret, "fileshare cluster lease " | name of the cluster), its first 16 bytes in hex
  *
  * The directory has blinded ids alone: a reader of NATS can't tell which channels there are.
@@ -32,6 +33,12 @@ type EdgeHello = OwnMessageOf<"edge-hello">;
 /** The parts of a hello that proofs cover. */
 export type NamedLine = Pick<EdgeHello, "relay" | "channel" | "share" | "through" | "forward">;
 type Hmac = Pick<SyncPrimitives, "hmac">;
+
+interface BucketPlace {
+  readonly endpoint: string | undefined;
+  readonly bucket: string;
+  readonly prefix: string;
+}
 
 export class ClusterSecret {
   readonly #secret: Uint8Array;
@@ -72,6 +79,12 @@ export class ClusterSecret {
   leaseOf(name: string): string {
     const mac = this.#primitives.hmac(this.#secret, utf8(`fileshare cluster lease ${name}`));
     return toHex(mac.subarray(0, BLINDED_BYTES));
+  }
+
+  /** By which relays know that they store in the same bucket. */
+  storeOf({ endpoint = "", bucket, prefix }: BucketPlace): string {
+    const text = `fileshare cluster store ${endpoint}\n${bucket}\n${prefix}`;
+    return toHex(this.#primitives.hmac(this.#secret, utf8(text)).subarray(0, BLINDED_BYTES));
   }
 
   /**

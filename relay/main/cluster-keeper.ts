@@ -19,7 +19,9 @@ import type {
 import type { ClusterRelay } from "../cluster/known-relays.ts";
 import type { FromCluster, Refuge, ToCluster } from "../cluster/messages.ts";
 import type { ClusterSecret } from "../cluster/proof.ts";
+import type { KeptShare } from "../cluster/slot.ts";
 import { CLUSTER_VERSION } from "../cluster/wire.ts";
+import type { WriteFence } from "../cluster/write-fence.ts";
 import type { ManagedCluster } from "../admin/manager.ts";
 import { toEdgeDownload, type DownloadWord } from "../share/edge-downloads.ts";
 import type { ChannelQuestion } from "../share/look-ups.ts";
@@ -64,6 +66,18 @@ export interface StoreOfCluster {
   ordered(order: StoreOrder): void;
   /** No link reads the share any more. */
   dropped(key: string): void;
+  /** Undefined: no other relay of the cluster uses it. */
+  readonly bucket?: BucketOfCluster | undefined;
+}
+
+type ShareName = Pick<StoredShare, "key" | "channel">;
+
+export interface BucketOfCluster {
+  /** See `OwnerValue.store`. */
+  readonly id: string;
+  readonly fence: WriteFence;
+  /** See `SharedStore.found`. */
+  readonly found: StoredShare[];
 }
 
 export class ClusterKeeper implements ManagedCluster {
@@ -77,13 +91,15 @@ export class ClusterKeeper implements ManagedCluster {
   readonly #asking = new Set<Promise<void>>();
   #since: number;
   #wasConnected = false;
+  /** Of the fence, as the book knows of them. */
+  #lapses = 0;
   #isActing = false;
   #isClosed = false;
   readonly #public: string | undefined;
   #drainsSince: number | undefined;
 
   constructor(options: ClusterKeeperOptions) {
-    const { name, me, secret, publicOrigin, report, clock, random = Math.random } = options;
+    const { name, me, secret, store, publicOrigin, report, clock, random = Math.random } = options;
     this.name = name;
     this.me = me;
     this.#public = publicOrigin && secret.blinded(toHex(new TextEncoder().encode(publicOrigin)));
@@ -95,11 +111,21 @@ export class ClusterKeeper implements ManagedCluster {
         blinded: (id) => secret.blinded(id),
         masked: (channel, share) => secret.masked(channel, share),
         maskedPlace: (place, share) => secret.maskedPlace(place, share),
+        store: store?.bucket?.id,
         random,
         report,
       },
       this.#since,
     );
+    const found = store?.bucket?.found.splice(0) ?? [];
+    this.#book.found(
+      found.map((share) => this.#keptOf(share, share.place, "s3")),
+      this.#since,
+    );
+  }
+
+  #keptOf({ key, channel }: ShareName, place: string | undefined, stored: StoreKind): KeptShare {
+    return { key, channel, place, stored, store: this.#options.store?.bucket?.id };
   }
 
   get address(): string {
@@ -198,13 +224,30 @@ export class ClusterKeeper implements ManagedCluster {
   // The relay's store
 
   /** @param place undefined: it is over */
-  kept({ key, channel }: Pick<StoredShare, "key" | "channel">, place: string | undefined): void {
+  kept({ key, channel }: ShareName, place: string | undefined): void {
     const stored = this.#options.store?.kind;
     if (stored === undefined) return;
-    this.#tell((now) => this.#book.kept({ key, channel, place, stored }, now));
+    this.#tell((now) => this.#book.kept(this.#keptOf({ key, channel }, place, stored), now));
   }
 
-  released({ key, channel }: Pick<StoredShare, "key" | "channel">): void {
+  adopts(name: string): boolean {
+    return this.#book.adopts(name);
+  }
+
+  isNameOf(name: string, { key, channel }: StoredShare): boolean {
+    return this.#book.nameOf(channel, key) === name;
+  }
+
+  adopted(name: string): void {
+    this.#tell((now) => this.#book.adopted(name, now));
+  }
+
+  /** Whether the directory says that all shares which this relay keeps in the bucket are its own. */
+  get isProven(): boolean {
+    return this.#lapses === this.#options.store?.bucket?.fence.lapses && this.#book.isProven;
+  }
+
+  released({ key, channel }: ShareName): void {
     this.#tell((now) => this.#book.released(key, channel, now));
   }
 
@@ -234,16 +277,25 @@ export class ClusterKeeper implements ManagedCluster {
     return this.#book.refuge(now, this.#public);
   }
 
-  /** The other relays need not wait for its heartbeat: its shares and its address leave the directory. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
+  /** The other relays need not wait for its heartbeat: its live shares leave the directory. */
+  leave(): void {
     for (const { record } of this.#options.directory.list) {
       if (record.remote === undefined) this.ended(record.key, record.channel);
     }
+  }
+
+  /** Its address leaves the directory too. What it keeps in a bucket is another relay's then. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.leave();
     this.#isClosed = true;
     const kv = this.#kv;
     if (kv === undefined) return;
-    const left = Promise.all([...this.#asking, this.#ask(kv.removeRelay(this.me))]);
+    const farewell =
+      this.#options.store?.bucket === undefined
+        ? kv.removeRelay(this.me)
+        : kv.putRelay(this.me, { ...this.#value, hasLeft: true });
+    const left = Promise.all([...this.#asking, this.#ask(farewell)]);
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, CLOSE_MS);
     await Promise.race([left, late]);
@@ -254,6 +306,9 @@ export class ClusterKeeper implements ManagedCluster {
   #tell(tell: (now: number) => void): void {
     if (this.#isClosed) return;
     const now = this.#options.clock();
+    const lapses = this.#options.store?.bucket?.fence.lapses ?? 0;
+    if (lapses !== this.#lapses) this.#book.doubt(now);
+    this.#lapses = lapses;
     tell(now);
     const { isConnected } = this.#book;
     if (isConnected !== this.#wasConnected) {
@@ -277,20 +332,19 @@ export class ClusterKeeper implements ManagedCluster {
     switch (effect.t) {
       case "put-share": {
         const { op, key, value, revision } = effect;
-        void this.#ask(kv.putShare(key, value, revision), op);
+        void this.#ask(kv.putShare(key, value, revision), this.#changed(op));
         return;
       }
       case "remove-share":
-        void this.#ask(kv.removeShare(effect.key, effect.revision), effect.op);
+        void this.#ask(kv.removeShare(effect.key, effect.revision), this.#changed(effect.op));
         return;
       case "put-relay": {
-        const value: RelayValue = {
-          address: this.#address,
-          version: CLUSTER_VERSION,
-          ...(this.#public !== undefined && { public: this.#public }),
-          ...(this.#drainsSince !== undefined && { drains: true }),
+        const fence = store?.bucket?.fence;
+        const sent = fence?.now;
+        const taken = (outcome: Outcome): void => {
+          if (outcome.t === "done" && sent !== undefined) fence?.held(sent);
         };
-        void this.#ask(kv.putRelay(this.me, value));
+        void this.#ask(kv.putRelay(this.me, this.#value), taken);
         return;
       }
       case "remove-relay":
@@ -351,13 +405,25 @@ export class ClusterKeeper implements ManagedCluster {
     }
   }
 
-  /** @param op the book hears of its outcome */
-  #ask(answer: Promise<Outcome>, op?: number): Promise<void> {
+  get #value(): RelayValue {
+    return {
+      address: this.#address,
+      version: CLUSTER_VERSION,
+      ...(this.#public !== undefined && { public: this.#public }),
+      ...(this.#drainsSince !== undefined && { drains: true }),
+    };
+  }
+
+  #changed(op: number): (outcome: Outcome) => void {
+    return (outcome) => this.#tell((now) => this.#book.outcome(op, outcome, now));
+  }
+
+  #ask(answer: Promise<Outcome>, answered?: (outcome: Outcome) => void): Promise<void> {
     const asking = answer
       .catch((error: unknown): Outcome => ({ t: "unknown", why: String(error) }))
       .then((outcome) => {
         this.#asking.delete(asking);
-        if (op !== undefined) this.#tell((now) => this.#book.outcome(op, outcome, now));
+        answered?.(outcome);
       });
     this.#asking.add(asking);
     return asking;

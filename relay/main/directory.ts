@@ -182,8 +182,11 @@ export class Directory {
   /** A receiver came to a stored share that no worker serves. */
   openStored(worker: number, { number, facts, state }: OpenedShare, now: number): void {
     const { key, channel, offer, capability } = facts;
+    const dropped = this.#entries.get(key);
+    if (this.#draining || (dropped !== undefined && !isDropped(dropped))) return;
+    // Its receivers here read a stream as from its sender, and come again for one that can be read from the store.
+    if (!offer.seekable) this.#dismiss(key);
     const known = this.#entries.get(key);
-    if (this.#draining || (known !== undefined && !isDropped(known))) return;
     if (known === undefined) {
       // One `offers` message lists all shares of the channel; the others follow when one goes.
       if (this.#counts.inChannel(channel) >= this.#limits.now["shares-per-channel"]) return;
@@ -236,6 +239,14 @@ export class Directory {
   quiet(key: string): void {
     const record = this.#entries.get(key)?.record;
     if (record?.stored !== undefined && record.remote === undefined) this.#dismiss(key);
+  }
+
+  /** Another relay of the cluster stores it now: its receivers wait for the link to that one, as for a sender. */
+  disown(key: string, now: number): void {
+    const entry = this.#entries.get(key);
+    if (entry?.record.stored === undefined || entry.record.remote !== undefined) return;
+    entry.record = { ...entry.record, stored: undefined };
+    this.#orphan(key, now);
   }
 
   /** The worker that has, or had last, the sender of an open share. */

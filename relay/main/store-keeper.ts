@@ -11,10 +11,13 @@ import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
 import { REFUSABLE, type BookEffect, type ShareClaim } from "../store/book-effects.ts";
 import type { ManagedStore } from "../admin/manager.ts";
 import type { Kept } from "../store/kept-share.ts";
+import type { AdoptedShare } from "../store/ledger.ts";
 import type { OpenStore } from "../store/open-store.ts";
 import type { ClusterOfBook } from "../store/share-shelf.ts";
 import { StoreBook, type BookCounts } from "../store/store-book.ts";
+import type { StoredShare } from "../store/stored-share.ts";
 import type { Reporter } from "../worker/reports.ts";
+import { Adoptions, type Adoption } from "./adoptions.ts";
 import type { Directory } from "./directory.ts";
 import { RecordRemover } from "./record-remover.ts";
 
@@ -25,6 +28,9 @@ const LATE_SAVE_MS = 15_000;
 const CLOSE_MS = 10_000;
 /** Of one share, while its home settles: a sender has one line at a time, and tries again. items */
 const HELD_CLAIMS = 8;
+const LATE = "a save takes long";
+const UNSURE = "the directory of its cluster does not confirm this relay, so it saves nothing";
+const TAKEN_OVER = "another relay of its cluster stores the share now";
 const TOO_MANY_HELD = "too many connections of this share wait for its store";
 
 /** Claims of a share whose records are about to be durable at another worker. */
@@ -33,6 +39,12 @@ interface Held {
   /** By `KeeperHost.clock`. ms */
   readonly until: number;
   readonly claims: ShareClaim[];
+}
+
+/** About one share. */
+interface Word {
+  readonly key: string;
+  readonly say: () => void;
 }
 
 /** Time and chance, which the simulation has of its own. */
@@ -61,9 +73,18 @@ export interface StoreKeeperOptions {
   readonly toWorker: (worker: number, message: FromStoreBook) => void;
   readonly workers: () => Iterable<number>;
   readonly report: Reporter;
-  /** See `StoreBookOptions`. */
-  readonly cluster?: ClusterOfBook | undefined;
+  readonly cluster?: ClusterOfKeeper | undefined;
   readonly host?: KeeperHost;
+}
+
+/** See `StoreBookOptions`. */
+export interface ClusterOfKeeper extends ClusterOfBook {
+  /** Whether this relay still takes over the share of that name. */
+  readonly adopts: (name: string) => boolean;
+  /** Whether that is its name. */
+  readonly isNameOf: (name: string, share: StoredShare) => boolean;
+  /** The share is kept, or there is none. */
+  readonly adopted: (name: string) => void;
 }
 
 export class StoreKeeper implements ManagedStore {
@@ -71,6 +92,13 @@ export class StoreKeeper implements ManagedStore {
   readonly #options: StoreKeeperOptions;
   readonly #host: KeeperHost;
   readonly #remover: RecordRemover;
+  readonly #adoptions: Adoptions;
+  /** To the cluster, once what is in the book now is saved: see `#afterSave`. */
+  #words: Word[] = [];
+  #leavingWords: Word[] = [];
+  #isAdopting = false;
+  /** Something is to be saved, and may not be. ms */
+  #unsureSince: number | undefined;
   #isScheduled = false;
   #saving: PromiseLike<void> | undefined;
   /** The start of the latest save, and its effects. ms */
@@ -92,8 +120,16 @@ export class StoreKeeper implements ManagedStore {
     const { saved, hashOf } = store;
     const { newPlace } = host;
     const newNumber = (): number => directory.newNumber();
-    const given = { limits, saved, hashOf, newPlace, newNumber, cluster };
+    this.#adoptions = new Adoptions(store.ledger, {
+      isWanted: ({ name }) => cluster?.adopts(name) === true,
+      read: (adoption, found) => this.#adopt(adoption, found),
+      trouble: (error) => this.#trouble(error),
+    });
+    const told = store.shared === undefined ? cluster : cluster && this.#afterSave(cluster);
+    const given = { limits, saved, hashOf, newPlace, newNumber, cluster: told };
     this.book = new StoreBook(given, host.wallTime());
+    // The supervisor tells of what was saved before.
+    this.#words = [];
   }
 
   get counts(): BookCounts {
@@ -205,10 +241,72 @@ export class StoreKeeper implements ManagedStore {
         if (order.t === "quiet") this.#options.directory.quiet(order.key);
         break;
       case "adopt":
+        this.#adoptions.add(order, this.#host.clock());
+        break;
       case "disown":
-        return;
+        this.#disown(order.key);
+        break;
     }
     this.#schedule();
+  }
+
+  /** In a common bucket another relay may take a share over at once: it finds there what this one said. */
+  #afterSave({ kept, released }: ClusterOfBook): ClusterOfBook {
+    const later = (key: string, say: () => void): void => {
+      if (this.#isAdopting) say();
+      else this.#words.push({ key, say });
+    };
+    return {
+      kept: (share, place) => {
+        const { key } = share;
+        later(key, () => {
+          if (place !== undefined || !this.book.keeps(key)) kept(share, place);
+        });
+      },
+      released: (share) => {
+        const { key } = share;
+        later(key, () => {
+          if (!this.book.keeps(key)) released(share);
+        });
+      },
+    };
+  }
+
+  #tellCluster(): void {
+    for (const { say } of this.#leavingWords.splice(0)) say();
+  }
+
+  #adopt({ name, place }: Adoption, { share, over }: AdoptedShare): void {
+    const { cluster, store } = this.#options;
+    if (cluster?.adopts(name) !== true) {
+      store.ledger.disown?.(place);
+      return;
+    }
+    if (share === undefined) {
+      // The relay before removed the facts, and maybe not all records.
+      this.#remover.remove([place], this.#host.wallTime());
+    } else if (cluster.isNameOf(name, share) && !this.book.keeps(share.key)) {
+      this.#isAdopting = true;
+      this.book.adopt(share, over, this.#host.wallTime());
+      this.#isAdopting = false;
+    }
+    cluster.adopted(name);
+    this.#schedule();
+  }
+
+  /** Its receivers here get it from the relay that has it now. */
+  #disown(key: string): void {
+    const { directory, store } = this.#options;
+    const place = this.book.placeOf(key);
+    const fault = new FaultError("going-away", TAKEN_OVER);
+    const isSaid = (effect: BookEffect): boolean =>
+      !REFUSABLE.has(effect.t) && !isAbout(effect, key);
+    this.#effects = this.#effects.filter(isSaid);
+    this.#words = this.#words.filter((word) => word.key !== key);
+    this.#leavingWords = this.#leavingWords.filter((word) => word.key !== key);
+    for (const effect of this.book.disown(key, fault)) this.#do(effect);
+    directory.disown(key, this.#host.clock());
+    if (place !== undefined) store.ledger.disown?.(place);
   }
 
   /** No link reads the share any more: it may be kept here too. */
@@ -236,12 +334,14 @@ export class StoreKeeper implements ManagedStore {
   tick(): void {
     const now = this.#host.wallTime();
     this.book.tick(now);
-    if (this.#saving !== undefined && now - this.#savingAt >= LATE_SAVE_MS) {
-      const fault = new FaultError("store-failed", "a save takes long");
+    const since = this.#saving === undefined ? this.#unsureSince : this.#savingAt;
+    if (since !== undefined && now - since >= LATE_SAVE_MS) {
+      const fault = new FaultError("store-failed", this.#saving === undefined ? UNSURE : LATE);
       this.#effects = this.#effects.filter(({ t }) => !REFUSABLE.has(t));
       for (const effect of this.book.saveLate(fault)) this.#do(effect);
     }
     this.#remover.tick(now);
+    this.#adoptions.tick(this.#host.clock());
     for (const [key, { until }] of this.#held) if (this.#host.clock() >= until) this.#release(key);
     this.#schedule();
   }
@@ -259,6 +359,8 @@ export class StoreKeeper implements ManagedStore {
         await ledger.save(batch.change);
         this.#remover.remove(batch.change.removed, this.#host.wallTime());
       }
+      this.#leavingWords.push(...this.#words.splice(0));
+      this.#tellCluster();
     } catch (error) {
       this.#trouble(error);
     }
@@ -279,11 +381,14 @@ export class StoreKeeper implements ManagedStore {
 
   #next(): void {
     if (this.#saving !== undefined || this.#isClosed) return;
+    if (this.#waitsForDirectory()) return;
     const batch = this.book.take(this.#host.wallTime());
     if (batch === undefined) return;
     this.#lost.clear();
+    this.#leavingWords.push(...this.#words.splice(0));
     if (batch.isEmpty) {
       this.book.saved();
+      this.#tellCluster();
       for (const effect of batch.effects) this.#do(effect);
       this.#schedule();
       return;
@@ -296,11 +401,24 @@ export class StoreKeeper implements ManagedStore {
     );
   }
 
+  /** Another relay may have its shares by now; meanwhile they can be read. */
+  #waitsForDirectory(): boolean {
+    const { shared } = this.#options.store;
+    if (shared === undefined || shared.fence.left > 0 || !this.book.hasChanges) {
+      this.#unsureSince = undefined;
+      return false;
+    }
+    this.#unsureSince ??= this.#host.wallTime();
+    for (const effect of this.book.takeReading()) this.#do(effect);
+    return true;
+  }
+
   #saved(removed: readonly string[]): void {
     this.#saving = undefined;
     this.#isFailing = false;
     this.saves.done++;
     this.book.saved();
+    this.#tellCluster();
     this.#remover.remove(removed, this.#host.wallTime());
     for (const effect of this.#effects) this.#do(effect);
     this.#schedule();
@@ -383,4 +501,9 @@ export class StoreKeeper implements ManagedStore {
     const trouble = error instanceof Error ? error.message : String(error);
     this.#options.report({ level: "error", event: "store-failed", fields: { trouble } });
   }
+}
+
+function isAbout(effect: BookEffect, key: string): boolean {
+  if (effect.t === "open") return effect.opened.facts.key === key;
+  return "key" in effect && effect.key === key;
 }

@@ -9,6 +9,7 @@ import { FaultError } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 import { ClusterSecret } from "../cluster/proof.ts";
 import { RELAY_ID_BYTES } from "../cluster/wire.ts";
+import { WriteFence } from "../cluster/write-fence.ts";
 import { LiveLimits, TICK_MS } from "../limits/limits.ts";
 import { type RelayLimitName } from "../limits/operator-limits.ts";
 
@@ -43,7 +44,7 @@ import type { S3Events } from "../store/s3-ledger.ts";
 import type { DownloadWord } from "../share/edge-downloads.ts";
 import type { ChannelQuestion } from "../share/look-ups.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
-import { ClusterKeeper } from "./cluster-keeper.ts";
+import { ClusterKeeper, type BucketOfCluster } from "./cluster-keeper.ts";
 import { StoreKeeper } from "./store-keeper.ts";
 import { SUPERVISION, type ClusterOptions, type RelayOptions } from "./options.ts";
 import { reportAway, Reports, type Report, type ReportLevel } from "../worker/reports.ts";
@@ -83,7 +84,8 @@ export class Supervisor implements ManagedRelay {
   #fault: FaultError | undefined;
   readonly #end: (fault: FaultError | undefined) => void;
 
-  private constructor(options: RelayOptions, store: OpenStore | undefined) {
+  /** @param fence of a store that other relays of the cluster use too */
+  private constructor(options: RelayOptions, store: OpenStore | undefined, fence: WriteFence) {
     this.#options = options;
     const { onReport, onShares, onStats, reportLevel = "info", workers, policy, tls } = options;
     this.#reports = new Reports((report) => onReport?.(report), reportLevel);
@@ -171,6 +173,9 @@ export class Supervisor implements ManagedRelay {
         cluster: {
           kept: (share, place) => this.#cluster?.kept(share, place),
           released: (share) => this.#cluster?.released(share),
+          adopts: (name) => this.#cluster?.adopts(name) === true,
+          isNameOf: (name, share) => this.#cluster?.isNameOf(name, share) === true,
+          adopted: (name) => this.#cluster?.adopted(name),
         },
       });
     const { cluster } = options;
@@ -180,7 +185,7 @@ export class Supervisor implements ManagedRelay {
       new ClusterKeeper({
         name: cluster.name,
         me: randomBytes(RELAY_ID_BYTES).toString("hex"),
-        secret: new ClusterSecret(cluster.secret, nodePrimitives),
+        secret: secretOf(cluster),
         publicOrigin: policy.access.publicOrigin,
         open: async (events) => {
           const { openNatsKv } = await import("../cluster/nats-kv.ts");
@@ -192,6 +197,7 @@ export class Supervisor implements ManagedRelay {
           kind: store?.place.kind ?? "disk",
           ordered: (order) => keeper.ordered(order),
           dropped: (key) => keeper.dropped(key),
+          bucket: bucketOf(store, cluster, fence),
         },
         toWorker: (worker, message) => this.#workers.post(worker, message),
         workers: () => this.#workers.ready(),
@@ -238,9 +244,16 @@ export class Supervisor implements ManagedRelay {
       held: (by) => options.onReport?.({ level: "warn", event: "store-held", fields: { by } }),
       lost: (by) => supervisor.#fail(`${by} took the store over`),
     };
-    const store = options.store && (await openStore(options.store, events));
+    const fence = new WriteFence({
+      clock: () => performance.now(),
+      wallTime: () => Date.now(),
+      isProven: () => supervisor.#cluster?.isProven === true,
+    });
+    const lease = options.cluster && secretOf(options.cluster).leaseOf(options.cluster.name);
+    const shared = lease === undefined ? undefined : { lease, fence };
+    const store = options.store && (await openStore(options.store, events, shared));
     try {
-      supervisor = new Supervisor(options, store);
+      supervisor = new Supervisor(options, store, fence);
     } catch (error) {
       await store?.ledger.close();
       throw error;
@@ -400,8 +413,12 @@ export class Supervisor implements ManagedRelay {
 
   async #stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
-    await Promise.all([this.#workers.end(), this.#cluster?.close()]);
+    // The next owner of what lies in a common bucket takes it once this relay has saved the rest.
+    const isShared = this.#store?.shared !== undefined;
+    if (isShared) this.#cluster?.leave();
+    await Promise.all([this.#workers.end(), isShared || this.#cluster?.close()]);
     await this.#keeper?.close();
+    await this.#cluster?.close();
     this.#guard.dispose();
     this.#log[Symbol.dispose]();
     if (this.#fault === undefined) this.#report("info", "ended", {});
@@ -579,6 +596,20 @@ export class Supervisor implements ManagedRelay {
   #report(level: ReportLevel, event: string, fields: Report["fields"]): void {
     this.#reports.report({ level, event, fields });
   }
+}
+
+function secretOf({ secret }: ClusterOptions): ClusterSecret {
+  return new ClusterSecret(secret, nodePrimitives);
+}
+
+function bucketOf(
+  store: OpenStore | undefined,
+  cluster: ClusterOptions,
+  fence: WriteFence,
+): BucketOfCluster | undefined {
+  if (store?.shared === undefined || store.place.kind !== "s3") return undefined;
+  const id = secretOf(cluster).storeOf(store.place);
+  return { id, fence, found: store.shared.found };
 }
 
 function isChannelQuestion(message: ToStoreBook): message is ChannelQuestion {

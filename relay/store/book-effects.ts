@@ -81,6 +81,8 @@ export interface Pending {
   readonly t: BookEffect["t"];
   /** It is for this worker alone; undefined: for all. */
   readonly worker?: number;
+  /** Of the share that it is about, unless it answers a client. */
+  readonly key?: string;
   /** Undefined: it is not needed any more. */
   readonly make: () => BookEffect | undefined;
   /** The effect in its place when nothing can be saved; without one it waits for the next save. */

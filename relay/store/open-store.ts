@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { FaultError } from "../../protocol/mod.ts";
 import type { Ledger } from "./ledger.ts";
 import type { StorePlace } from "./record-store.ts";
-import type { S3Cluster, S3Events } from "./s3-ledger.ts";
+import type { Fence, S3Cluster, S3Events } from "./s3-ledger.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 
 export interface OpenStore {
@@ -14,9 +14,18 @@ export interface OpenStore {
     readonly shares: readonly StoredShare[];
     readonly tombstones: readonly Tombstone[];
   };
+  /** Undefined: the relay is alone at its store. */
+  readonly shared?: SharedStore | undefined;
   /** For the workers: where the records are. */
   readonly place: StorePlace;
   readonly hashOf: (address: string) => string;
+}
+
+/** A bucket that all relays of a cluster use. */
+export interface SharedStore {
+  readonly fence: Fence;
+  /** The shares of all relays, as they were when this one started; they are taken out once. */
+  readonly found: StoredShare[];
 }
 
 const KEY_BYTES = 32;
@@ -37,7 +46,11 @@ export async function openStore(
     const saved = await ledger.load();
     const hashOf = (address: string): string =>
       createHmac("sha256", key).update(address).digest("hex");
-    return { ledger, saved, place: records, hashOf };
+    const all = { ledger, place: records, hashOf };
+    if (records.kind !== "s3" || cluster === undefined) return { ...all, saved };
+    const { shares: found, tombstones } = saved;
+    const { fence } = cluster;
+    return { ...all, saved: { shares: [], tombstones }, shared: { fence, found } };
   } catch (error) {
     await ledger.close();
     throw error;

@@ -84,13 +84,18 @@ export class ShareShelf {
   }
 
   #take(one: Kept): void {
-    const { key, channel, place } = one.share;
+    this.give(one);
+    this.unsaved.removed(one.share.place, one.share.key);
+  }
+
+  /** Another relay keeps it now. */
+  give(one: Kept): void {
+    const { key, channel } = one.share;
     this.#kept.delete(key);
     const others = this.#byChannel.get(channel);
     others?.delete(key);
     if (others?.size === 0) this.#byChannel.delete(channel);
     this.room.remove(one);
-    this.unsaved.removed(place);
   }
 
   /** Its sender did not go on with it. */

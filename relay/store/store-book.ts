@@ -177,6 +177,67 @@ export class StoreBook {
     if (one !== undefined && worker !== undefined) this.#load(worker, one);
   }
 
+  /**
+   * Takes over a share that another relay kept in the bucket.
+   * @returns whether it is kept from now on; else it is over
+   */
+  adopt(share: StoredShare, over: Tombstone | undefined, now: number): boolean {
+    const { key, channel, place, seenAt } = share;
+    if (over !== undefined && over.at >= seenAt) {
+      // The relay before died while it ended the share.
+      this.learn(over);
+      this.#unsaved.removed(place, key);
+      return false;
+    }
+    const one = kept(share, this.#options.newNumber(), true, now);
+    this.#shelf.add(one);
+    if (over !== undefined || this.#shelf.tombstones.get(key) !== undefined) {
+      this.#shelf.tombstones.delete(key);
+      this.#unsaved.tombstone(key);
+    }
+    // That relay knew which receivers had just begun.
+    this.#downloads.crashed(now);
+    for (const worker of this.#askers.of(channel)) this.#load(worker, one);
+    return true;
+  }
+
+  /**
+   * Another relay keeps the share in the bucket now. What was not saved by then has not happened.
+   * @returns what is said at once: clients ask again
+   */
+  disown(key: string, fault: FaultError): readonly BookEffect[] {
+    const one = this.#shelf.get(key);
+    if (one !== undefined) this.#shelf.give(one);
+    this.#shelf.tombstones.delete(key);
+    this.#unsaved.forget(key);
+    return this.#unsaved.refuse(fault);
+  }
+
+  /** A relay of the cluster saved that the share is over. */
+  learn(over: Tombstone): void {
+    this.#shelf.tombstone(over);
+  }
+
+  /** Whether it is kept here. */
+  keeps(key: string): boolean {
+    return this.#shelf.get(key) !== undefined;
+  }
+
+  /** Undefined: it is not kept here. */
+  placeOf(key: string): string | undefined {
+    return this.#shelf.get(key)?.share.place;
+  }
+
+  /** Something is to be saved. */
+  get hasChanges(): boolean {
+    return this.#unsaved.hasChanges;
+  }
+
+  /** What can be said while nothing can be saved. */
+  takeReading(): readonly BookEffect[] {
+    return this.#unsaved.takeReading();
+  }
+
   /** Whether its sender has to give more of it. */
   isUnfinished(key: string): boolean {
     const one = this.#shelf.get(key);

@@ -12,8 +12,8 @@ interface Gathered {
   readonly shares: Set<string>;
   /** Those of them that were whole when they were taken. */
   whole: readonly Kept[];
-  /** Places of shares that are gone. */
-  readonly removed: Set<string>;
+  /** Places of shares that are gone, with their keys. */
+  readonly removed: Map<string, string>;
   /** Keys of tombstones that are new, or not needed any more. */
   readonly tombstones: Set<string>;
   /** Keys of shares whose state is to be told. */
@@ -27,12 +27,18 @@ function nothing(): Gathered {
   return {
     shares: new Set(),
     whole: [],
-    removed: new Set(),
+    removed: new Map(),
     tombstones: new Set(),
     states: new Set(),
     counted: [],
     effects: [],
   };
+}
+
+const READING: ReadonlySet<BookEffect["t"]> = new Set(["open", "looked-up"]);
+
+function pendingOf(effect: BookEffect): Pending {
+  return { t: effect.t, ...("key" in effect && { key: effect.key }), make: () => effect };
 }
 
 /** The changes since the last save, and the effects that leave after the next. */
@@ -62,8 +68,8 @@ export class Unsaved {
     this.#since ??= now;
   }
 
-  removed(place: string): void {
-    this.#gathered.removed.add(place);
+  removed(place: string, key: string): void {
+    this.#gathered.removed.set(place, key);
     this.#isUrgent = true;
   }
 
@@ -78,7 +84,7 @@ export class Unsaved {
 
   counted(effect: BookEffect): void {
     if (this.#gathered.counted.length >= EFFECTS_MOST) return;
-    this.#gathered.counted.push({ t: effect.t, make: () => effect });
+    this.#gathered.counted.push(pendingOf(effect));
     this.#isUrgent = true;
   }
 
@@ -88,7 +94,7 @@ export class Unsaved {
   }
 
   say(effect: BookEffect): void {
-    this.effect({ t: effect.t, make: () => effect });
+    this.effect(pendingOf(effect));
   }
 
   /** Effects for that worker are dropped. */
@@ -113,7 +119,7 @@ export class Unsaved {
     const forgotten = [...leaving.tombstones].filter(
       (key) => this.#tombstones.get(key) === undefined,
     );
-    const removed = [...leaving.removed];
+    const removed = [...leaving.removed.keys()];
     const change = { shares: shares.map(factsOf), removed, tombstones, forgotten };
     const isEmpty = [change.shares, removed, tombstones, forgotten].every(
       ({ length }) => length === 0,
@@ -142,6 +148,31 @@ export class Unsaved {
     for (const one of whole) one.isSavedWhole = true;
   }
 
+  /** Something is to be saved. */
+  get hasChanges(): boolean {
+    const { shares, removed, tombstones } = this.#gathered;
+    return shares.size + removed.size + tombstones.size > 0;
+  }
+
+  /** Effects that need no save before them, since receivers may have no more by them than afterwards. */
+  takeReading(): BookEffect[] {
+    const effects = this.#gathered.effects.splice(0);
+    this.#gathered.effects.push(...effects.filter(({ t }) => !READING.has(t)));
+    return effects.filter(({ t }) => READING.has(t)).flatMap(({ make }) => make() ?? []);
+  }
+
+  /** Another relay keeps the share now: nothing of it is saved, or said any more. */
+  forget(key: string): void {
+    for (const each of [this.#leaving, this.#gathered]) {
+      if (each === undefined) continue;
+      for (const keys of [each.shares, each.tombstones, each.states]) keys.delete(key);
+      for (const [place, of] of each.removed) if (of === key) each.removed.delete(place);
+      for (const list of [each.counted, each.effects]) {
+        list.splice(0, list.length, ...list.filter((effect) => effect.key !== key));
+      }
+    }
+  }
+
   /** A save takes long. @returns what is said at once, in place of all effects that can be refused */
   refuse(fault: FaultError): BookEffect[] {
     return [this.#leaving, this.#gathered].flatMap((each) => {
@@ -163,7 +194,7 @@ export class Unsaved {
     this.#gathered = {
       shares: leaving.shares.union(later.shares),
       whole: [],
-      removed: leaving.removed.union(later.removed),
+      removed: new Map([...leaving.removed, ...later.removed]),
       tombstones: leaving.tombstones.union(later.tombstones),
       states: leaving.states.union(later.states),
       counted: [...leaving.counted, ...later.counted].slice(0, EFFECTS_MOST),

@@ -56,7 +56,7 @@ class BucketPlay extends ClusterPlay {
   /** What the keeper does once the store has read the share. */
   read(number: number, isThere = true): boolean {
     const name = nameOf(number);
-    if (!this.book.adopts(name, { key: hexOf(number), channel: CHANNEL })) return false;
+    if (!this.book.adopts(name)) return false;
     if (isThere) this.keep(number);
     this.book.adopted(name, this.now);
     return true;

@@ -1,0 +1,65 @@
+import type { AdoptedShare, Ledger } from "../store/ledger.ts";
+
+/** Shares that are read from the bucket at once: each takes it three requests. */
+const AT_ONCE = 8;
+/** Between two tries to read one; the bucket is asked again and again within a try already. ms */
+const AGAIN_MS = 10_000;
+
+export interface Adoption {
+  /** In the directory of the cluster. */
+  readonly name: string;
+  readonly place: string;
+  readonly epoch: number;
+}
+
+export interface AdoptionsHost {
+  /** Whether this relay owns it still. */
+  readonly isWanted: (adoption: Adoption) => boolean;
+  readonly read: (adoption: Adoption, found: AdoptedShare) => void;
+  readonly trouble: (error: unknown) => void;
+}
+
+/** Reads shares that this relay takes over. There are no more than entries in the directory of the cluster. */
+export class Adoptions {
+  readonly #ledger: Ledger;
+  readonly #host: AdoptionsHost;
+  readonly #waiting = new Map<string, Adoption & { readonly at: number }>();
+  #underWay = 0;
+  #isFailing = false;
+
+  constructor(ledger: Ledger, host: AdoptionsHost) {
+    this.#ledger = ledger;
+    this.#host = host;
+  }
+
+  add(adoption: Adoption, now: number): void {
+    this.#waiting.set(adoption.name, { ...adoption, at: now });
+    this.tick(now);
+  }
+
+  tick(now: number): void {
+    for (const [name, adoption] of this.#waiting) {
+      if (this.#underWay >= AT_ONCE) return;
+      if (now < adoption.at) continue;
+      this.#waiting.delete(name);
+      if (this.#host.isWanted(adoption)) void this.#read(adoption, now);
+    }
+  }
+
+  async #read(adoption: Adoption, now: number): Promise<void> {
+    const { name, place, epoch } = adoption;
+    this.#underWay++;
+    try {
+      const found = await this.#ledger.adopt?.(place, epoch);
+      this.#isFailing = false;
+      if (found !== undefined) this.#host.read(adoption, found);
+    } catch (error) {
+      if (!this.#isFailing) this.#host.trouble(error);
+      this.#isFailing = true;
+      if (!this.#waiting.has(name)) this.#waiting.set(name, { ...adoption, at: now + AGAIN_MS });
+    } finally {
+      this.#underWay--;
+    }
+    this.tick(now);
+  }
+}
