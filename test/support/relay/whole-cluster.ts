@@ -126,13 +126,20 @@ export async function openMember(
 /** A cluster of processes. */
 export class ClusterCommands implements AsyncDisposable {
   readonly nats: NatsServers;
-  readonly relays: readonly RelayCommand[];
+  readonly relays: RelayCommand[];
   readonly #stack: AsyncDisposableStack;
+  readonly #start: (number: number) => Promise<RelayCommand>;
 
-  private constructor(stack: AsyncDisposableStack, nats: NatsServers, relays: RelayCommand[]) {
+  private constructor(
+    stack: AsyncDisposableStack,
+    nats: NatsServers,
+    relays: RelayCommand[],
+    start: (number: number) => Promise<RelayCommand>,
+  ) {
     this.#stack = stack;
     this.nats = nats;
     this.relays = relays;
+    this.#start = start;
   }
 
   static async open(
@@ -140,6 +147,7 @@ export class ClusterCommands implements AsyncDisposable {
     options: readonly string[] = [],
     servers: 1 | 3 = 1,
     each: (number: number) => readonly string[] = () => [],
+    env?: Readonly<Record<string, string>>,
   ): Promise<ClusterCommands> {
     await using stack = new AsyncDisposableStack();
     const nats = stack.use(await startNats({ count: servers }));
@@ -147,13 +155,19 @@ export class ClusterCommands implements AsyncDisposable {
     const secret = join(folder.path, "secret");
     writeFileSync(secret, SECRET, { mode: 0o600 });
     const words = ["--cluster", nats.urls.join(","), "--cluster-secret", secret, ...options];
-    const starting = Array.from({ length: count }, async (_, at) => {
-      const listen = `${HOST}:${await ownPort()}`;
-      return await RelayCommand.start(["--cluster-listen", listen, ...words, ...each(at + 1)]);
-    });
+    const startOne = (number: number): Promise<RelayCommand> =>
+      startCommand([...words, ...each(number)], env);
+    const starting = Array.from({ length: count }, (_, at) => startOne(at + 1));
     const relays = await Promise.all(starting);
     for (const relay of relays) stack.use(relay);
-    return new ClusterCommands(stack.move(), nats, relays);
+    return new ClusterCommands(stack.move(), nats, relays, startOne);
+  }
+
+  /** Another relay, or one again, as the last. */
+  async more(): Promise<RelayCommand> {
+    const relay = this.#stack.use(await this.#start(this.relays.length + 1));
+    this.relays.push(relay);
+    return relay;
   }
 
   /** By number, from 1 on. */
@@ -171,6 +185,14 @@ export class ClusterCommands implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
+}
+
+async function startCommand(
+  words: readonly string[],
+  env: Readonly<Record<string, string>> | undefined,
+): Promise<RelayCommand> {
+  const listen = `${HOST}:${await ownPort()}`;
+  return await RelayCommand.start(["--cluster-listen", listen, ...words], 0, undefined, env);
 }
 
 function listFrom(relays: readonly { readonly url: string }[], number: number): RelayList {
