@@ -117,6 +117,8 @@ export class SimReceiver extends Client {
   #steadySince = Infinity;
   #joined = false;
   #dropsUntil: number | undefined;
+  /** Whether its sender is there, as its relay said last; undefined: it is in no share, or has no line. */
+  senderHere: boolean | undefined;
   finished: { readonly fault: FaultCode | undefined } | undefined;
 
   constructor(home: ReceiverHome, world: World, network: Connector) {
@@ -166,6 +168,7 @@ export class SimReceiver extends Client {
   }
 
   protected override prepare(wire: Wire): void {
+    this.senderHere = undefined;
     this.#allowed = 0;
     this.#joined = false;
     this.#home.wires.push(wire);
@@ -252,8 +255,10 @@ export class SimReceiver extends Client {
         this.#share = undefined;
         return;
       case "link":
-      case "sender":
       case "waiting":
+        return;
+      case "sender":
+        this.senderHere = effect.here;
         return;
       case "finish":
         this.world.trace(() => `${this.name} finishes: ${effect.fault ?? "all well"}`);
@@ -406,6 +411,7 @@ export class SimReceiver extends Client {
   #shareOver({ fault, confirmed }: Extract<ReceiverEffect, { type: "share-over" }>): void {
     const copy = this.#copy;
     const share = this.#share;
+    this.senderHere = undefined;
     this.#copy = undefined;
     this.#share = undefined;
     if (share === undefined || copy === undefined) return;

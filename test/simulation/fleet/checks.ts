@@ -32,9 +32,12 @@ export function checkFleetEnds(
     if (facts.excused.has(index)) continue;
     for (const party of parties) checkCopy(party, sender, isStrict);
     if (isStrict) checkOutcome(scenario, parties, sender, facts.restarted.has(index));
-    if (isCalm && !facts.isDropping) checkUploads(scenario, parties, sender);
+    const isOnce = isCalm && !facts.isDropping && facts.restarted.size === 0;
+    if (isOnce) checkUploads(scenario, parties, sender);
   }
-  if (isCalm && !facts.isDropping) checkCrossings(scenario, senders, facts);
+  if (isCalm && !facts.isDropping && facts.restarted.size === 0) {
+    checkCrossings(scenario, senders, facts);
+  }
 }
 
 /** A receiver that calls itself done has every record; a receiver that can have them all gets them. */

@@ -41,6 +41,8 @@ const LAST_WORD_MS = 8000;
 /** A link is kept for a minute, and a share whose sender's last word was lost for the grace. ms */
 const CLOSING_MS = SENDER_GRACE_MS + 90_000;
 /** While nothing but the end of all is waited for. ms */
+/** Receivers hear within that time whether their sender is there, behind records on their way. ms */
+const HEARD_MS = 8000;
 const CLOSING_TICK_MS = 2500;
 const SECRET_BYTES = 32;
 
@@ -269,6 +271,22 @@ export class Fleet {
     if (!this.#over) party.process = new SimReceiver(party.home, this.#world, this.#network);
   }
 
+  /** Nothing else goes wrong: receivers at all relays hear that the sender went, and that it came back. */
+  #checkHeard(lasts: number): void {
+    const check = (isHere: boolean): void => {
+      for (const { home, process } of this.#parties) {
+        if (process?.alive !== true || process.frozen || process.senderHere !== !isHere) continue;
+        throw new Violation(
+          `${home.name} did not hear that its sender ${isHere ? "is back" : "went"}`,
+        );
+      }
+    };
+    this.#clock.after(HEARD_MS, () => check(false));
+    this.#clock.after(lasts + HEARD_MS, () => {
+      if (this.#senders[0]?.alive === true) check(true);
+    });
+  }
+
   #restart(index: number): void {
     this.#restarted.add(index);
     this.#senders[index] = this.#sender(index, this.#clock.now);
@@ -332,6 +350,7 @@ export class Fleet {
         count(fault.kind);
         sender.kill();
         this.#awaited++;
+        if (this.#scenario.isCalm) this.#checkHeard(fault.lasts);
         this.#clock.after(fault.lasts, () => {
           this.#awaited--;
           this.#restart(fault.target);
@@ -477,11 +496,11 @@ export class Fleet {
 
   /** Everybody goes; then the relays and the directory must hold nothing. */
   #checkNothingLeft(): void {
+    this.#world.tickMs = CLOSING_TICK_MS;
     for (const { process } of this.#parties) process?.interrupt();
     const { places } = this.#network;
     const healed = Math.max(this.#clock.now, this.#scenario.quietAt) + 2000;
     this.#runUntil(() => this.#clock.now >= healed, Infinity, "all faults have ended");
-    this.#world.tickMs = CLOSING_TICK_MS;
     const isClosed = (): boolean => {
       if (this.#directory.shares.size > 0) return false;
       return places.every(({ relay }) => {

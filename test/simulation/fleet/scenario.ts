@@ -120,7 +120,9 @@ export function fleetScenario(seed: number): FleetScenario {
   }));
   const span = Math.min(random.scale(2000, 30_000), 1.5 * transferMs + 5000);
   const counts = { relays: relays.length, receivers: receivers.length, shares: shares.length };
-  const faults = isCalm ? [] : drawFaults(random, span, counts, isStream);
+  const faults = isCalm
+    ? drawAbsence(random, transferMs, isStream || lobby)
+    : drawFaults(random, span, counts, isStream);
   return {
     seed,
     isCalm,
@@ -258,6 +260,13 @@ function drawEnding(random: Random, stays: boolean, span: number): Ending {
   if (drawn > 0.97) return { at: "interrupted", when: random.real(0, span) };
   if (stays || drawn > 0.85) return { at: "interrupted when done" };
   return { at: drawn > 0.75 ? "one done" : "all done" };
+}
+
+/** In some calm seeds the sender is away for a while, so that receivers at all relays hear of it. */
+function drawAbsence(random: Random, transferMs: number, isNone: boolean): FleetFault[] {
+  if (isNone || random.chance(0.4)) return [];
+  const at = random.real(0, Math.min(transferMs, 10_000));
+  return [{ at, kind: "kill sender", target: 0, lasts: random.real(10_000, 15_000) }];
 }
 
 function drawFaults(
