@@ -289,7 +289,11 @@ export class Fleet {
 
   #restart(index: number): void {
     this.#restarted.add(index);
-    this.#senders[index] = this.#sender(index, this.#clock.now);
+    const sender = this.#sender(index, this.#clock.now);
+    this.#senders[index] = sender;
+    const { ending } = this.#scenario;
+    const isLate = ending.at === "interrupted" && this.#clock.now >= ending.when;
+    if (isLate || (this.#isEnding && ending.at === "interrupted when done")) sender.interrupt();
   }
 
   /** A sender ended by what the relays told it. */
