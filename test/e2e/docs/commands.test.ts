@@ -122,6 +122,7 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | "guard" | (string & {
   "bun run simulate --seeds 1000": simulate,
   "bun run simulate --topics": `${simulate} --topics`,
   "bun run simulate --stored --seeds 1000": `${simulate} --stored`,
+  "bun run simulate --cluster --seeds 10000": `${simulate} --cluster`,
   "bun run torture": torture,
   "bun run soak --minutes 30 --chart docs/pictures/soak.svg": `bun run soak --minutes 0.03 --chart ${join(folder, "soak.svg")}`,
   "bun run torture --minutes 5": torture,

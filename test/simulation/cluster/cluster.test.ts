@@ -1,6 +1,6 @@
 /**
  * Relays of one cluster over a directory that delays, forgets and does not answer, in virtual time. A failing seed is
- * played with all that happens in it by `bun run simulate --cluster --seed N --trace`.
+ * played with all that happens in it by `bun run simulate --book --seed N --trace`.
  */
 import { expect, test } from "bun:test";
 
