@@ -63,6 +63,10 @@ export class SenderSession {
   #sentUpTo = 0;
   /** On a line that came back, the first list of receivers has come by then. */
   #listedBy: number | undefined;
+  /** Why relays that welcome this sender do not take its share yet; the line is no news until one does. */
+  #unserved: string | undefined;
+  /** Of the present line. */
+  #hasPage = false;
   /** The relay has all of it on its disk. */
   #stored: StoredSeen | undefined;
 
@@ -159,9 +163,12 @@ export class SenderSession {
 
   #lost(fault: FaultCode, now: number, said: Said = {}): SenderEffect[] {
     const news = this.#link.lost(fault, now, (said.after ?? 0) * 1000);
+    const wasUnserved = this.#unserved;
+    if (fault === "going-away" && this.#state.at === "offering") this.#unserved = said.detail;
     this.#state = { at: "offering" };
     const effects: SenderEffect[] = this.#loseReceivers(now);
-    if (news) effects.push({ type: "link", online: false, fault, ...aboutOf(said) });
+    const isTold = wasUnserved !== undefined && this.#unserved === wasUnserved;
+    if (news && !isTold) effects.push({ type: "link", online: false, fault, ...aboutOf(said) });
     return effects;
   }
 
@@ -227,22 +234,22 @@ export class SenderSession {
         if (this.#options.store !== undefined && message.store === undefined) {
           throw new FaultError("no-store");
         }
+        this.#hasPage = message.page === true;
         return [
-          {
-            type: "link",
-            online: true,
-            fault: undefined,
-            ...(message.page === true && { page: true }),
-          },
+          ...(this.#unserved === undefined ? [this.#online] : []),
           { type: "send", message: this.#offer() },
         ];
-      case "accepted":
+      case "accepted": {
+        const online = this.#unserved === undefined ? [] : [this.#online];
+        this.#unserved = undefined;
         this.#lastLossAt = now;
         this.#listedBy = this.#mayBeAwaited() ? now + LISTED_MS : now;
         this.#state = { at: "serving", wanted: new RecordRanges() };
-        return this.#admission
+        const decisions = this.#admission
           .messages(offer.share)
-          .map((decision) => ({ type: "send", message: decision }));
+          .map((decision) => ({ type: "send", message: decision }) as const);
+        return [...online, ...decisions];
+      }
       case "want":
         if (this.#state.at !== "serving") return [];
         if (message.first + message.count > offer.records) {
@@ -268,6 +275,15 @@ export class SenderSession {
       default:
         throw new FaultError("bad-message", `a sender gets no ${message.t}`);
     }
+  }
+
+  get #online(): SenderEffect {
+    return {
+      type: "link",
+      online: true,
+      fault: undefined,
+      ...(this.#hasPage && { page: true }),
+    };
   }
 
   #hello(challenge: MessageOf<"challenge">, now: number): SenderEffect[] {

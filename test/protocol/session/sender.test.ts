@@ -393,6 +393,32 @@ test("a fault that may pass is waited out on a new line", () => {
   expect(play.tick(1000)).toEqual([{ type: "connect" }]);
 });
 
+test("a relay that cannot take the share yet is news once, and again when it takes it", () => {
+  const play = new Play();
+  const why = "the directory of its cluster does not answer";
+  const refused = (): SenderEffect[] => {
+    play.tick(10_000);
+    play.session.handle({ type: "opened" }, play.now);
+    const said = [play.hear(CHALLENGE), play.hear({ ...WELCOME, page: true })];
+    const message = why;
+    said.push(play.hear({ t: "fault", code: "going-away", message, retry: true }));
+    return said.flat().filter(({ type }) => type === "link");
+  };
+  const online = { type: "link", online: true, fault: undefined, page: true } as const;
+  const away = { type: "link", online: false, fault: "going-away", detail: why } as const;
+  expect(refused()).toEqual([online, away]);
+  expect(refused()).toEqual([]);
+  expect(refused()).toEqual([]);
+  play.tick(10_000);
+  play.session.handle({ type: "opened" }, play.now);
+  expect(play.hear(CHALLENGE).map(({ type }) => type)).toEqual(["send"]);
+  expect(play.hear({ ...WELCOME, page: true }).map(({ type }) => type)).toEqual(["send"]);
+  expect(play.hear({ t: "accepted", share })).toEqual([online]);
+  // From then on it is news again.
+  play.hear({ t: "fault", code: "going-away", message: "", retry: true });
+  expect(refused()).toEqual([online, away]);
+});
+
 test.each<Message>([
   { t: "join", share, receiver: id(1), name: sealed, from: 0, window: 1 },
   { t: "offers", list: [] },
