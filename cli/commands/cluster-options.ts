@@ -83,9 +83,16 @@ export async function clusterOptions(values: ClusterValues, env: Variables) {
     secret: secretOf(values["cluster-secret"], env, read),
     listen: { hostname: listen.hostname, port },
     advertise,
-    credentials: creds === undefined ? undefined : new TextEncoder().encode(read(creds).text),
+    credentials: creds === undefined ? undefined : credentialsIn(creds, read),
     tls: tlsOf(values, read),
   };
+}
+
+/** @throws FaultError "bad-cluster", and so does the function later */
+function credentialsIn(path: string, read: ReadFile): () => Uint8Array {
+  const text = (): Uint8Array => new TextEncoder().encode(read(path).text);
+  text();
+  return text;
 }
 
 /** @throws FaultError "usage" */

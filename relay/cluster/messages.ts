@@ -57,6 +57,8 @@ export type ToCluster =
       readonly worker: number;
       readonly link: number;
       readonly why: string;
+      /** The owner goes away as it should, and its shares come elsewhere. */
+      readonly isOrderly?: true;
     }
   /** Stored shares of the owner are over. */
   | {

@@ -20,8 +20,8 @@ export interface NatsOptions {
   readonly servers: readonly string[];
   /** Of the cluster: a part of the buckets' names. */
   readonly name: string;
-  /** The content of a .creds file. */
-  readonly credentials?: Uint8Array | undefined;
+  /** Reads the content of a .creds file, anew for each connection: such files are renewed. @throws FaultError `bad-cluster` */
+  readonly credentials?: (() => Uint8Array) | undefined;
   readonly token?: string | undefined;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
@@ -41,10 +41,25 @@ export async function loadNats() {
       import("@nats-io/transport-node"),
       import("@nats-io/jetstream"),
     ]);
+    keepOffStdout();
     return { ...transport, ...jetstream };
   } catch (error) {
     throw new FaultError("no-nats", undefined, { cause: error });
   }
+}
+
+/** The library's words, on the relay's stdout, about bytes of a server that are not of NATS. The connection ends for them. */
+const READER_CLOSED = "reader closed";
+let isOffStdout = false;
+
+/** The relay's own events are there, for programs; the library has no setting for it. */
+function keepOffStdout(): void {
+  if (isOffStdout) return;
+  isOffStdout = true;
+  const { log } = console;
+  console.log = (...said: unknown[]): void => {
+    if (said[0] !== READER_CLOSED) log(...said);
+  };
 }
 
 /** @throws FaultError `bad-cluster` for credentials or certificates that no server could take */
@@ -52,6 +67,7 @@ export function checkNats(library: NatsLibrary, options: NatsOptions): void {
   try {
     authenticator(library, options)?.("a nonce");
   } catch (error) {
+    if (error instanceof FaultError) throw error;
     throw new FaultError("bad-cluster", "the credentials can't be read", { cause: error });
   }
   try {
@@ -61,8 +77,12 @@ export function checkNats(library: NatsLibrary, options: NatsOptions): void {
   }
 }
 
-/** Tries each server once, in a random order. @param timeout of one server. ms */
-export function connectNats(
+/**
+ * Tries each server once, in a random order.
+ * @param timeout of one server. ms
+ * @throws FaultError `bad-cluster`
+ */
+export async function connectNats(
   library: NatsLibrary,
   options: NatsOptions,
   timeout: number,
@@ -70,7 +90,7 @@ export function connectNats(
   const { servers, name, token, user, password, tls } = options;
   const needsTls = tls !== undefined || servers.some((url) => /^tls:/i.test(url));
   const credentials = authenticator(library, options);
-  return library.connect({
+  return await library.connect({
     servers: [...servers],
     name: `fileshare ${name}`,
     reconnect: false,
@@ -90,6 +110,6 @@ function authenticator(
 ): Authenticator | undefined {
   if (credentials === undefined) return undefined;
   // The library demands a line's end behind the last line.
-  const text = new TextDecoder().decode(credentials);
+  const text = new TextDecoder().decode(credentials());
   return library.credsAuthenticator(new TextEncoder().encode(`${text}\n`));
 }

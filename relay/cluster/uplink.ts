@@ -41,7 +41,7 @@ export interface UplinkHost {
   sender(events: LocalSenderEvents): LocalSender;
   tell(message: ToCluster): void;
   /** The line of a stream broke, for the log; `tell` says it of control lines. */
-  streamLost(why: string): void;
+  streamLost(why: string, isOrderly: boolean): void;
   randomBytes(length: number): Uint8Array;
 }
 
@@ -78,6 +78,8 @@ export class Uplink {
   #wait: number = RECONNECT_MS.first;
   /** Since the control line was opened. */
   #isNamed = false;
+  /** The owner said that it goes away, and did not welcome this relay since. */
+  #isLeft = false;
   #ids = 0;
   #now: number;
 
@@ -162,11 +164,13 @@ export class Uplink {
       case "edge-welcome":
         line.greeting.welcomed(message);
         line.welcomeAt = this.#now;
+        if (line.share === undefined) this.#isLeft = false;
         if (line.share !== undefined) line.share.streamOpened(line.stream);
         return;
       case "fault":
+        if (message.code === "going-away") this.#isLeft = true;
         // Its text begins with that of the code already.
-        this.#drop(line, message.message);
+        this.#drop(line, message.message, this.#isLeft);
         return;
       default:
         if (line.welcomeAt === undefined)
@@ -182,8 +186,9 @@ export class Uplink {
     if (line.share !== undefined) {
       if (message.t !== "cancel") return;
       // The owner has let go of what a receiver here may need: its next list says where the share begins by now.
-      const lost = message.reason === "too-late" ? this.#control : undefined;
-      this.#drop(lost ?? line, `the owner ended a stream: ${message.reason}`);
+      const isLate = message.reason === "too-late";
+      const lost = isLate ? this.#control : undefined;
+      this.#drop(lost ?? line, `the owner ended a stream: ${message.reason}`, !isLate);
       return;
     }
     if (message.t === "shares") {
@@ -256,16 +261,16 @@ export class Uplink {
   }
 
   /** This end closes it. */
-  #drop(line: Line, why: string): void {
+  #drop(line: Line, why: string, isOrderly = false): void {
     this.#options.host.disconnect(line.id);
-    this.#lost(line, why);
+    this.#lost(line, why, isOrderly);
   }
 
-  #lost(line: Line, why: string): void {
+  #lost(line: Line, why: string, isOrderly = this.#isLeft): void {
     const { host, worker } = this.#options;
     this.#lines.delete(line.id);
     if (line.share !== undefined) {
-      host.streamLost(why);
+      host.streamLost(why, isOrderly);
       line.share.streamClosed(line.stream, this.#now);
       return;
     }
@@ -274,7 +279,8 @@ export class Uplink {
     // A line that breaks again and again is opened less and less often.
     const heldMs = line.welcomeAt === undefined ? 0 : this.#now - line.welcomeAt;
     if (heldMs >= RECONNECT_MS.most) this.#wait = RECONNECT_MS.first;
-    host.tell({ t: "link-lost", worker, link: this.link.link, why });
+    const orderly = isOrderly && { isOrderly: true as const };
+    host.tell({ t: "link-lost", worker, link: this.link.link, why, ...orderly });
     this.#connectAt = this.#now + this.#wait;
     this.#wait = Math.min(RECONNECT_MS.most, this.#wait * 2);
   }

@@ -163,20 +163,22 @@ class LinkSockets implements UplinkHost {
 
   tell(message: ToCluster): void {
     this.#options.post(message);
-    if (message.t === "link-lost") this.#report("link-lost", message.why);
+    if (message.t !== "link-lost") return;
+    this.#report("link-lost", message.why, message.isOrderly === true);
   }
 
-  streamLost(why: string): void {
-    this.#report("stream-lost", why);
+  streamLost(why: string, isOrderly: boolean): void {
+    this.#report("stream-lost", why, isOrderly);
   }
 
   randomBytes(length: number): Uint8Array {
     return this.#options.primitives.randomBytes(length);
   }
 
-  #report(event: string, why: string): void {
+  #report(event: string, why: string, isOrderly: boolean): void {
     const { relay, address } = this.#link;
-    this.#options.report({ level: "warn", event, fields: { relay, address, why } });
+    const level = isOrderly ? "info" : "warn";
+    this.#options.report({ level, event, fields: { relay, address, why } });
   }
 }
 

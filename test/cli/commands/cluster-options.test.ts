@@ -110,7 +110,7 @@ describe("a relay", () => {
     expect(await clusterOptions(other as RelayValues, {})).toMatchObject({ token: "sesame" });
     const creds = { ...least(), "cluster-creds": pem("creds") };
     expect(await clusterOptions(creds as RelayValues, {})).toMatchObject({
-      credentials: new TextEncoder().encode("the text of creds"),
+      credentials: expect.any(Function),
     });
   });
 

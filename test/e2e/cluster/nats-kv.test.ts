@@ -517,14 +517,27 @@ describe.skipIf(lacksNats)("a server that asks", () => {
     await using nats = await startNats({ lines: accounts.lines });
     const name = newName();
     const { credentials } = accounts;
-    await using a = await open(nats.urls, name, { credentials });
+    await using a = await open(nats.urls, name, { credentials: () => credentials });
     await a.heard.sync(1);
     expect(await a.kv.putShare(key(1), ONE, 0)).toMatchObject({ t: "done" });
-    await using b = await open(nats.urls, name, { credentials: accounts.strange });
+    await using b = await open(nats.urls, name, { credentials: () => accounts.strange });
     await until(() => b.reports.length > 0);
     expect(b.reports[0]).toContain("Authorization Violation");
     const broken = new TextEncoder().encode("no credentials");
-    expect(await laterFaultOf(open(nats.urls, name, { credentials: broken }))).toBe("bad-cluster");
+    expect(await laterFaultOf(open(nats.urls, name, { credentials: () => broken }))).toBe(
+      "bad-cluster",
+    );
+  });
+
+  test("for credentials that were renewed lets in a relay that reads them anew", async () => {
+    const accounts = natsAccounts();
+    await using nats = await startNats({ lines: accounts.lines });
+    let given = accounts.strange;
+    await using a = await open(nats.urls, newName(), { credentials: () => given });
+    await until(() => a.reports.length > 0);
+    expect(a.reports[0]).toContain("Authorization Violation");
+    given = accounts.credentials;
+    await a.heard.sync(1);
   });
 
   test("for TLS and a certificate lets in a relay that has one, and is refused with a strange one", async () => {

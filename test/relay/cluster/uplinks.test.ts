@@ -13,6 +13,7 @@ class Play implements AsyncDisposable {
   now = 0;
   readonly owner = new ScriptedOwner([]);
   readonly said: ToCluster[] = [];
+  readonly reports: string[] = [];
   readonly uplinks: Uplinks;
 
   constructor(isMember = true) {
@@ -26,7 +27,7 @@ class Play implements AsyncDisposable {
       primitives: nodePrimitives,
       cluster: isMember ? { secret: TEST_SECRET, relay: "0011223344556677" } : undefined,
       post: (message) => this.said.push(message),
-      report: () => undefined,
+      report: ({ level, event }) => void this.reports.push(`${level} ${event}`),
       clock: () => this.now,
     });
   }
@@ -64,6 +65,21 @@ test("a link that is told twice is one", async () => {
   await using play = new Play();
   await play.link(1).link(1).linked(1);
   expect(play.owner.opened).toBe(1);
+});
+
+test("the end of a line is no trouble when the owner goes away as it should", async () => {
+  await using play = new Play();
+  await play.link(1).linked(1);
+  play.owner.say({ t: "fault", code: "going-away", message: "it drains", retry: true });
+  await until(() => play.reports.length === 1);
+  expect(play.reports).toEqual(["info link-lost"]);
+  expect(play.said[1]).toMatchObject({ t: "link-lost", why: "it drains", isOrderly: true });
+  play.now += 250;
+  play.uplinks.tick();
+  await play.linked(2);
+  play.owner.cut("all");
+  await until(() => play.reports.length === 2);
+  expect(play.reports[1]).toBe("warn link-lost");
 });
 
 test("an owner from which nothing comes for long loses the line", async () => {
