@@ -412,7 +412,9 @@ test("a relay that cannot take the share yet is news once, and again when it tak
   play.tick(10_000);
   play.session.handle({ type: "opened" }, play.now);
   expect(play.hear(CHALLENGE).map(({ type }) => type)).toEqual(["send"]);
-  expect(play.hear({ ...WELCOME, page: true } as Message).map(({ type }) => type)).toEqual(["send"]);
+  expect(play.hear({ ...WELCOME, page: true } as Message).map(({ type }) => type)).toEqual([
+    "send",
+  ]);
   expect(play.hear({ t: "accepted", share })).toEqual([online]);
   // From then on it is news again.
   play.hear({ t: "fault", code: "going-away", message: "", retry: true });
