@@ -47,13 +47,18 @@ interface Wanted {
 /** A cluster in this process. */
 export class ClusterRelays implements AsyncDisposable {
   readonly nats: NatsServers;
-  readonly members: readonly Member[];
+  readonly members: Member[] = [];
   readonly #stack: AsyncDisposableStack;
+  readonly #options: readonly Partial<RelayOptions>[];
 
-  private constructor(stack: AsyncDisposableStack, nats: NatsServers, members: Member[]) {
+  private constructor(
+    stack: AsyncDisposableStack,
+    nats: NatsServers,
+    options: readonly Partial<RelayOptions>[],
+  ) {
     this.#stack = stack;
     this.nats = nats;
-    this.members = members;
+    this.#options = options;
   }
 
   static async open({
@@ -64,12 +69,24 @@ export class ClusterRelays implements AsyncDisposable {
   }: Wanted = {}): Promise<ClusterRelays> {
     await using stack = new AsyncDisposableStack();
     const nats = stack.use(await startNats({ ...(servers && { count: servers }) }));
-    const members: Member[] = [];
-    for (const [at, count] of workers.entries()) {
-      const own = { ...options, ...each(at + 1), workers: count };
-      members.push(stack.use(await openMember(nats.urls, own)));
-    }
-    return new ClusterRelays(stack.move(), nats, members);
+    const own = workers.map((count, at) => ({ ...options, ...each(at + 1), workers: count }));
+    const cluster = new ClusterRelays(stack.move(), nats, own);
+    await using opening = new AsyncDisposableStack();
+    opening.use(cluster);
+    for (const number of own.keys()) await cluster.#start(number + 1);
+    opening.move();
+    return cluster;
+  }
+
+  /** Stops a relay, and starts it with the same store: with another id, and at another port. */
+  async restart(number: number): Promise<void> {
+    await this.at(number)[Symbol.asyncDispose]();
+    await this.#start(number);
+  }
+
+  async #start(number: number): Promise<void> {
+    const options = this.#options[number - 1] ?? {};
+    this.members[number - 1] = this.#stack.use(await openMember(this.nats.urls, options));
   }
 
   /** By number, from 1 on. */
@@ -123,6 +140,15 @@ export async function openMember(
   };
 }
 
+/** A folder of its own for the store of each relay. */
+export function storesIn(folder: string): (number: number) => Partial<RelayOptions> {
+  return (number) => {
+    const path = join(folder, `store-${number}`);
+    mkdirSync(path, { mode: 0o700 });
+    return { store: { kind: "disk", folder: path } };
+  };
+}
+
 /** A cluster of processes. */
 export class ClusterCommands implements AsyncDisposable {
   readonly nats: NatsServers;
@@ -161,6 +187,11 @@ export class ClusterCommands implements AsyncDisposable {
     const relays = await Promise.all(starting);
     for (const relay of relays) stack.use(relay);
     return new ClusterCommands(stack.move(), nats, relays, startOne);
+  }
+
+  /** Starts one that has ended, with the same options at other ports. */
+  async restart(number: number): Promise<void> {
+    this.relays[number - 1] = this.#stack.use(await this.#start(number));
   }
 
   /** Another relay, or one again, as the last. */
