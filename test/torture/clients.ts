@@ -24,7 +24,8 @@ export interface Surroundings {
 export interface SenderOptions {
   /** What it sends, as words of the command. */
   readonly what: readonly string[];
-  readonly receivers: number;
+  /** Undefined: it stores the share, and ends when it is stored. */
+  readonly receivers?: number;
   /** As `--relay` takes it. */
   readonly relay: string;
   /** Undefined: it is at the relay itself. */
@@ -55,13 +56,15 @@ export class Sender {
   #againAfterMs = 0;
   #isGivenUp = false;
   #hasEnded = false;
+  #hasSent = false;
 
   constructor(options: SenderOptions, surroundings: Surroundings) {
     const { what, receivers, relay } = options;
     this.network = options.network;
     this.#options = options;
     this.#surroundings = surroundings;
-    this.#words = ["send", ...what, "--receivers", String(receivers), "--relay", relay];
+    const until = receivers === undefined ? ["--store"] : ["--receivers", String(receivers)];
+    this.#words = ["send", ...what, ...until, "--relay", relay];
     this.code = this.#codes.promise;
     this.code.catch(() => undefined); // who waits for it is told
     this.#child = this.#start();
@@ -78,9 +81,14 @@ export class Sender {
     return this.#hasEnded;
   }
 
-  /** Whether it goes on after a kill. */
+  /** It ends when the share is stored, whoever receives it. */
+  get isStoring(): boolean {
+    return this.#options.receivers === undefined;
+  }
+
+  /** Whether it goes on with the same share after a kill: one that nobody stores yet is stored under another code. */
   get canBeKilled(): boolean {
-    return this.#options.input === undefined;
+    return !this.isStoring || this.#hasSent;
   }
 
   /** kill -9; it is run again after so long. */
@@ -130,6 +138,7 @@ export class Sender {
         history.add({ what: "event", who: "sender", event });
         if (event.event === "code") this.#codes.resolve(event.code);
         if (event.event === "receiver" && event.done) this.done.add(event.name);
+        if (event.event === "progress") this.#hasSent = true;
         if (event.event === "relay" && event.online) {
           this.relay = event.url;
           this.connections++;

@@ -93,6 +93,10 @@ export class Company {
   async #allEnd(): Promise<void> {
     const { done, ended } = this.#sender;
     const lives = Promise.all(this.#lives.values());
+    if (this.#sender.isStoring) {
+      await Promise.all([lives, ended]);
+      return;
+    }
     await Promise.race([lives, ended]);
     if (this.#sender.hasEnded) {
       // A receiver run again although it had everything finds no sender now, and would wait for ever.

@@ -25,15 +25,14 @@ const STACK = /^\s+at .+:\d+:\d+\)?$|panic|Segmentation fault|^\d+ \| /m;
 /** Processes that end when they are told alone. */
 const SERVERS = /^(relay|nats)(-\d)?$/;
 
-/**
- * Sentences for a person; none when all went as it should.
- * @param mayMiss of a share that can't be read again: a receiver that was away may come too late
- */
-export function violations(entries: readonly Entry[], mayMiss = false): string[] {
+/** Sentences for a person; none when all went as it should. */
+export function violations(entries: readonly Entry[]): string[] {
   const plan = find(entries, "plan")?.plan;
   const source = find(entries, "source");
   if (plan === undefined || source === undefined) return ["the round did not begin"];
   const found = wrongEnds(entries);
+  // A share that can't be read again: a receiver that was away may come too late.
+  const mayMiss = plan.content === "stream";
   const late = of(entries, "late").map(({ who }) => who);
   found.push(...late.map((who) => `${who} did not finish in time`));
 
@@ -61,7 +60,9 @@ export function violations(entries: readonly Entry[], mayMiss = false): string[]
       found.push(...left.map(({ names }) => `${name} left ${names.join(", ")}`));
     }
   }
-  if (!late.includes("sender")) found.push(...wrongSender(entries, receivers, mayMiss));
+  if (!late.includes("sender")) {
+    found.push(...wrongSender(entries, plan.content === "stored" ? undefined : receivers, mayMiss));
+  }
   return found;
 }
 
@@ -136,9 +137,10 @@ function wrongRuns(
   return found;
 }
 
+/** @param receivers that it waited for; undefined: it stored the share */
 function wrongSender(
   entries: readonly Entry[],
-  receivers: readonly { readonly name: string; readonly runs: readonly Run[] }[],
+  receivers: readonly { readonly name: string; readonly runs: readonly Run[] }[] | undefined,
   mayMiss: boolean,
 ): string[] {
   const found: string[] = [];
@@ -150,6 +152,13 @@ function wrongSender(
   if (shares.size > 1) found.push("the sender was run again, and began another share");
   if (sends.some((send) => events(send, "unkept").length > 0))
     found.push("the sender kept nothing");
+  if (receivers === undefined) {
+    if (exit.exitCode === EXIT.done) return found;
+    return [
+      ...found,
+      `the sender ended with ${exit.exitCode}, ${events(run, "error").at(-1)?.code}`,
+    ];
+  }
   const done = new Set(
     sends
       .flatMap((send) => events(send, "receiver"))

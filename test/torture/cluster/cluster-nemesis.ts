@@ -29,7 +29,8 @@ export class ClusterNemesis extends Nemesis<ClusterFault> {
         return receiver?.child === undefined ? ABSENT : receiver.kill(fault.forMs);
       }
       case "kill-sender":
-        return sender.child === undefined ? ABSENT : sender.kill(fault.forMs);
+        if (sender.child === undefined || !sender.canBeKilled) return ABSENT;
+        return sender.kill(fault.forMs);
       case "kill-relay":
         return this.#end(this.#relay(fault.relay), "SIGKILL", fault.forMs);
       case "drain-relay":

@@ -56,7 +56,6 @@ export async function playClusterRound(
   const sender = new Sender(
     {
       ...whatToSend(path, plan),
-      receivers: plan.receivers.length,
       relay: relaysOf(plan.senderRelays),
       state: join(folder, "state"),
     },
@@ -86,7 +85,8 @@ export async function playClusterRound(
   for (const [number, { who }] of cluster.relays.entries()) {
     const now = countsOf(cluster, number);
     const { came, lost } = before[number]!;
-    const times = 1 + (now.lost - lost) + Math.max(0, sender.connections - 1);
+    // A sender's share goes by any relay to the one that stores it, and may be read again later.
+    const times = 1 + (now.lost - lost) + sender.connections + (sender.isStoring ? 1 : -1);
     history.add({ what: "crossed", who, bytes: now.came - came, times });
     history.add({ what: "memory", who, bytes: memory.most.get(who) ?? 0 });
   }
@@ -110,14 +110,20 @@ function makeSource(folder: string, { name, bytes, round, content: kind }: Clust
   return path;
 }
 
-function whatToSend(path: string, plan: ClusterPlan): Pick<SenderOptions, "what" | "input"> {
-  if (plan.content !== "stream") return { what: [path] };
+function whatToSend(
+  path: string,
+  plan: ClusterPlan,
+): Pick<SenderOptions, "what" | "receivers" | "input"> {
+  if (plan.content === "stored") return { what: [path] };
+  const receivers = plan.receivers.length;
+  if (plan.content !== "stream") return { what: [path], receivers };
   const all = content(plan.round, plan.bytes);
   const pieces = Array.from({ length: Math.ceil(all.length / STREAM_PIECE_BYTES) }, (_, at) =>
     all.subarray(at * STREAM_PIECE_BYTES, (at + 1) * STREAM_PIECE_BYTES),
   );
-  const waits = ["--wait-for", String(plan.receivers.length)];
+  const waits = ["--wait-for", String(receivers)];
   return {
+    receivers,
     what: ["-", "--name", plan.name, ...waits],
     input: { pieces, everyMs: STREAM_EVERY_MS },
   };

@@ -2,13 +2,13 @@
 import { describe, expect, test } from "bun:test";
 import type { ClientEvent } from "../../../cli/mod.ts";
 import type { Entry, Happening } from "../history.ts";
+import type { Content } from "./plan.ts";
 import { clusterViolations } from "./cluster-verdict.ts";
 import { BESIDE_BYTES, RELAY_MEMORY_BYTES } from "./limits.ts";
 
 const BYTES = 1000;
 const SHA256 = "5a";
 const copy = { path: "/a/a.bin", bytes: BYTES, sha256: SHA256 };
-type Content = "file" | "folder" | "stream";
 
 const start = (who: string): Happening => ({ what: "start", who, pid: 3 });
 const tell = (who: string, event: ClientEvent): Happening => ({ what: "event", who, event });
@@ -36,15 +36,14 @@ const ended: Happening[] = [
   tell("sender", { event: "done", bytes: BYTES, seconds: 1, receivers: 1 }),
   exit("sender"),
 ];
-const good: Happening[] = [
-  ...begin("file"),
+const received: Happening[] = [
   start("a"),
   tell("a", { event: "saved", path: copy.path, bytes: BYTES }),
   tell("a", { event: "done", bytes: BYTES, seconds: 1 }),
   exit("a"),
   copies(copy),
-  ...ended,
 ];
+const good: Happening[] = [...begin("file"), ...received, ...ended];
 /** It was killed, came again, and found that what it needs is gone. */
 const missed = (content: Content, ...again: Happening[]): Happening[] => [
   ...begin(content),
@@ -68,6 +67,10 @@ describe("nothing is wrong with", () => {
     ],
     ["servers that are killed", [...good, killed("relay-1"), killed("nats-2")]],
     ["relays that lose a link", [...good, reported("link-lost"), crossed(BYTES, 1)]],
+    [
+      "a sender that stores its share, and hears of no receiver",
+      [...begin("stored"), ...received, exit("sender")],
+    ],
     ["a killed receiver of a stream that is too late", missed("stream", killed("a"), start("a"))],
   ])("%s", (_, happenings) => {
     expect(verdict(...happenings)).toEqual([]);
@@ -98,6 +101,11 @@ describe("it is wrong that", () => {
       "a receiver of a stream is too late that was never killed",
       missed("stream"),
       "a failed with 1, too-late",
+    ],
+    [
+      "a sender does not store its share",
+      [...begin("stored"), ...received, exit("sender", { exitCode: 1 })],
+      "the sender ended with 1",
     ],
     [
       "one of a file is too late",

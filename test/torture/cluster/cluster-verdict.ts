@@ -21,7 +21,7 @@ const FRAMES = 0.02;
 /** Sentences for a person; none when all went as it should. */
 export function clusterViolations(entries: readonly Entry[]): string[] {
   const plan = entries.find((entry) => entry.what === "plan")?.plan;
-  const found = violations(entries, plan?.content === "stream");
+  const found = violations(entries);
   const bytes = plan?.bytes ?? 0;
   for (const entry of entries) {
     if (entry.what === "event" && entry.event.event === "relay") {

@@ -19,7 +19,7 @@ const LONGEST_SECONDS = STOP_MS[1] / 1000;
 const DEFINITION = define({
   name: "bun run torture:cluster",
   description:
-    "Send files, folders and streams over three relays and three NATS servers, which are killed, stopped and cut off, and compare every copy",
+    "Send and store files, folders and streams over three relays and three NATS servers, which are killed, stopped and cut off, and compare every copy",
   args: {
     ...shared(USUAL),
     longest: text("s", `Seconds of the longest stop or cut (${LONGEST_SECONDS})`),

@@ -29,10 +29,10 @@ describe("the plan of a round with a cluster", () => {
     ]);
     expect(
       plans
-        .slice(0, 3)
+        .slice(0, 4)
         .map(({ content }) => content)
         .toSorted(),
-    ).toEqual(["file", "folder", "stream"]);
+    ).toEqual(["file", "folder", "stored", "stream"]);
   });
 
   test("stops the owner of each share that can be read again for a minute", () => {

@@ -47,7 +47,7 @@ export type ClusterFault =
     }
   | { readonly kind: "cut-relay-from-clients"; readonly relay: Which; readonly forMs: number };
 
-export type Content = "file" | "folder" | "stream";
+export type Content = "file" | "folder" | "stream" | "stored";
 
 export interface ClusterReceiverPlan extends ReceiverPlan {
   /** Numbers of relays that it knows, in the order in which it tries them. */
@@ -66,7 +66,7 @@ export interface ClusterSize extends Size {
   readonly longestMs: number;
 }
 
-const CONTENTS = ["file", "folder", "stream"] as const;
+const CONTENTS = ["file", "folder", "stream", "stored"] as const;
 /** bytes: a minute of STREAM_PIECE_BYTES each STREAM_EVERY_MS */
 const STREAM_BYTES = 6 * 1024 * 1024;
 /** The step in which the owner stands still: its transfers are under way by then. */

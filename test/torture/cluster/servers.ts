@@ -145,6 +145,7 @@ export async function startCluster(wanted: Wanted): Promise<ClusterUnderTest> {
       ["--drain", String(DRAIN_SECONDS), "--json", "--log", "json"],
       ["--cluster", natsUrls.join(","), "--cluster-secret", secret],
       ["--cluster-listen", `${machine.inner}:${PORTS.cluster}`],
+      ["--store", join(wanted.folder, `${who}-store`)],
     ].flat();
     return new Server(
       machine,
