@@ -60,7 +60,9 @@ export class ForwardLine {
       else this.#greet(decodeFromOwner(bytes));
     } catch (error) {
       if (!(error instanceof FaultError)) throw error;
-      this.#host.failed(awayFor(error.message));
+      const { code, detail } = error;
+      const isStranger = code === "not-proved";
+      this.#host.failed(awayFor(isStranger ? "it does not know the secret" : (detail ?? code)));
     }
   }
 
@@ -93,8 +95,6 @@ export class ForwardLine {
 
 /** The sender may come again, here or elsewhere. */
 export function awayFor(why: string): FaultError {
-  return new FaultError(
-    "going-away",
-    `the line to the relay of its cluster that stores the share ended: ${why}`,
-  );
+  const detail = `the line to the relay of its cluster that stores the share ended: ${why}`;
+  return new FaultError("going-away", detail);
 }

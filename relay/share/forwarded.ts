@@ -27,10 +27,12 @@ import type { Client, SenderClient } from "./share-table.ts";
 import type { Senders } from "./senders.ts";
 
 /**
- * The relay that stores the share answers an offer or a question within that time. A sender that hears nothing for 20 s
- * believes that its own network is at fault. ms
+ * The relay that stores the share answers an offer within that time: a sender that hears nothing for 20 s believes that
+ * its own network is at fault. ms
  */
-export const ANSWER_MS = 15_000;
+export const ACCEPT_MS = 15_000;
+/** The same for a question, whose client waits for 10 s. ms */
+export const ANSWER_MS = 8000;
 const NO_ANSWER = "the relay of its cluster that stores the share does not answer";
 
 export interface ForwardTarget {
@@ -75,9 +77,12 @@ interface Passing {
   deadline: number | undefined;
 }
 
-interface Question {
+/** The line of a client's questions to one relay, one after the other. */
+interface Questions {
   readonly line: ForwardLine;
-  readonly deadline: number;
+  readonly address: string;
+  /** Undefined: the other relay answered the last one. ms */
+  deadline: number | undefined;
 }
 
 export interface ForwardedOptions {
@@ -90,7 +95,7 @@ export class Forwarded {
   readonly #options: ForwardedOptions;
   /** By main socket. */
   readonly #passing = new Map<SocketId, Passing>();
-  readonly #questions = new Map<SocketId, Question>();
+  readonly #questions = new Map<SocketId, Questions>();
 
   constructor(options: ForwardedOptions) {
     this.#options = options;
@@ -170,7 +175,7 @@ export class Forwarded {
       room: () => this.#release(socket),
       failed: (fault) => this.#failed(socket, fault),
     });
-    const deadline = now + ANSWER_MS;
+    const deadline = now + ACCEPT_MS;
     this.#passing.set(socket, { line, held: new Set(), isAccepted: false, deadline });
     for (const each of said) line.say(encodeControl(each));
     if (client.isSeveral) line.say(encodeCluster({ t: "further", isOpen: true }));
@@ -182,22 +187,36 @@ export class Forwarded {
     question: MessageOf<"inspect" | "revoke">,
     now: number,
   ): void {
-    const { socket } = order;
+    const { socket, address } = order;
     const { outlet, senders } = this.#options;
-    this.#questions.get(socket)?.line.close();
+    const deadline = now + ANSWER_MS;
+    const open = this.#questions.get(socket);
+    if (open?.address === address) {
+      open.deadline = deadline;
+      open.line.say(encodeControl(question));
+      return;
+    }
+    open?.line.close();
     const line = this.#open(order, client, {
       message: (message) => {
-        const isAnswer = message.t === "inspected" || message.t === "revoked";
+        const asked = this.#questions.get(socket);
+        if (asked?.line !== line) return;
         if (message.t === "fault") this.#failed(socket, message);
-        if (!isAnswer || !this.#questions.delete(socket)) return;
-        line.close();
+        if (message.t !== "inspected" && message.t !== "revoked") return;
+        asked.deadline = undefined;
         senders.answered(client);
         outlet.send(socket, message);
       },
       room: () => undefined,
-      failed: (fault) => this.#failed(socket, fault),
+      failed: (fault) => {
+        const asked = this.#questions.get(socket);
+        if (asked?.line !== line) return;
+        // The next question has a line of its own.
+        if (asked.deadline === undefined) this.#questions.delete(socket);
+        else this.#failed(socket, fault);
+      },
     });
-    this.#questions.set(socket, { line, deadline: now + ANSWER_MS });
+    this.#questions.set(socket, { line, address, deadline });
     line.say(encodeControl(question));
   }
 
