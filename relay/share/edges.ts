@@ -127,9 +127,10 @@ export class Edges implements ShareEdges {
     }
     const over = this.#over.get(channel);
     if (over !== undefined) this.#send(socket, { t: "over", list: [...over] });
-    for (const { record, fanout } of shares) {
-      if (record.remote !== undefined) continue;
-      for (const each of fanout.decisions) this.#send(socket, decisionOf(record.offer.share, each));
+    for (const share of shares) {
+      // An edge hears no decision on a share that it does not know yet.
+      if (seenBy(share) === undefined) continue;
+      for (const each of decisionsOn(share)) this.#send(socket, each);
     }
   }
 
@@ -201,11 +202,16 @@ export class Edges implements ShareEdges {
   /** A share is new here, or changed. */
   announce(share: LocalShare): void {
     const seen = seenBy(share);
-    if (seen === undefined) return;
+    if (seen === undefined) {
+      this.#told.delete(share);
+      return;
+    }
     const { channel } = share.record;
     this.#over.delete(channel);
+    const isNew = !this.#told.has(share);
     this.#told.set(share, seen);
     this.#tellAll(channel, { t: "shares", list: [seen] });
+    if (isNew) for (const each of decisionsOn(share)) this.#tellAll(channel, each);
   }
 
   storedState(share: LocalShare): void {
@@ -226,12 +232,13 @@ export class Edges implements ShareEdges {
     if (record.remote === undefined) this.#tellAll(record.channel, message);
   }
 
-  word({ record }: LocalShare, word: WordToEdges): void {
+  word(about: LocalShare, word: WordToEdges): void {
+    const { record } = about;
     const { share } = record.offer;
     if (word.t === "confirmed") {
       const { receiver } = word;
       this.#tellAll(record.channel, { t: "receipted", share, receiver });
-    } else if (word.t === "decided") {
+    } else if (word.t === "decided" && this.#told.has(about)) {
       this.#tellAll(record.channel, decisionOf(share, word.admission));
     }
   }
@@ -286,6 +293,10 @@ const ABOUT_RECEIVERS: ReadonlySet<EdgeMessage["t"]> = new Set<AboutReceivers["t
 
 function isAboutReceivers(message: EdgeMessage): message is AboutReceivers {
   return ABOUT_RECEIVERS.has(message.t);
+}
+
+function decisionsOn({ record, fanout }: LocalShare): Message[] {
+  return fanout.decisions.map((each) => decisionOf(record.offer.share, each));
 }
 
 function decisionOf(share: Uint8Array, { receiver, dismissed }: Admission): Message {

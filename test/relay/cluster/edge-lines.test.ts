@@ -224,6 +224,24 @@ describe("a share that admits each receiver", () => {
   });
 });
 
+test("a control line hears of a share before it hears whom its sender admits, at any worker", async () => {
+  const of = (share: RawShare): RawShare => {
+    return { ...share, offer: { ...share.offer, admit: true, seekable: false } };
+  };
+  await using at = await edgeStage({ of });
+  const receiver = randomId();
+  at.sender.send({ t: "admit", share: at.id, receiver });
+  const lines = await Promise.all(Array.from({ length: 8 }, () => at.control()));
+  for (const line of lines) {
+    const { list } = await line.when("shares", (message) => message.list.length > 0);
+    expect(list[0]?.first).toBe(0);
+    await line.when("admit");
+    const first = line.messages.findIndex(({ t }) => t === "admit");
+    const named = line.messages.findIndex((each) => each.t === "shares" && each.list.length > 0);
+    expect(first).toBeGreaterThan(named);
+  }
+});
+
 describe("a share with as many receivers as it may have", () => {
   test.each([1, 2])(
     "names the one that is too many to its line, with %p workers",
