@@ -13,6 +13,7 @@ import { ClusterNemesis } from "./cluster-nemesis.ts";
 import { clusterViolations } from "./cluster-verdict.ts";
 import { CLUSTER_FINISH_MS, LOOK_MS, STREAM_EVERY_MS, STREAM_PIECE_BYTES } from "./limits.ts";
 import type { ClusterFault, ClusterPlan } from "./plan.ts";
+import { revoke } from "./revoker.ts";
 import type { ClusterUnderTest, Server } from "./servers.ts";
 
 export interface ClusterWorld extends Surroundings {
@@ -53,11 +54,12 @@ export async function playClusterRound(
   history.add({ what: "source", ...source });
   const relaysOf = (numbers: readonly number[]): string =>
     numbers.map((number) => cluster.urls[number]).join(",");
+  const state = join(folder, "state");
   const sender = new Sender(
     {
       ...whatToSend(path, plan),
       relay: relaysOf(plan.senderRelays),
-      state: join(folder, "state"),
+      state,
     },
     world,
   );
@@ -80,6 +82,7 @@ export async function playClusterRound(
   const nemesis = new ClusterNemesis({ ...world, sender, receivers });
   await company.endure(steps, nemesis, world.isOver);
   await company.finish();
+  if (sender.isStoring) await revoke(code, state, world);
 
   lookAt(receivers, world);
   for (const [number, { who }] of cluster.relays.entries()) {

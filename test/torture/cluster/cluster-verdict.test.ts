@@ -69,7 +69,7 @@ describe("nothing is wrong with", () => {
     ["relays that lose a link", [...good, reported("link-lost"), crossed(BYTES, 1)]],
     [
       "a sender that stores its share, and hears of no receiver",
-      [...begin("stored"), ...received, exit("sender")],
+      [...begin("stored"), ...received, exit("sender"), exit("revoker")],
     ],
     ["a killed receiver of a stream that is too late", missed("stream", killed("a"), start("a"))],
   ])("%s", (_, happenings) => {
@@ -101,6 +101,11 @@ describe("it is wrong that", () => {
       "a receiver of a stream is too late that was never killed",
       missed("stream"),
       "a failed with 1, too-late",
+    ],
+    [
+      "a stored share can't be deleted",
+      [...begin("stored"), ...received, exit("sender"), exit("revoker", { exitCode: 1 })],
+      "revoke ended with 1",
     ],
     [
       "a sender does not store its share",

@@ -1,7 +1,9 @@
 /** The verdict on a round with a cluster, from its history alone. */
+import { EXIT } from "../../../protocol/wire/faults.ts";
 import type { Entry } from "../history.ts";
 import { violations } from "../verdict.ts";
 import { BESIDE_BYTES, RELAY_MEMORY_BYTES } from "./limits.ts";
+import { REVOKER } from "./revoker.ts";
 
 /** Faults that a client may hear of on its way, before it tries again by itself. */
 const MAY_PASS: ReadonlySet<string> = new Set([
@@ -23,6 +25,11 @@ export function clusterViolations(entries: readonly Entry[]): string[] {
   const plan = entries.find((entry) => entry.what === "plan")?.plan;
   const found = violations(entries);
   const bytes = plan?.bytes ?? 0;
+  if (plan?.content === "stored") {
+    const end = entries.findLast((entry) => entry.what === "exit" && entry.who === REVOKER);
+    const exitCode = end?.what === "exit" ? end.exitCode : undefined;
+    if (exitCode !== EXIT.done) found.push(`revoke ended with ${exitCode}`);
+  }
   for (const entry of entries) {
     if (entry.what === "event" && entry.event.event === "relay") {
       const { code, message } = entry.event;
