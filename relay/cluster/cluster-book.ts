@@ -202,8 +202,10 @@ export class ClusterBook {
 
   /** This relay's directory gave the share to a claim that was passed on. */
   opened(key: string): void {
-    if (this.#ownership.opened(key)) this.#remotes.forget(key);
-    else if (this.#remotes.opened(key)) this.#remoteOpened(key);
+    if (this.#ownership.opened(key)) {
+      this.#remotes.forget(key);
+      this.#questions.opened(this.#options.blinded(key));
+    } else if (this.#remotes.opened(key)) this.#remoteOpened(key);
     // The store took so long that the entry was removed.
     else this.#effects.push({ t: "yield", key, again: true });
   }

@@ -6,6 +6,13 @@ import type { KnownShare, KnownShares } from "./known-shares.ts";
 export const QUESTION_MS = 10_000;
 /** Of all workers; those beyond hear at once what is open. */
 export const QUESTIONS_MOST = 10_000;
+/**
+ * The watch tells of a share within that time after its sender was welcomed elsewhere: until then a share that is not
+ * known may be new. ms
+ */
+export const GUESS_MS = 1000;
+/** Questions for shares that are not known and wait so: a quarter of those of one worker, so that a flood takes no others' place. */
+export const GUESSES_MOST = 250;
 
 interface Question {
   readonly worker: number;
@@ -31,6 +38,8 @@ export class OpenQuestions {
   readonly #host: OpenQuestionsHost;
   /** By blinded share. */
   readonly #open = new Map<string, Set<Question>>();
+  /** For shares that are not known. */
+  readonly #guesses = new Set<Question>();
   #size = 0;
 
   constructor(host: OpenQuestionsHost) {
@@ -46,12 +55,17 @@ export class OpenQuestions {
     this.#open.set(question.share, others.add(question));
     this.#size++;
     if (this.#size > QUESTIONS_MOST) this.#answer(question);
-    else this.#look(question);
+    else this.#look(question, true);
   }
 
   /** The share came, or its owner is another one. @param share blinded */
   changed(share: string): void {
-    for (const each of this.#open.get(share) ?? []) this.#look(each);
+    for (const each of this.#open.get(share) ?? []) this.#look(each, false);
+  }
+
+  /** A sender of this relay has it now. @param share blinded */
+  opened(share: string): void {
+    for (const each of this.#open.get(share) ?? []) this.#answer(each);
   }
 
   /** This relay's directory has no room for it. @param share blinded */
@@ -60,7 +74,7 @@ export class OpenQuestions {
   }
 
   lookAgain(): void {
-    for (const each of this.#all()) this.#look(each);
+    for (const each of this.#all()) this.#look(each, true);
   }
 
   workerLost(worker: number): void {
@@ -69,6 +83,7 @@ export class OpenQuestions {
 
   tick(now: number): void {
     for (const each of this.#all()) if (now - each.at >= QUESTION_MS) this.#answer(each);
+    for (const each of this.#guesses) if (now - each.at >= GUESS_MS) this.#answer(each);
   }
 
   #all(): Question[] {
@@ -78,11 +93,20 @@ export class OpenQuestions {
       .toArray();
   }
 
-  #look(each: Question): void {
+  /** @param mayBeNew a share that is not known may be one that the watch has not told of */
+  #look(each: Question, mayBeNew: boolean): void {
     const { me, known, isOpen, knowsAll, lookInto } = this.#host;
-    const others = [...known.ofShare(each.share)].filter(({ relay }) => relay !== me);
+    const entries = [...known.ofShare(each.share)];
+    const others = entries.filter(({ relay }) => relay !== me);
     const isComing = others.map((entry) => lookInto(entry, each)).includes(true);
-    if (isOpen(each.key) || (knowsAll() && !isComing)) this.#answer(each);
+    if (isComing) this.#guesses.delete(each);
+    if (isOpen(each.key)) this.#answer(each);
+    else if (knowsAll() && !isComing) {
+      const hasRoom = this.#guesses.size < GUESSES_MOST;
+      if (mayBeNew && hasRoom && entries.length === 0) this.#guesses.add(each);
+      // An own entry comes just before its sender has the share here.
+      if (!this.#guesses.has(each)) this.#answer(each);
+    }
   }
 
   #answer(each: Question): void {
@@ -91,6 +115,7 @@ export class OpenQuestions {
   }
 
   #close(each: Question): void {
+    this.#guesses.delete(each);
     const others = this.#open.get(each.share);
     if (others?.delete(each) === true) this.#size--;
     if (others?.size === 0) this.#open.delete(each.share);

@@ -22,7 +22,6 @@ import { bytesOf, temporaryFolder } from "../../support/disk.ts";
 import { content, makeFile } from "../../support/files.ts";
 import { lacksNats } from "../../support/net/nats.ts";
 import { ClusterRelays, eachOnce, outFolder, sorted } from "../../support/relay/whole-cluster.ts";
-import { until } from "../../support/until.ts";
 import { OriginalReceiver, originalSend } from "../../support/relay/original-clients.ts";
 
 const MiB = 1024 ** 2;
@@ -174,11 +173,8 @@ describe.skipIf(lacksNats)("a cluster of three relays", () => {
     await using sender = send({ relay: cluster.at(1).url, code, path: file.path });
     const { path } = await sender.when("code");
     const { records } = await sender.when("source");
-    // A relay knows of it a moment after its sender was welcomed.
-    const isThere = async (): Promise<boolean> => {
-      return (await fetch(`${cluster.at(2).http}${path}`, { method: "HEAD" })).ok;
-    };
-    await until(isThere);
+    await sender.when("relay");
+    // Relay 2 may not have heard of it yet: it waits a moment.
     const whole = await curl(`${cluster.at(2).http}${path}`);
     expect(contentOf(whole, code, file.bytes.length).equals(file.bytes)).toBe(true);
     for (const [first, last] of [

@@ -4,7 +4,7 @@ import { nodePrimitives as primitives } from "../../../protocol/crypto/crypto-no
 import { HEARTBEAT_MS, RELAY_GONE_MS } from "../../../relay/cluster/directory-kv.ts";
 import { REMOVE_SPREAD_MS } from "../../../relay/cluster/known-relays.ts";
 import { LINGER_MS } from "../../../relay/cluster/links.ts";
-import { QUESTION_MS } from "../../../relay/cluster/open-questions.ts";
+import { GUESSES_MOST, GUESS_MS, QUESTION_MS } from "../../../relay/cluster/open-questions.ts";
 import { ClusterSecret, SECRET_LEAST_BYTES } from "../../../relay/cluster/proof.ts";
 import { UPLINK_WAIT_MS } from "../../../relay/cluster/remote-shares.ts";
 import { CLUSTER_VERSION } from "../../../relay/cluster/wire.ts";
@@ -250,21 +250,63 @@ describe("a link's claim", () => {
 });
 
 describe("a look-up", () => {
-  test("is answered at once when the directory has no such share, or only one of this relay", () => {
+  test("is answered at once when the directory has only a share of this relay", () => {
     const play = new ClusterPlay();
     play.connect();
     play.own(1);
     play.book.lookUp(0, 7, hexOf(1), play.now);
-    play.book.lookUp(0, 8, hexOf(2), play.now);
-    expect(play.effects()).toEqual(["answer 7 to 0", "answer 8 to 0"]);
+    expect(play.effects()).toEqual(["answer 7 to 0"]);
+  });
+
+  test("waits a moment for a share that may be new", () => {
+    const play = new ClusterPlay();
+    play.connect();
+    play.book.lookUp(0, 7, hexOf(1), play.now);
+    expect(play.later(GUESS_MS - 1)).toEqual([]);
+    expect(play.later(1)).toEqual(["answer 7 to 0"]);
+    expect(play.book.left["questions"]).toBe(0);
+  });
+
+  test("is answered when the watch tells of the share meanwhile, and a link has opened it", () => {
+    const masked = (channel: string): string => (channel === CHANNEL ? "masked" : CHANNEL);
+    const play = new ClusterPlay({ masked });
+    play.connect();
+    play.heard("other");
+    play.book.lookUp(0, 7, hexOf(1), play.now);
+    const share = { key: "~192.~1", revision: 5 };
+    play.book.share({ ...share, value: { relay: "other", channel: masked(CHANNEL) } }, play.now);
+    expect(play.effects()).toEqual([LINK]);
+    expect(play.later(2 * GUESS_MS, "other")).toEqual([]);
+    play.claim(1, { socket: -1, uplink: { link: 1, relay: "other" } });
+    expect(play.effects()).toEqual(["1 for socket -1", "answer 7 to 0"]);
+  });
+
+  test("is answered when a sender of this relay has the share meanwhile", () => {
+    const play = new ClusterPlay();
+    play.connect();
+    play.book.lookUp(0, 7, hexOf(1), play.now);
+    play.claim(1);
+    play.effects();
+    play.outcome(1, 11);
+    expect(play.effects()).toEqual(["1 for socket 1", "answer 7 to 0"]);
+  });
+
+  test("P1 of a flood for shares that are none is answered at once, but for some", () => {
+    const play = new ClusterPlay();
+    play.connect();
+    for (let at = 0; at <= GUESSES_MOST; at++) play.book.lookUp(0, at, hexOf(at), play.now);
+    expect(play.effects()).toEqual([`answer ${GUESSES_MOST} to 0`]);
+    expect(play.later(GUESS_MS)).toHaveLength(GUESSES_MOST);
   });
 
   test("waits for the watch at first", () => {
     const play = new ClusterPlay();
     play.book.lookUp(0, 7, hexOf(1), play.now);
-    expect(play.effects()).toEqual([]);
+    expect(play.later(2 * GUESS_MS)).toEqual([]);
+    play.book.lookUp(0, 8, hexOf(1), play.now);
     play.connect();
-    expect(play.effects()).toEqual(["answer 7 to 0"]);
+    expect(play.effects()).toEqual([]);
+    expect(play.later(GUESS_MS)).toEqual(["answer 7 to 0", "answer 8 to 0"]);
   });
 
   test("is answered when a link has opened the share", () => {
