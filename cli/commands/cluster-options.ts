@@ -13,6 +13,8 @@ type ReadFile = (path: string) => { readonly text: string; readonly mode: number
 /** The text of a secret file, for machines without files. */
 const SECRET_VARIABLE = "FILESHARE_RELAY_SECRET";
 const DEFAULT_NAME = "main";
+/** As SITE_FORM of `relay/cluster/directory-kv.ts`. */
+const SITE = /^[a-z0-9-]{1,32}(?:\/[a-z0-9-]{1,32}){0,3}$/;
 const NATS_PORT = 4222;
 const PORT_MOST = 65_535;
 /** Of the secret, in bytes: guessing takes too long. As `relay/cluster/proof.ts`. */
@@ -26,6 +28,7 @@ const OTHERS = [
   "cluster-name",
   "cluster-listen",
   "cluster-advertise",
+  "cluster-site",
   "cluster-secret",
   "cluster-creds",
   "cluster-token",
@@ -70,6 +73,12 @@ export async function clusterOptions(values: ClusterValues, env: Variables) {
       `${option} ${reached.hostname} is every address of this machine; give one that the other relays reach with --cluster-advertise`,
     );
   }
+  const site = values["cluster-site"];
+  if (site !== undefined && !SITE.test(site)) {
+    throw usage(
+      `--cluster-site takes up to four names such as eu/lab-3, each of up to 32 small letters, digits and -, not "${site}"`,
+    );
+  }
   const servers = serversOf(cluster, values["cluster-token"]);
   const { readTextFile } = await import("../../relay/mod.ts");
   const read: ReadFile = (path) => readTextFile(path, FILE_BYTES, "bad-cluster");
@@ -83,6 +92,7 @@ export async function clusterOptions(values: ClusterValues, env: Variables) {
     secret: secretOf(values["cluster-secret"], env, read),
     listen: { hostname: listen.hostname, port },
     advertise,
+    site,
     credentials: creds === undefined ? undefined : credentialsIn(creds, read),
     tls: tlsOf(values, read),
   };

@@ -68,6 +68,10 @@ export const relay = define({
       "host:port",
       "With --cluster, the address at which the other relays reach this one (default: that of --cluster-listen)",
     ),
+    "cluster-site": text(
+      "path",
+      "With --cluster, where this relay is, such as eu/lab-3: a share crosses to each region and each site once",
+    ),
     "cluster-secret": text(
       "file",
       "With --cluster, the file of the secret that all its relays have: at least 32 bytes, and no other user reads it",

@@ -26,7 +26,7 @@ import { KnownShares, type KnownShare } from "./known-shares.ts";
 import type { OverShare } from "../store/stored-share.ts";
 import { Links, type Link } from "./links.ts";
 import { OpenQuestions } from "./open-questions.ts";
-import type { Refuge } from "./messages.ts";
+import type { Refuge, ToCluster } from "./messages.ts";
 import { Ownership, strayed } from "./ownership.ts";
 import { RemoteShares } from "./remote-shares.ts";
 import type { KeptShare, Slot } from "./slot.ts";
@@ -38,10 +38,16 @@ const STALE_MS = RELAY_GONE_MS;
 
 /** Relays with the same bucket have so long to take over what a relay that is gone kept there. ms */
 export const ABANDONED_MS = 10 * 60_000;
+type ThroughAsk = Pick<
+  Extract<ToCluster, { t: "through" }>,
+  "worker" | "channel" | "owner" | "level"
+>;
 
 export interface ClusterBookOptions {
   /** This relay's id in hex. */
   readonly me: string;
+  /** See `routes.ts`; undefined: it is nowhere in particular. */
+  readonly site?: string | undefined;
   readonly blinded: (id: string) => string;
   /** See `ClusterSecret.masked`; undefined: look-ups find no share of a channel without receivers here. */
   readonly masked?: ((channel: string, share: string) => string) | undefined;
@@ -90,7 +96,7 @@ export class ClusterBook {
   #isFull = false;
 
   constructor(options: ClusterBookOptions, now: number) {
-    const { me, blinded, random, sharesMost } = options;
+    const { me, site, blinded, random, sharesMost } = options;
     this.#options = options;
     this.#now = now;
     this.#tickedAt = now;
@@ -115,11 +121,15 @@ export class ClusterBook {
     });
     this.#links = new Links({
       me,
+      site,
       known,
       blinded,
       random,
       say,
       addressOf: (relay) => this.#relays.addressOf(relay),
+      siteOf: (relay) => this.#relays.siteOf(relay),
+      relaysAt: (prefix) => this.#relays.at(prefix),
+      serves: (link) => this.#remotes.isServedBy(link),
       over: (link) => this.#remotes.linkOver(link),
     });
     const linkOf = (id: number) => this.#links.get(id);
@@ -326,8 +336,14 @@ export class ClusterBook {
     this.#links.workerLost(worker, now);
   }
 
+  /** Edges read shares of an owner through this relay: see `ToCluster`. */
+  through({ worker, channel, owner, level }: ThroughAsk, now: number): void {
+    this.#now = now;
+    this.#links.through(worker, channel, owner, level, now);
+  }
+
   linked(link: number): void {
-    this.#links.linked(link);
+    this.#links.linked(link, this.#now);
   }
 
   /** Stored shares of the relay at its other end are over. */
@@ -363,6 +379,7 @@ export class ClusterBook {
         this.#links.changed(channel, false, now);
       }
     }
+    if (this.#isReady) this.#lookAround();
     // Another relay took this one for gone.
     if (entry.key === this.#options.me && entry.value === undefined) this.#heartbeatAt = now;
   }
@@ -401,7 +418,10 @@ export class ClusterBook {
     }
     if (this.#staleSince !== undefined && now - this.#staleSince >= STALE_MS) this.#trust(now);
     if (this.#isConnected) this.#heartbeat();
-    if (this.#isReady) this.#removeGone(now);
+    if (this.#isReady) {
+      this.#removeGone(now);
+      this.#lookAround();
+    }
     this.#ownership.tick(now);
     this.#remotes.tick(now);
     this.#links.tick(now);
@@ -419,8 +439,14 @@ export class ClusterBook {
     this.#wasSynced = true;
     this.#staleSince = undefined;
     this.#relays.startAnew(now);
+    this.#lookAround();
     this.#ownership.lookAgain();
     this.#questions.lookAgain();
+  }
+
+  /** The ways to owners go by relays that live. */
+  #lookAround(): void {
+    if (this.#relays.lookAround(this.#now)) this.#links.relaysChanged(this.#now);
   }
 
   #heartbeat(): void {

@@ -5,6 +5,7 @@
  */
 import { RELAY_GONE_MS, type Entry, type RelayValue } from "./directory-kv.ts";
 import type { Refuge } from "./messages.ts";
+import { prefixesOf } from "./routes.ts";
 import { CLUSTER_VERSION } from "./wire.ts";
 
 /** Relays of one cluster; of more some have no links. */
@@ -38,6 +39,7 @@ export interface ClusterRelay {
   readonly id: string;
   readonly address: string | undefined;
   readonly version: number | undefined;
+  readonly site: string | undefined;
   readonly shares: number;
   readonly seenMsAgo: number;
 }
@@ -46,6 +48,10 @@ export class KnownRelays {
   readonly #me: string;
   readonly #random: () => number;
   readonly #relays = new Map<string, KnownRelay>();
+  /** Those that live and have a site, by each prefix of it. */
+  #bySite = new Map<string, string[]>();
+  /** The same, as text. */
+  #sites = "";
 
   constructor(me: string, random: () => number) {
     this.#me = me;
@@ -77,6 +83,33 @@ export class KnownRelays {
   isForeign(id: string): boolean {
     const version = this.#relays.get(id)?.value?.version;
     return version !== undefined && version !== CLUSTER_VERSION;
+  }
+
+  /** Undefined: it has none, or is not known. */
+  siteOf(id: string): string | undefined {
+    return this.#relays.get(id)?.value?.site;
+  }
+
+  /** Relays that live, do not drain and have a site that begins so, as `lookAround` saw them last. */
+  at(prefix: string): readonly string[] {
+    return this.#bySite.get(prefix) ?? [];
+  }
+
+  /** Looks which relays live, and where. @returns whether a relay with a site came or went */
+  lookAround(now: number): boolean {
+    const bySite = new Map<string, string[]>();
+    for (const [id, { value }] of this.#relays) {
+      const isThere = this.isAlive(id, now) && this.addressOf(id) !== undefined;
+      if (!isThere || value?.drains === true) continue;
+      for (const prefix of prefixesOf(value?.site)) {
+        bySite.set(prefix, [...(bySite.get(prefix) ?? []), id]);
+      }
+    }
+    const sites = JSON.stringify([...bySite]);
+    if (sites === this.#sites) return false;
+    this.#sites = sites;
+    this.#bySite = bySite;
+    return true;
   }
 
   /** @returns whether it has an address that it had not before */
@@ -146,8 +179,8 @@ export class KnownRelays {
   list(now: number, sharesOf: (id: string) => number): ClusterRelay[] {
     const there = [...this.#relays].filter(([, { value }]) => value?.hasLeft !== true);
     return there.map(([id, { value, seenAt }]) => {
-      const { address, version } = value ?? {};
-      return { id, address, version, shares: sharesOf(id), seenMsAgo: now - seenAt };
+      const { address, version, site } = value ?? {};
+      return { id, address, version, site, shares: sharesOf(id), seenMsAgo: now - seenAt };
     });
   }
 }

@@ -1,11 +1,15 @@
 /**
- * The links of this relay: for each channel with receivers here, one to each other relay that owns shares of it. A worker
- * with receivers of the channel keeps the link, and opens it again when it breaks.
+ * The links of this relay: for each channel with receivers here, one for each other relay that owns shares of it. It goes
+ * to that relay or to a gateway on the way (`routes.ts`). Edges that read through this relay have a link for the owner
+ * that they ask for. A worker with receivers of the channel, or with lines of such edges, keeps the link, and opens it
+ * again when it breaks.
  */
 import { Askers } from "../store/askers.ts";
 import type { OverShare } from "../store/stored-share.ts";
 import type { Say } from "./book-effects.ts";
+import { Chain } from "./chain.ts";
 import type { KnownShares } from "./known-shares.ts";
+import { nextHop, type Hop } from "./routes.ts";
 
 /** Links of this relay: each is a connection, and has streams. */
 export const LINKS_MOST = 10_000;
@@ -14,14 +18,24 @@ export const LINKS_MOST = 10_000;
  * directory, and claims its shares again. ms
  */
 export const LINGER_MS = 60_000;
+/** A gateway by which no share comes for so long does not reach the owner: another one may. ms */
+export const GATEWAY_SERVES_MS = 10_000;
+/** Tries of a link, one after the other, after which its gateway counts as gone: the second one follows at once. */
+const GATEWAY_TRIES = 2;
 
 export interface Link {
   readonly id: number;
   readonly worker: number;
+  /** The owner. */
   readonly relay: string;
+  readonly hop: Hop;
   readonly asked: Asked;
   /** Its first list of shares came, and it did not break since. */
   isUp: boolean;
+  /** Tries that failed since it was up. */
+  failures: number;
+  /** When a share last came by it, or it was opened. */
+  servedAt: number;
   /** Since when the directory has no share for it. */
   idleSince: number | undefined;
   /** Stored shares of the owner that are over, as it said last. */
@@ -33,16 +47,24 @@ interface Asked {
   /** In hex. */
   readonly channel: string;
   readonly blinded: string;
-  /** By relay. */
+  /** By owner. */
   readonly links: Map<string, Link>;
+  /** By owner; of those alone that edges ask for here, or whose gateway failed. */
+  readonly chains: Map<string, Chain>;
 }
 
 export interface LinksHost {
   readonly me: string;
+  readonly site: string | undefined;
   readonly known: KnownShares;
   readonly blinded: (id: string) => string;
   readonly random: () => number;
   readonly addressOf: (relay: string) => string | undefined;
+  readonly siteOf: (relay: string) => string | undefined;
+  /** Relays that live and have a site that begins so. */
+  readonly relaysAt: (prefix: string) => Iterable<string>;
+  /** A share comes by the link. */
+  readonly serves: (link: Link) => boolean;
   /** The link is over; its worker may be gone. */
   readonly over: (link: Link) => void;
   readonly say: Say;
@@ -90,15 +112,35 @@ export class Links {
     this.#askers.remove(worker, channel, now);
     const asked = this.#asked.get(channel);
     // Receivers come to any number of channels in which there is nothing.
-    if (asked !== undefined && asked.links.size === 0 && this.#workersOf(asked).length === 0) {
+    if (asked !== undefined && asked.links.size === 0) {
       this.#askers.forget(channel);
-      this.#forget(asked);
+      this.#forgetIfOver(asked);
     }
+  }
+
+  /** Edges read shares of an owner through this relay. @param level the least; undefined: none does any more */
+  through(
+    worker: number,
+    channel: string,
+    owner: string,
+    level: number | undefined,
+    now: number,
+  ): void {
+    const isKnown = this.#asked.get(channel)?.chains.has(owner) === true;
+    if (level === undefined && !isKnown) return;
+    const asked = this.#askedIn(channel);
+    this.#chain(asked, owner).asked(worker, level, now);
+    this.#arrange(asked, now);
+    const link = asked.links.get(owner);
+    if (level !== undefined && link !== undefined) this.#tellOver(worker, link);
   }
 
   /** Its links are over, and others take them on. */
   workerLost(worker: number, now: number): void {
     this.#askers.workerLost(worker, now);
+    for (const { chains } of this.#asked.values()) {
+      for (const chain of chains.values()) chain.asked(worker, undefined, now);
+    }
     for (const link of this.#links.values()) {
       if (link.worker !== worker) continue;
       this.#remove(link);
@@ -106,15 +148,20 @@ export class Links {
     }
   }
 
-  linked(id: number): void {
+  linked(id: number, now: number): void {
     const link = this.#links.get(id);
-    if (link !== undefined) link.isUp = true;
+    if (link === undefined) return;
+    link.isUp = true;
+    link.failures = 0;
+    link.servedAt = now;
   }
 
   lost(id: number, now: number): void {
     const link = this.#links.get(id);
     if (link === undefined) return;
     link.isUp = false;
+    link.failures++;
+    if (link.failures >= GATEWAY_TRIES) this.#gatewayFailed(link, now);
     this.#arrange(link.asked, now);
   }
 
@@ -122,7 +169,7 @@ export class Links {
     const link = this.#links.get(id);
     if (link === undefined) return;
     link.over = list;
-    for (const worker of this.#workersOf(link.asked)) this.#tellOver(worker, link);
+    for (const worker of this.#workersFor(link.asked, link.relay)) this.#tellOver(worker, link);
   }
 
   /** A share came by this link: those that are over tell their senders alone. */
@@ -144,6 +191,11 @@ export class Links {
     if (asked !== undefined) this.#arrange(asked, now, hasMoved);
   }
 
+  /** Other relays live, and a way may go by others. */
+  relaysChanged(now: number): void {
+    for (const asked of this.#asked.values()) this.#arrange(asked, now);
+  }
+
   /** The link that reads shares of that relay in the channel. @param channel blinded */
   to(relay: string, channel: string): Link | undefined {
     return this.#byBlinded.get(channel)?.links.get(relay);
@@ -152,13 +204,38 @@ export class Links {
   tick(now: number): void {
     for (const link of this.#links.values()) {
       if (link.idleSince !== undefined && now - link.idleSince >= LINGER_MS) this.#unlink(link);
+      else if (link.hop.level > 0) this.#watch(link, now);
     }
-    for (const channel of this.#askers.leave(now)) {
-      const asked = this.#asked.get(channel);
-      if (asked === undefined) continue;
-      for (const link of asked.links.values()) this.#unlink(link);
-      this.#forget(asked);
+    for (const channel of this.#askers.leave(now)) this.#leave(channel, now);
+    for (const asked of this.#asked.values()) {
+      let isOther = false;
+      for (const [owner, chain] of asked.chains) {
+        if (chain.tick(now)) isOther = true;
+        if (chain.isEmpty) asked.chains.delete(owner);
+      }
+      if (isOther) this.#leave(asked.channel, now);
     }
+  }
+
+  /** Ends links that neither receivers nor edges ask for. */
+  #leave(channel: string, now: number): void {
+    const asked = this.#asked.get(channel);
+    if (asked === undefined) return;
+    for (const link of asked.links.values()) if (!this.#isAsked(link)) this.#unlink(link);
+    this.#arrange(asked, now);
+    this.#forgetIfOver(asked);
+  }
+
+  /** The gateway is there, and does not reach the owner. */
+  #watch(link: Link, now: number): void {
+    if (!link.isUp || link.idleSince !== undefined || this.#host.serves(link)) link.servedAt = now;
+    if (now - link.servedAt < GATEWAY_SERVES_MS) return;
+    this.#gatewayFailed(link, now);
+    this.#arrange(link.asked, now);
+  }
+
+  #gatewayFailed({ hop, relay, asked }: Link, now: number): void {
+    if (hop.level > 0) this.#chain(asked, relay).failed(hop.relay, now);
   }
 
   /** @param looking a worker for want of those with receivers */
@@ -172,18 +249,55 @@ export class Links {
       else this.#unlink(link);
     }
     for (const relay of owners) {
-      const address = addressOf(relay);
-      const workers = this.#workersOf(asked);
-      const worker = workers[Math.floor(random() * workers.length)] ?? looking;
-      if (asked.links.has(relay) || address === undefined || worker === undefined) continue;
+      const hop = this.#hop(asked, relay);
+      const address = addressOf(hop.relay);
+      const before = asked.links.get(relay);
+      if (address === undefined || addressOf(relay) === undefined) continue;
+      if (before !== undefined && isSame(before.hop, hop)) continue;
+      const workers = this.#workersFor(asked, relay);
+      const drawn = workers[Math.floor(random() * workers.length)] ?? looking;
+      // That worker has the log.
+      const worker = before?.worker ?? drawn;
+      if (before !== undefined) this.#unlink(before);
+      if (worker === undefined) continue;
       if (this.#links.size >= LINKS_MOST) return;
       const id = ++this.#linksEver;
-      const more = { isUp: false, idleSince: undefined, over: [] };
-      const link: Link = { id, worker, relay, asked, ...more };
+      const link: Link = {
+        id,
+        worker,
+        relay,
+        hop,
+        asked,
+        isUp: false,
+        failures: 0,
+        servedAt: now,
+        idleSince: undefined,
+        over: [],
+      };
       asked.links.set(relay, link);
       this.#links.set(id, link);
-      say({ t: "link", worker, link: id, channel: asked.channel, relay, address });
+      const { level } = hop;
+      say({ t: "link", worker, link: id, channel: asked.channel, relay, address, level });
     }
+  }
+
+  #hop({ blinded, chains }: Asked, owner: string): Hop {
+    const { me, site, siteOf, relaysAt } = this.#host;
+    const chain = chains.get(owner);
+    return nextHop({
+      me,
+      owner,
+      channel: blinded,
+      site,
+      ownerSite: siteOf(owner),
+      askedAt: chain?.askedAt,
+      relaysOf: (prefix) => [...relaysAt(prefix)].filter((id) => chain?.rests(id) !== true),
+    });
+  }
+
+  #isAsked({ asked, relay }: Link): boolean {
+    const isThrough = asked.chains.get(relay)?.askedAt !== undefined;
+    return isThrough || this.#askers.has(asked.channel);
   }
 
   #unlink(link: Link): void {
@@ -200,18 +314,32 @@ export class Links {
   #askedIn(channel: string): Asked {
     const known = this.#asked.get(channel);
     if (known !== undefined) return known;
-    const asked = { channel, blinded: this.#host.blinded(channel), links: new Map() };
+    const blinded = this.#host.blinded(channel);
+    const asked: Asked = { channel, blinded, links: new Map(), chains: new Map() };
     this.#asked.set(channel, asked);
     this.#byBlinded.set(asked.blinded, asked);
     return asked;
   }
 
-  #forget({ channel, blinded }: Asked): void {
+  #chain({ chains }: Asked, owner: string): Chain {
+    const chain = chains.get(owner) ?? new Chain();
+    chains.set(owner, chain);
+    return chain;
+  }
+
+  #forgetIfOver({ channel, blinded, links, chains }: Asked): void {
+    if (this.#askers.has(channel) || links.size > 0) return;
+    if ([...chains.values()].some(({ askedAt }) => askedAt !== undefined)) return;
     this.#asked.delete(channel);
     this.#byBlinded.delete(blinded);
   }
 
-  #workersOf({ channel }: Asked): number[] {
-    return [...this.#askers.of(channel)];
+  /** Those with receivers, and those with lines of edges that ask for the owner. */
+  #workersFor({ channel, chains }: Asked, owner: string): number[] {
+    return [...new Set([...this.#askers.of(channel), ...(chains.get(owner)?.workers ?? [])])];
   }
+}
+
+function isSame(one: Hop, other: Hop): boolean {
+  return one.relay === other.relay && one.level === other.level;
 }

@@ -20,8 +20,10 @@ export type LinkOrder =
       readonly channel: string;
       /** The owner's id in hex. */
       readonly relay: string;
-      /** HOST:PORT */
+      /** HOST:PORT of the owner, or of the gateway by which its shares come. */
       readonly address: string;
+      /** 0: it is the owner. See `routes.ts`. */
+      readonly level: number;
     }
   | { readonly t: "unlink"; readonly link: number }
   /** For the store of the owner. */
@@ -66,4 +68,12 @@ export type ToCluster =
       readonly worker: number;
       readonly link: number;
       readonly list: readonly OverShare[];
+    }
+  /** Edges read shares of that owner through this worker, and ask at this level or longer ones; undefined: none does any more. */
+  | {
+      readonly t: "through";
+      readonly worker: number;
+      readonly channel: string;
+      readonly owner: string;
+      readonly level: number | undefined;
     };

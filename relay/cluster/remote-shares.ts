@@ -58,6 +58,16 @@ export class RemoteShares {
     return this.#byKey.get(key)?.isOpen === true;
   }
 
+  /** A share that this relay has comes by the link. */
+  isServedBy(link: Link): boolean {
+    return (
+      this.#byLink
+        .get(link)
+        ?.values()
+        .some(({ isOpen }) => isOpen) === true
+    );
+  }
+
   claim(claim: ShareClaim, name: string, now: number): void {
     const { uplink, channel } = claim;
     const link = uplink && this.#host.linkOf(uplink.link);

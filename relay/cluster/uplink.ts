@@ -1,6 +1,6 @@
 /**
- * The uplink of an edge: a link to the owner of shares in one channel, for as long as the edge has receivers there. It
- * keeps a control line open and, for each share that the owner names, an `UplinkShare`. A control line that breaks ends
+ * The uplink of an edge: a link to the owner of shares in one channel, or to a gateway on the way, for as long as the edge
+ * needs it. It keeps a control line open and, for each share that the owner names, an `UplinkShare`. A control line that breaks ends
  * them: the hub's receivers wait, and the next line claims their shares anew. `relay/worker/uplinks.ts` owns it, with the
  * sockets. No I/O, time as an argument.
  */
@@ -15,7 +15,7 @@ import {
 
 import { Greeting, WELCOME_MS } from "./greeting.ts";
 import type { FromCluster, ToCluster } from "./messages.ts";
-import type { ClusterSecret } from "./proof.ts";
+import type { ClusterSecret, NamedLine } from "./proof.ts";
 import { UplinkShare, type LocalSender, type LocalSenderEvents } from "./uplink-share.ts";
 import {
   decodeFromOwner,
@@ -70,6 +70,8 @@ export class Uplink {
   readonly link: Link;
   readonly #options: UplinkOptions;
   readonly #channel: Uint8Array;
+  /** Of hellos to a gateway. */
+  readonly #through: NamedLine["through"];
   readonly #shares = new Map<string, UplinkShare>();
   /** By id: the control line, and those of streams, of which each share has few. */
   readonly #lines = new Map<number, Line>();
@@ -86,9 +88,12 @@ export class Uplink {
   constructor(options: UplinkOptions, now: number) {
     this.#options = options;
     this.link = options.link;
-    const channel = fromHex(options.link.channel);
+    const { relay, level } = options.link;
+    const [channel, owner] = [options.link.channel, relay].map((text) => fromHex(text));
     if (channel === undefined) throw new RangeError("a channel that is not in hex");
+    if (owner === undefined) throw new RangeError("a relay that is not in hex");
     this.#channel = channel;
+    this.#through = level === 0 ? undefined : { owner, level };
     this.#now = now;
     this.#connect();
   }
@@ -147,7 +152,11 @@ export class Uplink {
     const deadline = this.#now + WELCOME_MS;
     const id = this.#ids++;
     const greeter = { relay, secret, randomBytes: (length: number) => host.randomBytes(length) };
-    const named = { channel: this.#channel, share: share && fromHex(share.key) };
+    const named = {
+      channel: this.#channel,
+      ...(share && { share: fromHex(share.key) }),
+      ...(this.#through && { through: this.#through }),
+    };
     const greeting = new Greeting(greeter, named);
     const line = { id, share, stream, deadline, greeting, welcomeAt: undefined };
     this.#lines.set(id, line);

@@ -42,6 +42,8 @@ export const REFUGE_AFTER_MS = 500;
 export interface ClusterKeeperOptions {
   readonly name: string;
   readonly me: string;
+  /** See `relay/cluster/routes.ts`. */
+  readonly site?: string | undefined;
   readonly secret: ClusterSecret;
   /** The address that people use; undefined: any. */
   readonly publicOrigin?: string | undefined;
@@ -99,7 +101,8 @@ export class ClusterKeeper implements ManagedCluster {
   #drainsSince: number | undefined;
 
   constructor(options: ClusterKeeperOptions) {
-    const { name, me, secret, store, publicOrigin, report, clock, random = Math.random } = options;
+    const { name, me, site, secret, store, publicOrigin } = options;
+    const { report, clock, random = Math.random } = options;
     this.name = name;
     this.me = me;
     this.#public = publicOrigin && secret.blinded(toHex(new TextEncoder().encode(publicOrigin)));
@@ -108,6 +111,7 @@ export class ClusterKeeper implements ManagedCluster {
     this.#book = new ClusterBook(
       {
         me,
+        site,
         blinded: (id) => secret.blinded(id),
         masked: (channel, share) => secret.masked(channel, share),
         maskedPlace: (place, share) => secret.maskedPlace(place, share),
@@ -193,6 +197,9 @@ export class ClusterKeeper implements ManagedCluster {
           return;
         case "over-there":
           this.#book.over(message.link, message.list);
+          return;
+        case "through":
+          this.#book.through(message, now);
           return;
       }
     });
@@ -406,9 +413,11 @@ export class ClusterKeeper implements ManagedCluster {
   }
 
   get #value(): RelayValue {
+    const { site } = this.#options;
     return {
       address: this.#address,
       version: CLUSTER_VERSION,
+      ...(site !== undefined && { site }),
       ...(this.#public !== undefined && { public: this.#public }),
       ...(this.#drainsSince !== undefined && { drains: true }),
     };

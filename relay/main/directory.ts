@@ -378,6 +378,7 @@ export class Directory {
       ...(stored && { stored: stored.state }),
       ...(uplink && {
         remote: uplink.relay,
+        level: uplink.level,
         isSenderAway: uplink.isSenderAway,
         remoteStored: uplink.stored,
       }),
@@ -469,7 +470,7 @@ export class Directory {
   #closedBy({ key, fault, detail }: Extract<ToDirectory, { t: "close" }>): void {
     const entry = this.#entries.get(key);
     if (entry !== undefined && isStored(entry) && detail === undefined) this.#leftStored(entry);
-    else this.#close(key, fault, detail);
+    else this.#remove(key, { t: "closed", key, fault, detail, isFromSender: detail === undefined });
   }
 
   #leftStored(entry: Entry): void {

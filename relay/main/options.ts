@@ -73,6 +73,8 @@ export interface ClusterOptions extends NatsOptions {
   readonly listen: { readonly hostname: string; readonly port: number };
   /** The address that the other relays use, unless it is that of `listen`. */
   readonly advertise?: { readonly hostname: string; readonly port?: number } | undefined;
+  /** The place of the relay, as SITE_FORM of `relay/cluster/directory-kv.ts`. */
+  readonly site?: string | undefined;
 }
 
 /** Settings that tests of supervision change. */

@@ -184,6 +184,7 @@ export class Supervisor implements ManagedRelay {
       cluster &&
       new ClusterKeeper({
         name: cluster.name,
+        site: cluster.site,
         me: randomBytes(RELAY_ID_BYTES).toString("hex"),
         secret: secretOf(cluster),
         publicOrigin: policy.access.publicOrigin,

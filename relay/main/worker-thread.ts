@@ -180,6 +180,7 @@ export class WorkerThread {
       case "linked":
       case "link-lost":
       case "over-there":
+      case "through":
         if (this.#at === "ready") this.#events.cluster(message);
         return;
       case "asked":

@@ -32,6 +32,7 @@ import {
   type Client,
   type EdgeClient,
   type EdgeStream,
+  type EdgeView,
   type ReceiverClient,
   type SenderClient,
   type StrangerClient,
@@ -41,6 +42,8 @@ export interface EdgeClientsOptions {
   readonly outlet: Outlet;
   readonly primitives: SyncPrimitives;
   readonly limits: LiveLimits;
+  /** This relay's id in hex. */
+  readonly me: string;
   /** Whether this relay stores shares. */
   readonly hasStore: boolean;
   /** Of the hub. */
@@ -115,7 +118,7 @@ export class EdgeClients {
     if (client.role !== "stranger") this.#options.edges.closed(socket, client);
   }
 
-  #clientOf({ relay, channel: id, share, forward }: OwnMessageOf<"edge-hello">) {
+  #clientOf({ relay, channel: id, share, through, forward }: OwnMessageOf<"edge-hello">) {
     const channel = toHex(id);
     if (forward !== undefined) {
       const { address, mayStore } = forward;
@@ -123,8 +126,16 @@ export class EdgeClients {
       return newSender({ channel, address, mayStore: may, isForwarded: true });
     }
     const common = { channel, address: undefined, share: undefined };
-    if (share === undefined) return { role: "edge", ...common } as const;
-    return { role: "receiver", ...common, edge: { relay, share } } as const;
+    const view = this.#viewOf(through);
+    if (share === undefined) return { role: "edge", ...common, ...view } as const;
+    return { role: "receiver", ...common, edge: { relay, share, ...view } } as const;
+  }
+
+  /** An edge may take the owner for a gateway. */
+  #viewOf(through: OwnMessageOf<"edge-hello">["through"]): EdgeView {
+    const owner = through && toHex(through.owner);
+    if (through === undefined || owner === undefined || owner === this.#options.me) return {};
+    return { through: { owner, level: through.level } };
   }
 
   /** A message of a sender, or of its relay about its connections. */

@@ -94,6 +94,12 @@ export class EdgeReceivers {
     if (lost.length > 0) this.#output.report(lost);
   }
 
+  /** Lines that are not about the share any more have no word on its receivers. */
+  keep(isAbout: (line: SocketId) => boolean): void {
+    const lines = new Set([...this.#places.values()].map(({ line }) => line));
+    for (const line of lines) if (!isAbout(line)) this.lineClosed(line);
+  }
+
   /** Another worker is the home, and knows nothing of them. */
   resend(): void {
     const places = [...this.#places.values()];

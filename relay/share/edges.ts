@@ -6,7 +6,8 @@
  *            --edge-hello--------------> control line   hears of the shares of its channel that this relay owns, and
  *                                                       tells of receivers, which count as receivers of this worker
  *
- * A share that itself comes from another relay is not given on. The hub owns it, and passes on what changes. No I/O.
+ * A line that asks for shares of another owner hears of those instead, if they come here by a lower level (`routes.ts`).
+ * The main thread hears that edges ask, and keeps a link for them. The hub owns it, and passes on what changes. No I/O.
  */
 import {
   FaultError,
@@ -33,14 +34,16 @@ import type { OverShare } from "../store/stored-share.ts";
 import { fromEdgeDownload, type DownloadWord } from "./edge-downloads.ts";
 import type { WordToEdges } from "./fanout.ts";
 import type { LocalShare, ShareEdges } from "./local-share.ts";
-import { storedOf } from "./messages.ts";
 import type { Outlet, SocketId } from "./outlet.ts";
-import type {
-  EdgeClient,
-  ReceiverClient,
-  SenderClient,
-  ShareTable,
-  StrangerClient,
+import { isSenderHere, storedOf, type ShareRecord } from "./messages.ts";
+import {
+  sees,
+  type EdgeClient,
+  type EdgeView,
+  type ReceiverClient,
+  type SenderClient,
+  type ShareTable,
+  type StrangerClient,
 } from "./share-table.ts";
 
 export interface EdgesOptions {
@@ -48,10 +51,14 @@ export interface EdgesOptions {
   readonly secret: ClusterSecret;
   /** A socket proved that it is another relay. @param client that it carries, if so */
   readonly welcomed?: ((socket: SocketId, client?: ForwardedClient) => void) | undefined;
+  /** This relay's id in hex. */
+  readonly me: string;
   readonly worker: number;
   readonly toStoreBook?: ((message: DownloadWord) => void) | undefined;
-  /** The first control line in a channel came, or the last one went. */
+  /** The first control line in a channel that asks for shares of this relay came, or the last one went. */
   readonly asked: (channel: string, isAsked: boolean) => void;
+  /** See `ToCluster`. @param level undefined: no line asks for shares of that owner any more */
+  readonly through: (channel: string, owner: string, level: number | undefined) => void;
 }
 
 /** Control lines, streams that were opened, joined or not, and lines that carry a sender. */
@@ -68,9 +75,9 @@ export class Edges implements ShareEdges {
   readonly #options: EdgesOptions;
   readonly #shares: ShareTable;
   /** Control lines by channel; the listener bounds them. */
-  readonly #lines = new Map<string, Set<SocketId>>();
-  /** By channel with control lines: shares that are over. */
-  readonly #over = new Map<string, readonly OverShare[]>();
+  readonly #lines = new Map<string, Map<SocketId, EdgeClient>>();
+  /** By channel with control lines, and by owner, of which this relay is "": shares that are over. */
+  readonly #over = new Map<string, Map<string, readonly OverShare[]>>();
   /** What was said of each share last to all. */
   readonly #told = new WeakMap<LocalShare, ClusterShare>();
   #lineCount = 0;
@@ -99,7 +106,7 @@ export class Edges implements ShareEdges {
 
   /** It proved its hello. @param client that it is from now on */
   opened(socket: SocketId, client: Proved, hello: OwnMessageOf<"edge-hello">): void {
-    const { outlet, secret, welcomed, asked } = this.#options;
+    const { outlet, secret, welcomed } = this.#options;
     this.#send(socket, { t: "edge-welcome", mac: secret.ownerProof(hello.nonce, hello) });
     welcomed?.(socket, hello.forward);
     if (client.role === "sender") {
@@ -114,22 +121,23 @@ export class Edges implements ShareEdges {
     }
     const { channel } = client;
     this.#lineCount++;
-    const lines = this.#lines.get(channel) ?? new Set();
-    this.#lines.set(channel, lines.add(socket));
-    if (lines.size === 1) asked(channel, true);
-    const shares = this.#shares.inChannel(channel);
+    const lines = this.#lines.get(channel) ?? new Map<SocketId, EdgeClient>();
+    const before = this.#askedOf(channel, client);
+    this.#lines.set(channel, lines.set(socket, client));
+    this.#tellAsked(channel, client, before);
+    const shares = this.#shares.inChannel(channel).filter(({ record }) => sees(client, record));
     for (const share of shares) share.listen();
-    const list = shares.flatMap((share) => seenBy(share) ?? []);
+    const list = shares.flatMap((share) => toldOf(share) ?? []);
     // Receivers that had begun are many: the list would be too long with those of several shares.
     this.#send(socket, { t: "shares", list: list.map(withoutBegun) });
     for (const each of list) {
       if (each.stored?.begun !== undefined) this.#send(socket, { t: "shares", list: [each] });
     }
-    const over = this.#over.get(channel);
+    const over = this.#over.get(channel)?.get(client.through?.owner ?? "");
     if (over !== undefined) this.#send(socket, { t: "over", list: [...over] });
     for (const share of shares) {
       // An edge hears no decision on a share that it does not know yet.
-      if (seenBy(share) === undefined) continue;
+      if (toldOf(share) === undefined) continue;
       for (const each of decisionsOn(share)) this.#send(socket, each);
     }
   }
@@ -138,13 +146,13 @@ export class Edges implements ShareEdges {
    * A message of a control line.
    * @throws FaultError `wrong-role`, `bad-message`
    */
-  message(socket: SocketId, { channel }: EdgeClient, bytes: Uint8Array): void {
+  message(socket: SocketId, client: EdgeClient, bytes: Uint8Array): void {
     if (isFrame(bytes)) throw new FaultError("wrong-role", "a frame");
     const message = decodeFromEdge(bytes);
     if (!isAboutReceivers(message)) throw new FaultError("wrong-role", message.t);
     const share = this.#shares.get(toHex(message.share));
-    // It may have ended meanwhile.
-    if (share?.record.channel !== channel || share.record.remote !== undefined) return;
+    // It may have ended meanwhile, or come by another way.
+    if (share?.record.channel !== client.channel || !sees(client, share.record)) return;
     if (message.t === "receivers") share.edgeReceivers.report(socket, message.list);
     else if (message.t === "receipt") {
       const { receiver, records, mac, unconfirmed } = message;
@@ -184,52 +192,85 @@ export class Edges implements ShareEdges {
     const { channel } = client;
     this.#lineCount--;
     const lines = this.#lines.get(channel);
+    const before = this.#askedOf(channel, client);
     lines?.delete(socket);
     if (lines?.size === 0) {
       this.#lines.delete(channel);
       this.#over.delete(channel);
-      this.#options.asked(channel, false);
     }
+    this.#tellAsked(channel, client, before);
     for (const share of this.#shares.inChannel(channel)) share.edgeReceivers.lineClosed(socket);
   }
 
   // Messages to the relays of a channel
 
-  lines(channel: string): number {
-    return this.#lines.get(channel)?.size ?? 0;
+  /** Whether a line is about the share. */
+  hear(record: ShareRecord): boolean {
+    const lines = this.#lines.get(record.channel);
+    return lines?.values().some((line) => sees(line, record)) === true;
+  }
+
+  /** Whether that line is. */
+  hears(line: SocketId, record: ShareRecord): boolean {
+    const client = this.#lines.get(record.channel)?.get(line);
+    return client !== undefined && sees(client, record);
   }
 
   /** A share is new here, or changed. */
   announce(share: LocalShare): void {
-    const seen = seenBy(share);
-    if (seen === undefined) {
+    const told = toldOf(share);
+    if (told === undefined) {
       this.#told.delete(share);
       return;
     }
-    const { channel } = share.record;
-    this.#over.delete(channel);
+    const { record } = share;
+    this.#over.get(record.channel)?.delete(record.remote ?? "");
     const isNew = !this.#told.has(share);
-    this.#told.set(share, seen);
-    this.#tellAll(channel, { t: "shares", list: [seen] });
-    if (isNew) for (const each of decisionsOn(share)) this.#tellAll(channel, each);
+    this.#told.set(share, told);
+    this.#tellAll(record, { t: "shares", list: [told] });
+    if (isNew) for (const each of decisionsOn(share)) this.#tellAll(record, each);
   }
 
   storedState(share: LocalShare): void {
     const told = this.#told.get(share);
     // Progress of an upload is none.
-    if (told === undefined || !isSameFacts(told.stored, seenBy(share)?.stored))
+    if (told === undefined || !isSameFacts(told.stored, toldOf(share)?.stored))
       this.announce(share);
   }
 
-  /** Stored shares of this relay are over. */
-  over(channel: string, list: readonly OverShare[]): void {
-    if (this.lines(channel) === 0) return;
-    this.#over.set(channel, list);
-    this.#tellAll(channel, { t: "over", list: [...list] });
+  /** Stored shares are over. @param relay that stored them; undefined: this one */
+  over(channel: string, relay: string | undefined, list: readonly OverShare[]): void {
+    const told = [...(this.#lines.get(channel) ?? [])].filter(([, line]) => {
+      return line.through?.owner === relay;
+    });
+    if (told.length === 0) return;
+    const ofChannel = this.#over.get(channel) ?? new Map<string, readonly OverShare[]>();
+    this.#over.set(channel, ofChannel.set(relay ?? "", list));
+    for (const [line] of told) this.#send(line, { t: "over", list: [...list] });
   }
 
   tell({ record }: LocalShare, message: Message): void {
-    if (record.remote === undefined) this.#tellAll(record.channel, message);
+    this.#tellAll(record, message);
+  }
+
+  /** The share comes by another way from now on: lines that are not about it any more wait as for a sender. */
+  moves(moving: LocalShare, record: ShareRecord): void {
+    const { record: before } = moving;
+    // Other lines may be about it from now on, and know nothing of it.
+    if (before.remote !== record.remote || before.level !== record.level) this.#told.delete(moving);
+    const { share } = record.offer;
+    const away = encodeCluster({ t: "presence", share, senderHere: false });
+    for (const [line, client] of this.#lines.get(record.channel) ?? []) {
+      if (!sees(client, before) || sees(client, record)) continue;
+      this.#options.outlet.sendToEdge?.(line, away);
+    }
+  }
+
+  /** This relay alone gives up the share, which its owner may still have: its lines find another way. */
+  letGo({ record }: LocalShare): void {
+    for (const [line, client] of this.#lines.get(record.channel) ?? []) {
+      if (sees(client, record)) this.#options.outlet.fail(line, "going-away");
+    }
   }
 
   word(about: LocalShare, word: WordToEdges): void {
@@ -237,9 +278,9 @@ export class Edges implements ShareEdges {
     const { share } = record.offer;
     if (word.t === "confirmed") {
       const { receiver } = word;
-      this.#tellAll(record.channel, { t: "receipted", share, receiver });
+      this.#tellAll(record, { t: "receipted", share, receiver });
     } else if (word.t === "decided" && this.#told.has(about)) {
-      this.#tellAll(record.channel, decisionOf(share, word.admission));
+      this.#tellAll(record, decisionOf(share, word.admission));
     }
   }
 
@@ -247,11 +288,29 @@ export class Edges implements ShareEdges {
     this.#send(line, { t: "full", share: record.offer.share, receiver });
   }
 
-  #tellAll(channel: string, message: OwnMessage | Message): void {
-    const lines = this.#lines.get(channel);
+  /** What lines like this one ask for: the least level, or 0 for shares of this relay. */
+  #askedOf(channel: string, { through }: EdgeView): number | undefined {
+    const lines = this.#lines.get(channel)?.values() ?? [];
+    const levels = [...lines].flatMap((line) => {
+      return line.through?.owner === through?.owner ? (line.through?.level ?? 0) : [];
+    });
+    return levels.length === 0 ? undefined : Math.min(...levels);
+  }
+
+  #tellAsked(channel: string, line: EdgeView, before: number | undefined): void {
+    const asked = this.#askedOf(channel, line);
+    if (asked === before) return;
+    if (line.through === undefined) this.#options.asked(channel, asked !== undefined);
+    else this.#options.through(channel, line.through.owner, asked);
+  }
+
+  #tellAll(record: ShareRecord, message: OwnMessage | Message): void {
+    const lines = this.#lines.get(record.channel);
     if (lines === undefined) return;
     const bytes = encodeCluster(message);
-    for (const line of lines) this.#options.outlet.sendToEdge?.(line, bytes);
+    for (const [line, client] of lines) {
+      if (sees(client, record)) this.#options.outlet.sendToEdge?.(line, bytes);
+    }
   }
 
   #send(line: SocketId, message: OwnMessage | Message): void {
@@ -259,14 +318,14 @@ export class Edges implements ShareEdges {
   }
 }
 
-/** Undefined: it comes from another relay itself, or where it begins is not known yet. */
-function seenBy({ record, first, isReadAgain }: LocalShare): ClusterShare | undefined {
-  const { offer, owner, capability, remote } = record;
+/** Undefined: where it begins is not known yet. */
+function toldOf({ record, first, isReadAgain }: LocalShare): ClusterShare | undefined {
+  const { offer, capability } = record;
   const stored = storedOf(record);
-  if (remote !== undefined || (!isReadAgain && first === undefined)) return undefined;
+  if (!isReadAgain && first === undefined) return undefined;
   return {
     ...offer,
-    senderHere: owner !== undefined,
+    senderHere: isSenderHere(record),
     ...(capability && { capability }),
     ...(first !== undefined && { first }),
     ...(stored && { stored: toWireFacts(stored) }),

@@ -32,13 +32,15 @@ import { LiveLimits } from "../limits/limits.ts";
 import {
   ShareTable,
   newSender,
+  sees,
   type Client,
+  type EdgeClient,
   type ReceiverClient,
   type SenderClient,
   type StrangerClient,
 } from "./share-table.ts";
 import { addTotals, noTotals } from "./totals.ts";
-import type { FromDirectory, FromStoreBook, SenderPresence } from "./messages.ts";
+import type { FromDirectory, FromStoreBook, SenderPresence, ShareRecord } from "./messages.ts";
 import type { SocketId } from "./outlet.ts";
 import { Receivers } from "./receivers.ts";
 import { CreditBudget } from "./sender-credit.ts";
@@ -74,6 +76,10 @@ export interface HubOptions extends Omit<ShareOptions, "budget" | "edges"> {
 
 export interface ClusterOfHub {
   readonly secret: ClusterSecret;
+  /** This relay's id in hex. */
+  readonly me: string;
+  /** See `EdgesOptions`. */
+  readonly through: (channel: string, owner: string, level: number | undefined) => void;
   /** A socket of the cluster's listener proved that it is another relay. @param client that it carries, if so */
   readonly welcomed: (socket: SocketId, client?: ForwardedClient) => void;
   readonly carrier: Carrier;
@@ -87,6 +93,7 @@ export interface EnteringUplink {
   readonly link: number;
   /** The owner's id in hex. */
   readonly relay: string;
+  readonly level: number;
   /** Its id in hex. */
   readonly channel: string;
   readonly share: ClusterShare;
@@ -138,7 +145,8 @@ export class Hub {
       const given = { worker, outlet, asked, toStoreBook };
       const edges = new Edges({ ...cluster, ...given }, this.#shares);
       const hasStore = options.openRecords !== undefined;
-      const common = { outlet, primitives: options.primitives, limits: this.#limits, hasStore };
+      const { me } = cluster;
+      const common = { outlet, primitives: options.primitives, limits: this.#limits, hasStore, me };
       const clients = this.#clients;
       this.#edges = edges;
       this.#edgeClients = new EdgeClients({ ...common, clients, edges, senders, receivers });
@@ -352,7 +360,7 @@ export class Hub {
   #drainMore(): void {
     const { worker, outlet, toDirectory } = this.#options;
     for (const [socket, client] of this.#clients) {
-      const stays = client.role === "edge" && this.#isOwnerIn(client.channel);
+      const stays = client.role === "edge" && this.#seesAny(client);
       if (client.role === "stranger" || (client.share === undefined && !stays)) {
         outlet.fail(socket, "going-away");
       }
@@ -391,8 +399,8 @@ export class Hub {
     return this.#refuge === "named" && this.#options.isByPublicName?.(socket) === true;
   }
 
-  #isOwnerIn(channel: string): boolean {
-    return this.#shares.inChannel(channel).some(({ record }) => record.remote === undefined);
+  #seesAny(line: EdgeClient): boolean {
+    return this.#shares.inChannel(line.channel).some(({ record }) => sees(line, record));
   }
 
   // Messages of clients
@@ -524,7 +532,7 @@ export class Hub {
     switch (message.t) {
       case "over":
         this.#receivers.over(message.channel, message.list);
-        if (message.relay === undefined) this.#edges?.over(message.channel, message.list);
+        this.#edges?.over(message.channel, message.relay, message.list);
         return;
       case "answer":
         this.#senders.answered(this.#clients.get(message.socket));
@@ -590,8 +598,8 @@ export class Hub {
     const share = known ?? new LocalShare(record, options, this.#limits, () => this.#now);
     if (known === undefined) this.#shares.add(share);
     const replaced = share.home.ownerSocket;
-    // The relays that read it from here hear that it is another one's.
-    if (record.remote !== undefined) this.#edges?.tell(share, awayOf(share));
+    this.#edges?.moves(share, record);
+    this.#failStreams(share, record);
     share.opened(record, socket, previousHome, durable);
     if (replaced !== undefined && replaced !== socket) {
       this.#forgetShare(replaced);
@@ -603,7 +611,21 @@ export class Hub {
     else this.#receivers.announce(share);
   }
 
-  #shareClosed({ key, fault, detail }: Extract<FromDirectory, { t: "closed" }>): void {
+  /** Streams of relays to which the share does not come from here any more. */
+  #failStreams({ fanout }: LocalShare, record: ShareRecord): void {
+    for (const socket of fanout.sockets) {
+      const client = this.#clients.get(socket);
+      if (client?.role !== "receiver" || client.edge === undefined) continue;
+      if (!sees(client.edge, record)) this.#options.outlet.fail(socket, "going-away");
+    }
+  }
+
+  #shareClosed({
+    key,
+    fault,
+    detail,
+    isFromSender,
+  }: Extract<FromDirectory, { t: "closed" }>): void {
     const known = this.#shares.get(key);
     if (known === undefined) return;
     const { ownerSocket } = known.home;
@@ -614,7 +636,9 @@ export class Hub {
     const last: Message =
       fault === undefined ? { t: "end", share } : { t: "cancel", share, reason: fault };
     this.#receivers.broadcast(known, last);
-    this.#edges?.tell(known, last);
+    // The owner may have it yet.
+    if (known.record.remote !== undefined && isFromSender !== true) this.#edges?.letGo(known);
+    else this.#edges?.tell(known, last);
     this.#forget(known);
   }
 
@@ -622,7 +646,8 @@ export class Hub {
   #shareDismissed(key: string): void {
     const share = this.#shares.get(key);
     if (share === undefined) return;
-    this.#edges?.tell(share, awayOf(share));
+    if (share.record.remote === undefined) this.#edges?.tell(share, awayOf(share));
+    else this.#edges?.letGo(share);
     for (const socket of this.#forget(share)) this.#options.outlet.fail(socket, "going-away");
   }
 

@@ -38,9 +38,10 @@ type FromFanout =
   | Pick<Extract<ToStoreBook, { t: "begun" }>, "t" | "receiver" | "address" | "isOver">
   | Pick<Extract<ToStoreBook, { t: "finishing" }>, "t">;
 
-/** Other relays with a control line at this worker, by channel; see `Edges`. */
+/** Other relays with a control line at this worker; see `Edges`. */
 export interface ShareEdges {
-  lines(channel: string): number;
+  hear(record: ShareRecord): boolean;
+  hears(line: SocketId, record: ShareRecord): boolean;
   announce(share: LocalShare): void;
   /** Its store has other facts. */
   storedState(share: LocalShare): void;
@@ -160,9 +161,9 @@ export class LocalShare {
     this.#noteLimit(wasLimited);
     this.fanout.admits(record.offer.admit === true);
     const { owner, stored } = record;
-    if (record.remote !== undefined) this.edgeReceivers.clear();
     if (owner === undefined) return;
     this.#homeWorker = owner;
+    this.edgeReceivers.keep((line) => this.#options.edges?.hears(line, record) === true);
     const isHome = owner === this.#options.worker;
     if (isHome) this.home.storeIn(stored, durable);
     if (socket !== undefined) {
@@ -186,18 +187,18 @@ export class LocalShare {
 
   /** Relays with a control line here hear of the share from now on. */
   listen(): void {
-    if (this.#edgeLines > 0) this.#toHome({ t: "listens" });
+    if (this.#isHeard) this.#toHome({ t: "listens" });
   }
 
-  get #edgeLines(): number {
-    const { channel, remote } = this.record;
-    return remote === undefined ? (this.#options.edges?.lines(channel) ?? 0) : 0;
+  /** By other relays. */
+  get #isHeard(): boolean {
+    return this.#options.edges?.hear(this.record) === true;
   }
 
   #toEdges(word: WordToEdges): void {
     const { edges } = this.#options;
     if (word.t === "full") this.edgeReceivers.refused(word.receiver);
-    else if (this.#edgeLines > 0) edges?.word(this, word);
+    else if (this.#isHeard) edges?.word(this, word);
     if (word.t === "confirmed") this.edgeReceivers.confirmed(word.receiver);
   }
 
@@ -354,7 +355,7 @@ export class LocalShare {
 
   /** The origin need not tell us of records while nobody here wants them. */
   #sendDetached(): void {
-    const attached = this.fanout.attached > 0 || this.#edgeLines > 0;
+    const attached = this.fanout.attached > 0 || this.#isHeard;
     if (this.#wasAttached && !attached) this.#toHome({ t: "detached" });
     this.#wasAttached = attached;
   }

@@ -67,6 +67,8 @@ export interface ShareRecord {
   readonly stored?: StoredState | undefined;
   /** The relay of the cluster that has the sender, by its id in hex; undefined: this one. */
   readonly remote?: string | undefined;
+  /** Of the link by which it comes from there, see `relay/cluster/routes.ts`. */
+  readonly level?: number | undefined;
   /** That relay waits for its sender. */
   readonly isSenderAway?: boolean | undefined;
   /** That relay stores it. */
@@ -268,6 +270,8 @@ export type FromDirectory =
       readonly fault: ShareFault | undefined;
       /** The relay ended it for this reason, and its sender does not know yet. */
       readonly detail?: string | undefined;
+      /** Its sender said so, or the relay that has the sender. */
+      readonly isFromSender?: boolean;
     }
   /** The relay ends and this share is not waited for: its clients shall come back elsewhere or later. */
   | { readonly t: "dismissed"; readonly key: string }

@@ -9,7 +9,7 @@ import {
 import type { OverShare } from "../store/stored-share.ts";
 import type { Lookers } from "./look-ups.ts";
 import { isSenderHere, storedOf } from "./messages.ts";
-import type { ReceiverClient, ShareTable } from "./share-table.ts";
+import { sees, type ReceiverClient, type ShareTable } from "./share-table.ts";
 import type { Outlet, SocketId, Topic } from "./outlet.ts";
 import type { LocalShare } from "./local-share.ts";
 
@@ -152,9 +152,9 @@ export class Receivers {
     const key = toHex(join.share);
     const share = this.#shares.get(key);
     const { edge } = client;
-    // A share of another channel is as unknown as one that never was. Relays make no chains.
-    const isRemote = edge !== undefined && share?.record.remote !== undefined;
-    if (share?.record.channel !== client.channel || isRemote) {
+    // A share of another channel is as unknown as one that never was.
+    const isSeen = share === undefined || edge === undefined || sees(edge, share.record);
+    if (share?.record.channel !== client.channel || !isSeen) {
       const reason = "no-such-share";
       this.#outlet.send(socket, { t: "cancel", share: join.share, reason });
       return;

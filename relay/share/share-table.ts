@@ -1,5 +1,8 @@
 import type { MessageOf } from "../../protocol/mod.ts";
+
+import type { ClaimingUplink } from "../store/book-effects.ts";
 import type { LocalShare } from "./local-share.ts";
+import type { ShareRecord } from "./messages.ts";
 
 /** The shares that a worker knows, by id and by channel. */
 export class ShareTable {
@@ -79,7 +82,7 @@ export interface SenderClient {
   /** The book of stored shares has not answered this question. */
   asking: MessageOf<"inspect" | "revoke"> | undefined;
   /** It stands for the relay that has the sender. */
-  readonly uplink?: { readonly link: number; readonly relay: string } | undefined;
+  readonly uplink?: Pick<ClaimingUplink, "link" | "relay" | "level"> | undefined;
   /** It came to another relay, which let it in and passes on what both say. */
   readonly isForwarded?: true | undefined;
 }
@@ -110,13 +113,24 @@ export interface ReceiverClient {
 }
 
 /** A stream by which another relay reads one share. */
-export interface EdgeStream {
+export interface EdgeStream extends EdgeView {
   readonly relay: Uint8Array;
   readonly share: Uint8Array;
 }
 
-/** The control line of another relay, about all shares of one channel. */
-export interface EdgeClient {
+/** The shares that a line of another relay is about. */
+export interface EdgeView {
+  /** Those of another owner that come here by a link of a lower level; undefined: this relay's own. */
+  readonly through?: { readonly owner: string; readonly level: number } | undefined;
+}
+
+/** Whether a line with this view is about the share. */
+export function sees({ through }: EdgeView, { remote, level = 0 }: ShareRecord): boolean {
+  return remote === through?.owner && (through === undefined || level < through.level);
+}
+
+/** The control line of another relay, about all shares of one channel that it sees. */
+export interface EdgeClient extends EdgeView {
   readonly role: "edge";
   readonly channel: string;
   readonly address: undefined;

@@ -27,6 +27,8 @@ export interface ClaimingUplink {
   readonly link: number;
   /** The owner's id in hex. */
   readonly relay: string;
+  /** Unless given: 0, straight from the owner. */
+  readonly level?: number | undefined;
   /** The owner waits for its sender. */
   readonly isSenderAway?: boolean | undefined;
   /** The owner stores it. */

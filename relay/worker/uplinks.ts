@@ -148,9 +148,9 @@ class LinkSockets implements UplinkHost {
 
   sender(events: LocalSenderEvents): LocalSender {
     const line = this.#options.clientRouter.connect(new HubSender(events), undefined);
-    const { link, relay, channel } = this.#link;
+    const { link, relay, level, channel } = this.#link;
     return {
-      offer: (share) => line.enterUplink({ link, relay, channel, share }),
+      offer: (share) => line.enterUplink({ link, relay, level, channel, share }),
       control: (message) => line.control(message),
       frame: (bytes) => line.frame(bytes),
       presence: ({ senderHere, stored }) => {

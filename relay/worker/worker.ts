@@ -158,6 +158,10 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     mayStore: (id) => (router.mayStore(id) ? storeTerms(limits.now) : undefined),
     cluster: cluster && {
       secret: new ClusterSecret(cluster.secret, nodePrimitives),
+      me: cluster.relay,
+      through: (channel, owner, level) => {
+        post({ t: "through", worker, channel, owner, level });
+      },
       welcomed: (id, client) => edgeDoor?.welcomed(id, client),
       carrier: forwards,
     },

@@ -28,13 +28,14 @@ export class LocalSenders {
     this.#isDead = true;
   }
 
-  connect({ link, relay, channel }: Link, events: LocalSenderEvents): LocalSender {
+  connect({ link, relay, level, channel }: Link, events: LocalSenderEvents): LocalSender {
     const id = this.#nextId--;
     const hub = this.#hub;
     this.#locals.set(id, events);
     const soon = (tell: (now: number) => void): void => this.#run(() => tell(this.#clock.now));
     return {
-      offer: (share) => soon((now) => hub.enterUplink(id, { link, relay, channel, share }, now)),
+      offer: (share) =>
+        soon((now) => hub.enterUplink(id, { link, relay, level, channel, share }, now)),
       control: (message) => soon((now) => hub.control(id, message, now)),
       frame: (bytes) => {
         // The hub keeps no memory of a frame.

@@ -310,7 +310,12 @@ export class SimRelay {
   }
 
   #heard(message: ToMain): void {
-    if (message.t === "linked" || message.t === "link-lost" || message.t === "over-there") {
+    if (
+      message.t === "linked" ||
+      message.t === "link-lost" ||
+      message.t === "over-there" ||
+      message.t === "through"
+    ) {
       this.cluster?.handle(message);
       return;
     }

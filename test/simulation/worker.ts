@@ -137,6 +137,10 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
         lookers: { count: 1, tell: toMain },
         cluster: {
           secret: seat.secret,
+          me: seat.relay,
+          through: (channel, owner, level) => {
+            toMain({ t: "through", worker: id, channel, owner, level });
+          },
           welcomed: () => undefined,
           carrier: {
             forward: () => {

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { clusterOptions } from "../../../cli/commands/cluster-options.ts";
 import type { RelayValues } from "../../../cli/commands/relay-commands.ts";
 import { FaultError } from "../../../protocol/mod.ts";
+import { SITE_FORM } from "../../../relay/cluster/directory-kv.ts";
 import { SECRET_LEAST_BYTES } from "../../../relay/cluster/proof.ts";
 import { temporaryFolder } from "../../support/disk.ts";
 
@@ -53,6 +54,7 @@ describe("a relay", () => {
       secret: new TextEncoder().encode(SECRET),
       listen: { hostname: "10.0.0.1", port: 8001 },
       advertise: undefined,
+      site: undefined,
       credentials: undefined,
       token: undefined,
       user: undefined,
@@ -71,6 +73,7 @@ describe("a relay", () => {
     "cluster-name",
     "cluster-listen",
     "cluster-advertise",
+    "cluster-site",
     "cluster-secret",
     "cluster-creds",
     "cluster-token",
@@ -83,6 +86,22 @@ describe("a relay", () => {
     );
   });
 
+  test.each(["eu", "eu/a", "1/2/3/4", "a".repeat(32)])("takes the site %s", async (site) => {
+    const values = { ...least(), "cluster-site": site };
+    expect(await clusterOptions(values as RelayValues, {})).toMatchObject({ site });
+    expect(site).toMatch(SITE_FORM);
+  });
+
+  test.each(["", "/", "eu/", "/eu", "eu//a", "EU", "a b", "../a", "a/b/c/d/e", "a".repeat(33)])(
+    "refuses the site %p",
+    async (site) => {
+      expect(await refused({ ...least(), "cluster-site": site })).toBe(
+        `usage: --cluster-site takes up to four names such as eu/lab-3, each of up to 32 small letters, digits and -, not "${site}"`,
+      );
+      expect(site).not.toMatch(SITE_FORM);
+    },
+  );
+
   test("takes several servers, a name, all ways to log in and TLS", async () => {
     const pem = (name: string): string => file(name, `the text of ${name}`);
     const values = {
@@ -91,6 +110,7 @@ describe("a relay", () => {
       "cluster-name": "north_1",
       "cluster-listen": "[::]:0",
       "cluster-advertise": "relay-1.example",
+      "cluster-site": "eu/lab-3",
       "cluster-ca": pem("ca"),
       "cluster-cert": pem("cert"),
       "cluster-key": pem("key"),
@@ -102,6 +122,7 @@ describe("a relay", () => {
       password: "p@ss",
       listen: { hostname: "::", port: 0 },
       advertise: { hostname: "relay-1.example" },
+      site: "eu/lab-3",
       tls: { ca: "the text of ca", cert: "the text of cert", key: "the text of key" },
     });
     const token = { ...least(), cluster: "nats://sesame@10.0.0.9" };

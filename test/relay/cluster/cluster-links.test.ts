@@ -453,9 +453,10 @@ describe("relays", () => {
     play.heard("other");
     play.later(2000);
     const version = CLUSTER_VERSION;
+    const site = undefined;
     expect(play.book.cluster()).toEqual([
-      { id: "other", address: "other:1", version, shares: 1, seenMsAgo: 2000 },
-      { id: "third", address: undefined, version: undefined, shares: 1, seenMsAgo: 2000 },
+      { id: "other", address: "other:1", version, site, shares: 1, seenMsAgo: 2000 },
+      { id: "third", address: undefined, version: undefined, site, shares: 1, seenMsAgo: 2000 },
     ]);
     play.book.relay({ key: "other", value: undefined, revision: 9 }, play.now);
     expect(play.book.cluster()[0]).toMatchObject({ address: undefined, shares: 1 });

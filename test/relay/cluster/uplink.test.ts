@@ -23,16 +23,17 @@ class Play {
   /** Of the hub, the newest last. */
   readonly senders: LocalSenderEvents[] = [];
   readonly #secret = new ClusterSecret(TEST_SECRET, nodePrimitives);
-  readonly #hellos = new Map<number, OwnHello>();
+  readonly hellos = new Map<number, OwnHello>();
   readonly open = new Set<number>();
 
-  constructor() {
+  constructor(level = 0) {
     const link = {
       t: "link",
       link: 7,
       channel: toHex(CHANNEL),
       relay: toHex(RELAY),
       address: "",
+      level,
     } as const;
     const host: ConstructorParameters<typeof Uplink>[0]["host"] = {
       connect: (line) => {
@@ -45,7 +46,7 @@ class Play {
       },
       send: (line, bytes) => {
         const message = decodeFromEdge(bytes);
-        if (message.t === "edge-hello") this.#hellos.set(line, message);
+        if (message.t === "edge-hello") this.hellos.set(line, message);
         else if (message.t === "join") {
           this.told.push(`${line}: join ${message.from} for ${message.window}`);
         } else if (message.t === "ack") {
@@ -87,7 +88,7 @@ class Play {
   /** The owner welcomes it. */
   welcome(line: number): this {
     this.say(line, { t: "challenge", nonce: new Uint8Array(NONCE_BYTES) });
-    const hello = this.#hellos.get(line)!;
+    const hello = this.hellos.get(line)!;
     return this.say(line, { t: "edge-welcome", mac: this.#secret.ownerProof(hello.nonce, hello) });
   }
 
@@ -215,6 +216,15 @@ test("the hub hears when the owner's sender goes and comes, once each", () => {
   play.say(0, { t: "presence", share, senderHere: false }).list(0, [play.share], false);
   expect(play.take()).toEqual(["sender 0: presence false"]);
   expect(play.list(0).take()).toEqual(["sender 0: presence true"]);
+});
+
+test("a line to a gateway asks for the shares of the owner, on its level", () => {
+  const play = new Play(2).welcome(0).list(0);
+  play.hub({ t: "accepted", share: play.share.offer.share }).want(0, 1).welcome(1);
+  const through = { owner: RELAY, level: 2 };
+  expect(play.hellos.get(0)).toMatchObject({ through });
+  expect(play.hellos.get(1)).toMatchObject({ through, share: play.share.offer.share });
+  expect(new Play().welcome(0).hellos.get(0)!.through).toBeUndefined();
 });
 
 test("a share that is over has no sender at the hub, and comes again if the owner names it", () => {

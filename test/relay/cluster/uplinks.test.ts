@@ -34,7 +34,7 @@ class Play implements AsyncDisposable {
 
   link(link: number): this {
     const { relay, address } = this.owner;
-    this.uplinks.handle({ t: "link", link, channel: toHex(randomId()), relay, address });
+    this.uplinks.handle({ t: "link", link, channel: toHex(randomId()), relay, address, level: 0 });
     return this;
   }
 

@@ -1,18 +1,21 @@
 /** The hub with control lines of other relays, and no sockets. */
 import { expect, test } from "bun:test";
-import { toHex } from "../../../protocol/mod.ts";
+import { toHex, type Offer } from "../../../protocol/mod.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { ClusterSecret } from "../../../relay/cluster/proof.ts";
-import { decodeFromOwner, encodeCluster } from "../../../relay/cluster/wire.ts";
+import { RELAY_ID_BYTES, decodeFromOwner, encodeCluster } from "../../../relay/cluster/wire.ts";
 import { BlockPool, createPool } from "../../../relay/log/block-pool.ts";
 import { Hub } from "../../../relay/share/hub.ts";
+import type { FromDirectory, ShareRecord } from "../../../relay/share/messages.ts";
 import {
   SingleSends,
   type Outlet,
   type SocketId,
   type Topic,
 } from "../../../relay/share/outlet.ts";
-import { CLUSTER_SECRET, edgeHello } from "../../support/relay/scripted-edge.ts";
+import { CLUSTER_SECRET, edgeHello, type EdgeHello } from "../../support/relay/scripted-edge.ts";
+
+const ME = "aa".repeat(RELAY_ID_BYTES);
 
 /** Sockets that take everything. */
 class Told implements Outlet {
@@ -51,6 +54,8 @@ function play() {
     },
     cluster: {
       secret: new ClusterSecret(CLUSTER_SECRET, nodePrimitives),
+      me: ME,
+      through: (_, owner, level) => void asked.push(`level ${level} of ${owner}`),
       welcomed: (socket) => void welcomed.push(socket),
       carrier: {
         forward: () => {
@@ -60,9 +65,9 @@ function play() {
     },
   });
   const channel = new Uint8Array(16).fill(7);
-  const open = (socket: SocketId, share?: Uint8Array): void => {
+  const open = (socket: SocketId, share?: Uint8Array, through?: EdgeHello["through"]): void => {
     hub.edgeOpened(socket, 0);
-    const hello = edgeHello(outlet.nonces.get(socket)!, { channel, share });
+    const hello = edgeHello(outlet.nonces.get(socket)!, { channel, share, through });
     hub.message(socket, encodeCluster(hello), 0);
   };
   return { hub, outlet, asked, welcomed, channel: toHex(channel), open };
@@ -95,6 +100,112 @@ test("a stream asks for no channel, is no receiver of it, and takes files from t
   hub.closed(1, 0);
   expect(hub.edges).toEqual({ lines: 0, streams: 0, forwards: 0 });
   expect(asked).toEqual([]);
+});
+
+const OWNER = new Uint8Array(RELAY_ID_BYTES).fill(0xbb);
+const OFFER: Offer = {
+  share: new Uint8Array(16),
+  recordSize: 84,
+  records: 5,
+  bytes: 300,
+  seekable: true,
+};
+
+/** The share as the directory gives it to another worker of this relay. */
+function opened(
+  channel: string,
+  more: Partial<ShareRecord> = {},
+): Extract<FromDirectory, { t: "opened" }> {
+  const key = toHex(OFFER.share);
+  const record = { key, channel, offer: OFFER, capability: undefined, owner: 1, epoch: 1, ...more };
+  return { t: "opened", record, socket: undefined };
+}
+
+test("lines that ask for another owner's shares are told of by their least level, and ask for no channel", () => {
+  const { hub, asked, channel, open } = play();
+  const owner = OWNER;
+  open(1, undefined, { owner, level: 2 });
+  open(2, undefined, { owner, level: 3 });
+  open(3, undefined, { owner, level: 1 });
+  open(4, OFFER.share, { owner, level: 1 });
+  hub.closed(3, 0);
+  hub.closed(1, 0);
+  hub.closed(2, 0);
+  const of = (level: string): string => `level ${level} of ${toHex(owner)}`;
+  expect(asked).toEqual([of("2"), of("1"), of("2"), of("3"), of("undefined")]);
+  expect(channel).toHaveLength(32);
+});
+
+test("a line that asks this relay for its own shares as a gateway is as any other", () => {
+  const { hub, outlet, asked, channel, open } = play();
+  open(1, undefined, { owner: new Uint8Array(RELAY_ID_BYTES).fill(0xaa), level: 1 });
+  outlet.said.length = 0;
+  hub.directory(opened(channel), 0);
+  expect(asked).toEqual(["asked for edges"]);
+  expect(outlet.said).toEqual(["1 shares"]);
+});
+
+test("lines hear of a share by the way that it comes here: this relay's own, or by a lower level", () => {
+  const { hub, outlet, channel, open } = play();
+  const remote = toHex(OWNER);
+  open(1);
+  open(2, undefined, { owner: OWNER, level: 1 });
+  open(3, undefined, { owner: OWNER, level: 3 });
+  open(4, undefined, { owner: new Uint8Array(RELAY_ID_BYTES), level: 3 });
+  const said = (record: Partial<ShareRecord>): string[] => {
+    outlet.said.length = 0;
+    hub.directory(opened(channel, record), 0);
+    return outlet.said.toSorted();
+  };
+  expect(said({})).toEqual(["1 shares"]);
+  expect(said({ epoch: 2, remote })).toEqual([
+    "1 presence",
+    "2 presence",
+    "2 shares",
+    "3 presence",
+    "3 shares",
+  ]);
+  expect(said({ epoch: 3, remote, level: 1 })).toEqual(["2 presence", "3 presence", "3 shares"]);
+  expect(said({ epoch: 4, remote, level: 3 })).toEqual(["3 presence"]);
+});
+
+test("a stream of a share that does not come here by its way any more ends", () => {
+  const { hub, outlet, channel, open } = play();
+  const remote = toHex(OWNER);
+  hub.directory(opened(channel, { remote }), 0);
+  open(1, OFFER.share, { owner: OWNER, level: 1 });
+  open(2, OFFER.share, { owner: OWNER, level: 2 });
+  open(3, OFFER.share);
+  const name = new Uint8Array(0);
+  for (const socket of [1, 2, 3]) {
+    const receiver = new Uint8Array(16).fill(socket);
+    const join = { t: "join", share: OFFER.share, receiver, name, from: 0, window: 1 } as const;
+    outlet.said.length = 0;
+    hub.message(socket, encodeCluster(join), 0);
+    expect(outlet.said).toEqual(socket === 3 ? ["3 cancel"] : []);
+  }
+  hub.directory(opened(channel, { epoch: 2, remote, level: 1 }), 0);
+  expect(outlet.said.filter((each) => each.endsWith("going-away"))).toEqual(["1 going-away"]);
+});
+
+test("a share that this relay alone gives up ends lines to it, and one that its owner ends is over", () => {
+  const { hub, outlet, channel, open } = play();
+  const remote = toHex(OWNER);
+  open(1, undefined, { owner: OWNER, level: 1 });
+  const said = (isFromSender: boolean): string[] => {
+    hub.directory(opened(channel, { remote }), 0);
+    outlet.said.length = 0;
+    const over = {
+      t: "closed",
+      key: toHex(OFFER.share),
+      fault: "sender-gone",
+      isFromSender,
+    } as const;
+    hub.directory(over, 0);
+    return outlet.said;
+  };
+  expect(said(true)).toEqual(["1 cancel"]);
+  expect(said(false)).toEqual(["1 going-away"]);
 });
 
 test("a hub that drains ends lines of channels without a share, and strangers", () => {

@@ -92,16 +92,18 @@ export class ClusterPlay {
 
   /**
    * Ticks once a second until then.
-   * @param alive a relay that is heard all the time
+   * @param alive a relay that is heard all the time, or several with their sites
    * @returns what is said, in short
    */
-  later(ms: number, alive?: string): string[] {
+  later(ms: number, alive?: string | Readonly<Record<string, string>>): string[] {
     const said: string[] = [];
     const until = this.now + ms;
     for (let at = this.#tickAt + 1000; at <= until; at += 1000) {
       this.now = at;
       this.#tickAt = at;
-      if (alive !== undefined) this.heard(alive);
+      if (typeof alive === "string") this.heard(alive);
+      else
+        for (const [id, site] of Object.entries(alive ?? {})) this.heard(id, undefined, { site });
       this.book.tick(at);
       said.push(...this.effects());
     }
@@ -161,8 +163,9 @@ function describeCluster(effect: ClusterEffect): string {
       return `${numberOf(claim.key)} refused to socket ${claim.socket}: ${fault.code}`;
     }
     case "link": {
-      const { link, worker, channel, relay, address } = effect;
-      return `link ${link} of worker ${worker}: ${numberOf(channel)} at ${relay} (${address})`;
+      const { link, worker, channel, relay, address, level } = effect;
+      const at = level === 0 ? relay : `${relay} on level ${level}`;
+      return `link ${link} of worker ${worker}: ${numberOf(channel)} at ${at} (${address})`;
     }
     case "unlink":
       return `unlink ${effect.link} of worker ${effect.worker}`;

@@ -92,11 +92,16 @@ export class EdgeRelay implements AsyncDisposable {
   }
 
   /** @returns its number */
-  link(owner: Pick<ScriptedOwner, "relay" | "address">, channel: TestChannel, worker = 0): number {
+  link(
+    owner: Pick<ScriptedOwner, "relay" | "address">,
+    channel: TestChannel,
+    worker = 0,
+    level = 0,
+  ): number {
     const link = ++this.#links;
     const { relay, address } = owner;
     const id = toHex(channelId(channel));
-    this.supervisor.toWorker(worker, { t: "link", link, channel: id, relay, address });
+    this.supervisor.toWorker(worker, { t: "link", link, channel: id, relay, address, level });
     return link;
   }
 

@@ -38,12 +38,18 @@ export function edgeHello(
   {
     channel,
     share,
+    through,
     forward,
     relay = new Uint8Array(RELAY_ID_BYTES).fill(1),
   }: Omit<LineOptions, "port">,
   secret = CLUSTER_SECRET,
 ): EdgeHello {
-  const named = { relay, channel, ...(share && { share }), ...(forward && { forward }) };
+  const kind = {
+    ...(share && { share }),
+    ...(through && { through }),
+    ...(forward && { forward }),
+  };
+  const named = { relay, channel, ...kind };
   const mac = new ClusterSecret(secret, nodePrimitives).edgeProof(nonce, named);
   const own = nodePrimitives.randomBytes(NONCE_BYTES);
   return { t: "edge-hello", v: CLUSTER_VERSION, ...named, nonce: own, mac };
@@ -55,6 +61,8 @@ export interface LineOptions {
   readonly channel: Uint8Array;
   /** With it the line is a stream. */
   readonly share?: Uint8Array | undefined;
+  /** With it the line is about shares of another owner. */
+  readonly through?: EdgeHello["through"] | undefined;
   /** With it the line is that of a client. */
   readonly forward?: ForwardedClient | undefined;
   readonly relay?: Uint8Array | undefined;

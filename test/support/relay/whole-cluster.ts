@@ -41,7 +41,11 @@ interface Wanted {
   readonly servers?: 1 | 3;
   readonly options?: Partial<RelayOptions>;
   /** Of one relay, by its number from 1 on. */
-  readonly each?: (number: number) => Partial<RelayOptions>;
+  readonly each?: (number: number) => MemberOptions;
+}
+
+interface MemberOptions extends Partial<RelayOptions> {
+  readonly site?: string | undefined;
 }
 
 /** A cluster in this process. */
@@ -49,12 +53,12 @@ export class ClusterRelays implements AsyncDisposable {
   readonly nats: NatsServers;
   readonly members: Member[] = [];
   readonly #stack: AsyncDisposableStack;
-  readonly #options: readonly Partial<RelayOptions>[];
+  readonly #options: readonly MemberOptions[];
 
   private constructor(
     stack: AsyncDisposableStack,
     nats: NatsServers,
-    options: readonly Partial<RelayOptions>[],
+    options: readonly MemberOptions[],
   ) {
     this.#stack = stack;
     this.nats = nats;
@@ -108,7 +112,7 @@ export class ClusterRelays implements AsyncDisposable {
 
 export async function openMember(
   servers: readonly string[],
-  options: Partial<RelayOptions>,
+  { site, ...options }: MemberOptions,
 ): Promise<Member> {
   await using stack = new AsyncDisposableStack();
   const port = await ownPort();
@@ -125,6 +129,7 @@ export async function openMember(
         secret: Buffer.from(SECRET),
         listen: { hostname: HOST, port },
         advertise: { hostname: HOST, port: Number(advertised) },
+        site,
       },
     }),
   );
