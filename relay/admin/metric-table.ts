@@ -11,7 +11,12 @@ import type { ProcessMemory } from "./machine.ts";
 
 export interface MetricSource {
   readonly measured: Measured;
-  readonly shares: { readonly senderHere: number; readonly senderAway: number };
+  readonly shares: {
+    readonly senderHere: number;
+    readonly senderAway: number;
+    /** Read from other relays. */
+    readonly remote: number;
+  };
   readonly sharesOpened: number;
   readonly workers: { readonly wanted: number; readonly up: number; readonly answering: number };
   readonly workersLost: number;
@@ -176,8 +181,10 @@ export const METRICS: readonly Metric[] = [
   ),
   gauge(
     "fileshare_shares",
-    "Shares, by whether their sender is connected.",
-    ({ shares }) => by("sender", { here: shares.senderHere, away: shares.senderAway }),
+    "Shares, by where their sender is: connected here, away, or at another relay of the cluster.",
+    ({ shares: { senderHere: here, senderAway: away, remote } }) => {
+      return by("sender", { here, away, remote });
+    },
     ["sender"],
   ),
   gauge(

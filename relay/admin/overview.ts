@@ -23,9 +23,10 @@ export type Overview = ReturnType<typeof overview>;
 
 export function metricSource(relay: ManagedRelay, measured: Measured): MetricSource {
   const { health, pool, sharesOpened, workersLost } = relay;
-  const shares = { senderHere: 0, senderAway: 0 };
-  for (const { senderHere } of relay.shares) {
-    if (senderHere) shares.senderHere++;
+  const shares = { senderHere: 0, senderAway: 0, remote: 0 };
+  for (const { senderHere, record } of relay.shares) {
+    if (record.remote !== undefined) shares.remote++;
+    else if (senderHere) shares.senderHere++;
     else shares.senderAway++;
   }
   const { workers: wanted, up, answering, isEnding } = health;

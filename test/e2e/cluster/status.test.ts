@@ -1,5 +1,5 @@
 /** The cluster as operators see it at each of its relays: metrics, status, events; with a real NATS. */
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 
 import { toHex } from "../../../protocol/mod.ts";
 import type { Overview } from "../../../relay/admin/overview.ts";
@@ -7,7 +7,7 @@ import { lacks } from "../../needs.ts";
 import { findChromium, startChromium, until as untilShown } from "../../support/chromium.ts";
 import { run } from "../../support/clients/program.ts";
 import { lacksNats, startNats, type NatsServers } from "../../support/net/nats.ts";
-import { adminOf, overviewWhen } from "../../support/relay/admin-requests.ts";
+import { act, adminOf, overviewWhen } from "../../support/relay/admin-requests.ts";
 import { startClusterRelay } from "../../support/relay/cluster-relays.ts";
 import { parseExposition } from "../../support/relay/exposition.ts";
 import { RawClient, randomId, rawShare } from "../../support/relay/raw-client.ts";
@@ -174,4 +174,66 @@ test.skipIf(lacksPage)("the page shows the cluster, and that NATS is away", asyn
   await tab.picture(360, 800);
   expect(await tab.evaluate(`document.documentElement.scrollWidth`)).toBeLessThanOrEqual(360);
   expect(tab.complaints).toEqual([]);
+});
+
+/** By `sender`, how many shares the relay has. */
+async function sharesOf(relay: Relay): Promise<Record<string, number>> {
+  const text = await (await fetch(`${adminOf(relay).url}/metrics`)).text();
+  const samples = parseExposition(text).get("fileshare_shares")?.samples ?? [];
+  return Object.fromEntries(samples.map(({ labels, value }) => [labels["sender"] ?? "", value]));
+}
+
+/** Has the operator of the relay end its only share. */
+async function killOnly(relay: Relay): Promise<void> {
+  const { shares } = await overviewWhen(adminOf(relay), ({ shares: { all } }) => all === 1);
+  const [only] = shares.list;
+  expect(await act(adminOf(relay), "remove", { share: only?.number })).toMatchObject({
+    status: 200,
+  });
+}
+
+describe.skipIf(lacksNats)("an operator that ends a share", () => {
+  /** A share at the first relay, and a receiver at each. */
+  async function shared(cluster: string) {
+    await using stack = new AsyncDisposableStack();
+    const one = stack.use(await startClusterRelay(nats, cluster));
+    const other = stack.use(await startClusterRelay(nats, cluster));
+    const channel = randomId();
+    const share = rawShare(3);
+    const sender = stack.use(await RawClient.serving(`${one.relay.url}/ws`, channel, share));
+    const receiver = ({ url }: Relay): Promise<RawClient> => {
+      return RawClient.greeted(`${url}/ws`, "receiver", channel);
+    };
+    const near = stack.use(await receiver(one.relay));
+    const far = stack.use(await receiver(other.relay));
+    for (const each of [near, far]) await each.offered(share);
+    const open = stack.move();
+    const more = { sender, near, far, receiver, [Symbol.asyncDispose]: () => open.disposeAsync() };
+    return { one: one.relay, other: other.relay, ...more };
+  }
+
+  test("whose sender is at another relay ends it for the receivers of this relay alone", async () => {
+    await using at = await shared("kill-remote");
+    expect(await sharesOf(at.one)).toEqual({ here: 1, away: 0, remote: 0 });
+    expect(await sharesOf(at.other)).toEqual({ here: 0, away: 0, remote: 1 });
+    await killOnly(at.other);
+    expect(await at.far.when("cancel")).toMatchObject({ reason: "removed" });
+    expect(await sharesOf(at.other)).toEqual({ here: 0, away: 0, remote: 0 });
+    // The relay hears of it still, and refuses it to itself and to receivers that come.
+    await using late = await at.receiver(at.other);
+    expect((await late.when("offers")).list).toEqual([]);
+    expect(await sharesOf(at.one)).toEqual({ here: 1, away: 0, remote: 0 });
+    for (const { messages } of [at.near, at.sender]) {
+      expect(messages.filter(({ t }) => t === "cancel" || t === "fault")).toEqual([]);
+    }
+  });
+
+  test("whose sender is at this relay ends it for all", async () => {
+    await using at = await shared("kill-own");
+    await killOnly(at.one);
+    for (const each of [at.near, at.far]) {
+      expect(await each.when("cancel")).toMatchObject({ reason: "removed" });
+    }
+    expect(await at.sender.when("fault")).toMatchObject({ code: "removed" });
+  });
 });
