@@ -124,9 +124,13 @@ export class ClusterPlay {
     return this.all().filter((each) => each !== "heartbeat");
   }
 
+  take(): readonly ClusterEffect[] {
+    return this.book.take();
+  }
+
   all(): string[] {
     const said: string[] = [];
-    for (let list = this.book.take(); list.length > 0; list = this.book.take()) {
+    for (let list = this.take(); list.length > 0; list = this.take()) {
       for (const effect of list) {
         said.push(describeCluster(effect));
         if ("op" in effect) this.#ops.set(effect.key, effect.op);
