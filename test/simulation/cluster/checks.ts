@@ -18,9 +18,7 @@ export function checkSettled(world: ClusterWorld): void {
     if (holders.length !== 1) throw new Violation(`${key} is at ${holders.length} relays`);
     if (relay.local.get(key)?.socket !== socket) throw new Violation(`${key} has another socket`);
   }
-  if (shares.size !== senders.length) {
-    throw new Violation(`${shares.size} entries for ${senders.length} shares`);
-  }
+  checkEntries(world, senders);
   const alive = world.relays.map(({ id }) => id).toSorted();
   const since = world.clock.now - HEARD_MS;
   const heard = [...relays].filter(([, { at }]) => at > since).map(([id]) => id);
@@ -28,26 +26,71 @@ export function checkSettled(world: ClusterWorld): void {
     throw new Violation(`the directory has relays ${heard.join(" ")}`);
   }
   for (const relay of world.relays) {
-    checkReading(senders, relay);
-    checkLinks(senders, relay);
-    const owned = [...relay.local.values()].filter(({ socket }) => socket !== undefined).length;
+    checkReading(world, relay);
+    checkLinks(world, relay);
+    const owned = [...relay.local.values()].filter(({ isClaimed }) => isClaimed).length;
     if (relay.book.counts.owned !== owned) throw new Violation(`${relay.id} owns ${owned}`);
   }
 }
 
-function checkReading(senders: readonly SimSender[], relay: SimRelay): void {
-  for (const { key, channel, relay: owner } of senders) {
-    if (owner === relay || !relay.hasReceivers(channel)) continue;
+/** An entry for each share that a sender or a store has, and for no other. */
+function checkEntries(world: ClusterWorld, senders: readonly SimSender[]): void {
+  const { shares } = world.directory;
+  const due = new Set(senders.map(({ key, channel }) => nameOf(key, channel)));
+  for (const { id, disk, quiet } of world.relays) {
+    for (const { key, channel, place } of disk.values()) {
+      const name = nameOf(key, channel);
+      due.add(name);
+      const { relay, stored, place: named } = shares.get(name)?.value ?? {};
+      if (relay === undefined) throw new Violation(`${key}, which ${id} keeps, has no entry`);
+      const isMine = relay === id;
+      if (isMine && (stored !== "disk" || named !== `=${place}`)) {
+        throw new Violation(`the entry of ${key} does not say that ${id} keeps it`);
+      }
+      if (isMine === quiet.has(key)) throw new Violation(`${id} is wrong about ${key}: ${relay}`);
+    }
+  }
+  for (const [name, { value }] of shares) {
+    if (!due.has(name)) throw new Violation(`${name} is an entry of ${value.relay} for no share`);
+    const owner = world.relayOf(value.relay);
+    const has = owner?.disk.has(keyIn(name)) === true || owner?.local.has(keyIn(name)) === true;
+    if (!has) throw new Violation(`${name} is owned by ${value.relay}, which does not have it`);
+  }
+  if (shares.size !== due.size)
+    throw new Violation(`${shares.size} entries for ${due.size} shares`);
+}
+
+function nameOf(key: string, channel: string): string {
+  return `${blinded(channel)}.${blinded(key)}`;
+}
+
+/** As `blinded` made them. */
+function keyIn(name: string): string {
+  return name.split(".")[1]?.slice(1) ?? "";
+}
+
+function channelIn(name: string): string {
+  return name.split(".")[0]?.slice(1) ?? "";
+}
+
+function checkReading(world: ClusterWorld, relay: SimRelay): void {
+  for (const [name, { value }] of world.directory.shares) {
+    const key = keyIn(name);
+    const owner = world.relayOf(value.relay);
+    if (owner === relay || !relay.hasReceivers(channelIn(name))) continue;
+    const isServed = owner?.local.get(key)?.socket !== undefined || owner?.serves(key) === true;
     const link = relay.links.get(relay.local.get(key)?.link);
-    if (link?.relay === owner?.id) continue;
+    if (!isServed || link?.relay === owner?.id) continue;
     throw new Violation(`${relay.id} has receivers of ${key} and does not read it`);
   }
 }
 
 /** One to each owner. Those for receivers that left are kept for a while. */
-function checkLinks(senders: readonly SimSender[], relay: SimRelay): void {
+function checkLinks({ directory }: ClusterWorld, relay: SimRelay): void {
   const links = [...relay.links.all].map(({ channel, relay: id }) => `${channel} at ${id}`);
-  const owned = new Set(senders.map((each) => `${each.channel} at ${each.relay?.id}`));
+  const owned = new Set(
+    [...directory.shares].map(([name, { value }]) => `${channelIn(name)} at ${value.relay}`),
+  );
   const isOne = new Set(links).size === links.length && links.every((each) => owned.has(each));
   if (!isOne) throw new Violation(`${relay.id} has links ${links.join(", ")}`);
 }

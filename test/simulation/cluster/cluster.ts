@@ -18,15 +18,22 @@ const EMPTY_MS = 160_000;
 /** A sender without an answer tries elsewhere. ms */
 const PATIENCE_MS = 45_000;
 
+/** A sender that comes again when all is calm has its share by then. ms */
+const AGAIN_MS = 30_000;
+
 type Trace = (line: string) => void;
 
 export interface SimSender {
   readonly key: string;
   readonly channel: string;
   readonly random: Random;
+  /** Its relay shall store the share. */
+  readonly isStored: boolean;
   /** Of its connection now; undefined: it has none. */
   socket: number | undefined;
   relay: SimRelay | undefined;
+  /** The relay that it came to, which forwards it to `relay`. */
+  via: SimRelay | undefined;
   isAccepted: boolean;
   isOver: boolean;
   /** Not before. */
@@ -61,6 +68,7 @@ export class ClusterWorld {
   readonly receivers: SimReceiver[];
   readonly #random: Random;
   #sockets = 0;
+  #kept = 0;
 
   constructor(scenario: ClusterScenario, trace?: Trace) {
     this.scenario = scenario;
@@ -72,8 +80,10 @@ export class ClusterWorld {
       key: `s${index}`,
       channel: `c${channel}`,
       random: this.fork(`sender ${index}`),
+      isStored: scenario.stored[index] === true,
       socket: undefined,
       relay: undefined,
+      via: undefined,
       isAccepted: false,
       isOver: false,
       restartAt: 0,
@@ -110,14 +120,34 @@ export class ClusterWorld {
     this.#calm();
     this.#until(this.clock.now + SETTLE_MS);
     checkSettled(this);
+    this.#comeAgain();
     this.#leave();
     this.#until(this.clock.now + EMPTY_MS);
     checkEmpty(this);
     return { virtualMs: this.clock.now, steps: this.clock.steps, counts: this.#counts };
   }
 
+  /** Senders of shares that stores have come to any relay, and the owners stay. */
+  #comeAgain(): void {
+    const senders = this.senders.filter(({ isStored, isOver }) => isStored && !isOver);
+    if (senders.length === 0) return;
+    const before = ownersOf(this.directory);
+    for (const sender of senders) this.#move(sender, 100);
+    this.#until(this.clock.now + AGAIN_MS);
+    checkSettled(this);
+    const moved = before.difference(ownersOf(this.directory));
+    if (moved.size > 0) throw new Violation(`no more are: ${[...moved].join(", ")}`);
+  }
+
   relayOf(id: string): SimRelay | undefined {
     return this.relays.find((relay) => relay.id === id && relay.isAlive);
+  }
+
+  /** Another relay has a link to this one. */
+  isRead({ id }: SimRelay, channel: string): boolean {
+    const isTo = (link: { relay: string; channel: string; isUp: boolean }): boolean =>
+      link.relay === id && link.channel === channel && link.isUp;
+    return this.relays.some(({ links, isAlive }) => isAlive && [...links.all].some(isTo));
   }
 
   // Senders
@@ -154,7 +184,36 @@ export class ClusterWorld {
     this.#connectIn(sender, sender.random.real(200, 2000), same);
   }
 
+  /** Another relay stores the share of the sender at this socket. */
+  forwarded(from: SimRelay, socket: number, id: string): void {
+    const isHere = ({ relay, socket: own }: SimSender): boolean => own === socket && relay === from;
+    if (!this.senders.some(isHere)) return;
+    this.clock.after(this.#random.real(0, this.scenario.linkMs), () => {
+      const sender = this.senders.find(isHere);
+      if (sender === undefined) return;
+      const to = this.relayOf(id);
+      if (to?.isServing !== true || to === from) {
+        this.socketFailed(from, socket, "again");
+        return;
+      }
+      this.trace(() => `${sender.key} goes on to ${to.id} as ${socket}`);
+      this.count("forwarded");
+      sender.via = from;
+      sender.relay = to;
+      to.run(() => to.claim(socket, sender));
+    });
+  }
+
+  /** The relay that forwards a sender is gone, and the other one notices. */
+  #viaDied(isGone: (sender: SimSender) => boolean): void {
+    for (const sender of this.senders) {
+      if (sender.via === undefined || !isGone(sender)) continue;
+      this.#move(sender, sender.random.scale(10, 3000));
+    }
+  }
+
   relayDied(relay: SimRelay): void {
+    this.#viaDied(({ via }) => via === relay);
     for (const sender of this.senders) {
       if (sender.relay !== relay) continue;
       this.#gone(sender);
@@ -168,6 +227,7 @@ export class ClusterWorld {
   }
 
   workerDied(relay: SimRelay, worker: number): void {
+    this.#viaDied(({ via, socket = 0 }) => via === relay && socket % WORKERS === worker);
     for (const sender of this.senders) {
       if (sender.relay !== relay || sender.socket === undefined) continue;
       if (sender.socket % WORKERS !== worker) continue;
@@ -185,6 +245,7 @@ export class ClusterWorld {
   #gone(sender: SimSender): void {
     sender.socket = undefined;
     sender.relay = undefined;
+    sender.via = undefined;
     sender.isAccepted = false;
   }
 
@@ -202,7 +263,7 @@ export class ClusterWorld {
       sender.socket = socket;
       sender.relay = relay;
       this.trace(() => `${sender.key} comes to ${relay.id} as ${socket}`);
-      relay.run(() => relay.claim(socket, sender.key, sender.channel));
+      relay.run(() => relay.claim(socket, sender));
       this.clock.after(PATIENCE_MS, () => {
         if (sender.socket === socket && !sender.isAccepted) this.#move(sender, 0);
       });
@@ -319,6 +380,19 @@ export class ClusterWorld {
       case "crash worker":
         if (relay.isServing) relay.crashWorker(fault.target % WORKERS);
         return;
+      case "keep share": {
+        if (!relay.isServing) return;
+        const key = `k${this.#kept++}`;
+        const channel = `c${fault.target % 3}`;
+        relay.run(() => relay.keep(key, channel, true));
+        return;
+      }
+      case "release share":
+        if (relay.isServing) relay.run(() => relay.releaseOne(fault.target));
+        return;
+      case "ask":
+        if (relay.isServing) relay.run(() => relay.inquire(`s${fault.target % 7}`));
+        return;
       case "look up": {
         const key = `s${fault.target % (this.senders.length + 1)}`;
         if (relay.isServing) relay.run(() => relay.lookUp(key));
@@ -361,6 +435,7 @@ export class ClusterWorld {
       receiver.isOver = true;
       this.#leaveRelay(receiver);
     }
+    for (const relay of this.relays) relay.run(() => relay.releaseAll());
   }
 
   #until(at: number): void {
@@ -384,4 +459,12 @@ export class ClusterWorld {
       }),
     ];
   }
+}
+
+/** Of stored shares. */
+function ownersOf({ shares }: MemoryDirectory): Set<string> {
+  const owners = [...shares].flatMap(([name, { value }]) => {
+    return value.stored === undefined ? [] : `${name} at ${value.relay}`;
+  });
+  return new Set(owners);
 }

@@ -71,10 +71,12 @@ export class SimLinks {
 
   #read(link: SimLink, owner: SimRelay): void {
     const { local, book, claims } = this.#relay;
+    owner.load(link.channel);
     for (const { key, channel, link: via, socket: theirs } of owner.local.values()) {
       const mine = local.get(key);
       const isRead = mine?.link === link.id || mine?.socket !== undefined;
-      if (channel !== link.channel || via !== undefined || theirs === undefined) continue;
+      const isServed = theirs !== undefined || owner.serves(key);
+      if (channel !== link.channel || via !== undefined || !isServed) continue;
       if (isRead || claims.isWaiting(link.id)) continue;
       const socket = -++this.#claims;
       claims.begin(socket, this.#relay.uptime, UPLINK_WAIT_MS, link.id);

@@ -10,7 +10,7 @@ import { CLAIM_WAIT_MS } from "../../../relay/cluster/ownership.ts";
 import type { ShareClaim } from "../../../relay/store/book-effects.ts";
 import type { Random } from "../random.ts";
 import { Violation } from "../world.ts";
-import type { ClusterWorld } from "./cluster.ts";
+import type { ClusterWorld, SimSender } from "./cluster.ts";
 import { OFFER, SimLinks } from "./links.ts";
 import { DirectoryClient, SILENT_MS } from "./memory-directory.ts";
 import { Waits } from "./waits.ts";
@@ -20,6 +20,7 @@ const TICK_MS = 1000;
 /** A share without its sender ends after so long; less than of a real one, to see that too. ms */
 const GRACE_MS = 40_000;
 const POLL_MS = 700;
+const WISH = { life: 3600 };
 
 interface LocalShare {
   readonly key: string;
@@ -28,7 +29,22 @@ interface LocalShare {
   socket: number | undefined;
   link: number | undefined;
   orphanedAt: number | undefined;
+  /** It was a sender's, and the book does not know of its end. */
+  isClaimed: boolean;
 }
+
+/** A share in the store of a relay, which outlives the relay. */
+interface OnDisk {
+  readonly key: string;
+  readonly channel: string;
+  readonly place: string;
+  isWhole: boolean;
+}
+
+/** Most that the upload of a share takes. ms */
+const UPLOAD_MS = 20_000;
+/** Of ticks: a share without receivers is unloaded. */
+const UNLOADS = 0.05;
 
 export const blinded = (id: string): string => `~${id}`;
 const masked = (channel: string, share: string): string =>
@@ -43,11 +59,16 @@ export class SimRelay {
   isPaused = false;
   isCutOff = false;
   readonly local = new Map<string, LocalShare>();
+  readonly disk = new Map<string, OnDisk>();
+  /** Shares of the disk that another relay serves. */
+  readonly quiet = new Set<string>();
   readonly links: SimLinks;
   /** By socket. */
   readonly claims = new Waits("a claim");
   readonly #world: ClusterWorld;
   readonly #random: Random;
+  readonly #diskRandom: Random;
+  #places = 0;
   #life = 0;
   #inbox: (() => void)[] = [];
   #pausedAt = 0;
@@ -71,6 +92,7 @@ export class SimRelay {
     this.links = new SimLinks(world, this);
     this.place = place;
     this.#random = world.fork(`relay ${place}`);
+    this.#diskRandom = world.fork(`disk ${place}`);
   }
 
   /** Without the time in which it stood still. ms */
@@ -106,6 +128,7 @@ export class SimRelay {
         me: this.id,
         blinded,
         masked,
+        maskedPlace: (id) => `=${id}`,
         random: () => this.#random.next(),
         report: ({ event, fields }) =>
           world.trace(() => `${this.id} reports ${event} ${JSON.stringify(fields)}`),
@@ -113,6 +136,8 @@ export class SimRelay {
       clock.now,
     );
     this.book = book;
+    this.quiet.clear();
+    for (const each of this.disk.values()) this.#tellKept(each);
     /** A session says no word after its end, also where one waited in a relay that stood still. */
     const events = (run: () => void): void => {
       const { session } = this.client;
@@ -197,13 +222,90 @@ export class SimRelay {
   // Clients
 
   /** A sender at this socket offers its share. */
-  claim(socket: number, key: string, channel: string): void {
+  claim(socket: number, { key, channel, isStored, via }: SimSender): void {
     this.claims.begin(socket, this.uptime, CLAIM_WAIT_MS);
     const worker = socket % WORKERS;
-    this.book.claim(
-      { t: "claim", worker, socket, channel, key, offer: OFFER },
-      this.#world.clock.now,
+    const isForwarded = via !== undefined;
+    const common = { t: "claim", worker, socket, channel, key, offer: OFFER } as const;
+    const more = { ...(isStored && { store: WISH }), ...(isForwarded && { isForwarded }) };
+    this.book.claim({ ...common, ...more }, this.#world.clock.now);
+  }
+
+  // The disk
+
+  keep(key: string, channel: string, isWhole: boolean): void {
+    const { clock } = this.#world;
+    const known = this.disk.get(key);
+    const one = known ?? { key, channel, place: `${this.place}.${++this.#places}`, isWhole };
+    this.disk.set(key, one);
+    if (known === undefined) this.#tellKept(one);
+    if (this.hasReceivers(channel)) this.load(channel);
+    if (!one.isWhole) {
+      clock.after(this.#diskRandom.real(0, UPLOAD_MS), () => {
+        // Its sender gives the rest.
+        if (this.disk.get(key) === one && this.local.get(key)?.socket !== undefined)
+          one.isWhole = true;
+      });
+    }
+  }
+
+  #tellKept({ key, channel, place }: OnDisk): void {
+    this.book.kept({ key, channel, place, stored: "disk" }, this.#world.clock.now);
+  }
+
+  releaseAll(): void {
+    for (const one of this.disk.values()) this.#release(one);
+  }
+
+  /** One without a sender here. */
+  releaseOne(target: number): void {
+    const free = [...this.disk.values()].filter(
+      ({ key }) => this.local.get(key)?.socket === undefined,
     );
+    const one = free[target % Math.max(1, free.length)];
+    if (one !== undefined) this.#release(one);
+  }
+
+  #release(one: OnDisk): void {
+    const { key, channel } = one;
+    this.#world.trace(() => `${this.id} releases ${key}`);
+    this.#world.count("released");
+    const share = this.local.get(key);
+    this.disk.delete(key);
+    this.quiet.delete(key);
+    this.book.released(key, channel, this.#world.clock.now);
+    if (share !== undefined && share.link === undefined) this.close(share);
+  }
+
+  /** Whether receivers get it without a sender. */
+  serves(key: string): boolean {
+    return this.disk.get(key)?.isWhole === true && !this.quiet.has(key);
+  }
+
+  /** Somebody asks for shares of the channel. */
+  load(channel: string): void {
+    for (const { key, channel: own } of this.disk.values()) {
+      const share = this.local.get(key);
+      const isFree = share === undefined || share.orphanedAt !== undefined;
+      if (own !== channel || !isFree || !this.serves(key)) continue;
+      this.#world.count("loaded");
+      const isClaimed = share?.isClaimed === true;
+      const none = { socket: undefined, link: undefined, orphanedAt: undefined };
+      this.local.set(key, { key, channel, ...none, isClaimed });
+    }
+  }
+
+  #unload(): void {
+    for (const share of this.local.values()) {
+      const { key, channel, socket, link } = share;
+      if (socket !== undefined || link !== undefined || !this.serves(key)) continue;
+      if (this.hasReceivers(channel) || this.#world.isRead(this, channel)) continue;
+      if (this.#diskRandom.chance(UNLOADS)) this.close(share);
+    }
+  }
+
+  inquire(key: string): void {
+    this.book.inquire({ worker: 0, socket: 0, key, question: "inspect" }, this.#world.clock.now);
   }
 
   /** The relay notices that the sender's connection is over. */
@@ -214,7 +316,9 @@ export class SimRelay {
   /** The sender ends its share. */
   senderEnds(socket: number): void {
     for (const share of this.local.values()) {
-      if (share.socket === socket) this.close(share);
+      if (share.socket !== socket) continue;
+      if (this.serves(share.key)) this.#orphan(share);
+      else this.close(share);
     }
   }
 
@@ -223,6 +327,7 @@ export class SimRelay {
     const count = (this.#receivers.get(id) ?? 0) + 1;
     this.#receivers.set(id, count);
     if (count === 1) this.book.asked(worker, channel, this.#world.clock.now);
+    this.load(channel);
   }
 
   left(worker: number, channel: string): void {
@@ -353,14 +458,32 @@ export class SimRelay {
         return;
       }
       case "forward":
+        if (effect.question !== undefined) return;
+        this.claims.answered(effect.socket);
+        this.#world.forwarded(this, effect.socket, effect.relay);
+        return;
+      case "quiet": {
+        this.quiet.add(effect.key);
+        const share = this.local.get(effect.key);
+        if (share === undefined || share.link !== undefined) return;
+        const { socket } = share;
+        this.close(share);
+        if (socket !== undefined) this.#world.socketFailed(this, socket, "again");
+        return;
+      }
+      case "loud": {
+        this.quiet.delete(effect.key);
+        const channel = this.disk.get(effect.key)?.channel;
+        if (channel !== undefined && this.hasReceivers(channel)) this.load(channel);
+        return;
+      }
       case "over":
       case "unknown-share":
       case "unasked-share":
-      case "quiet":
-      case "loud":
+        return;
       case "adopt":
       case "disown":
-        throw new Violation(`${this.id} says ${effect.t} of a share that no store keeps`);
+        throw new Violation(`${this.id} says ${effect.t} of a share on a disk`);
       case "looked-up":
         this.#questions.answered(effect.question);
         return;
@@ -374,6 +497,7 @@ export class SimRelay {
     const isCalm = this.#world.isQuiet;
     const life = this.#life;
     const isRefused = !isCalm && !this.local.has(claim.key) && this.#random.chance(refused);
+    if (!isRefused && claim.store !== undefined) this.keep(claim.key, claim.channel, false);
     const decide = (): void => {
       this.claims.answered(claim.socket);
       if (isRefused) {
@@ -403,7 +527,12 @@ export class SimRelay {
       throw new Violation(`${this.id} gives a link a share whose sender is here`);
     }
     const here = uplink === undefined ? socket : undefined;
-    this.local.set(key, { key, channel, socket: here, link: uplink?.link, orphanedAt: undefined });
+    if (uplink !== undefined && before?.link === undefined && this.serves(key)) {
+      throw new Violation(`${this.id} gives a link a share that its disk serves`);
+    }
+    const isClaimed = uplink === undefined;
+    const common = { key, channel, isClaimed, orphanedAt: undefined };
+    this.local.set(key, { ...common, socket: here, link: uplink?.link });
     if (here === undefined) return;
     if (before?.socket !== undefined) this.#world.socketFailed(this, before.socket, "replaced");
     if (!this.#world.accepted(this, here)) this.#orphan(this.local.get(key)!);
@@ -412,7 +541,7 @@ export class SimRelay {
   #orphan(share: LocalShare): void {
     share.socket = undefined;
     share.link = undefined;
-    share.orphanedAt = this.#world.clock.now;
+    share.orphanedAt = this.serves(share.key) ? undefined : this.#world.clock.now;
   }
 
   /** It is over here. */
@@ -452,6 +581,7 @@ export class SimRelay {
         this.close(share);
       }
     }
+    this.#unload();
     this.book.tick(clock.now);
     this.settle();
     this.claims.check(this.uptime);

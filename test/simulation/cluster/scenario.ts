@@ -44,7 +44,11 @@ export type ClusterFault =
   | { readonly at: number; readonly kind: "directory mute"; readonly lasts: number }
   | { readonly at: number; readonly kind: "lose writes"; readonly lasts: number }
   | { readonly at: number; readonly kind: "crash worker"; readonly target: number }
-  | { readonly at: number; readonly kind: "look up"; readonly target: number };
+  | { readonly at: number; readonly kind: "look up"; readonly target: number }
+  /** Of a store: a share without a sender. */
+  | { readonly at: number; readonly kind: "keep share"; readonly target: number }
+  | { readonly at: number; readonly kind: "release share"; readonly target: number }
+  | { readonly at: number; readonly kind: "ask"; readonly target: number };
 
 export interface ClusterScenario {
   readonly seed: number;
@@ -60,12 +64,17 @@ export interface ClusterScenario {
   readonly storeMs: number;
   /** The link to another relay takes so long. ms */
   readonly linkMs: number;
+  /** Of each share: its sender has its relay store it. */
+  readonly stored: readonly boolean[];
   readonly faults: readonly ClusterFault[];
   /** Then faults end. ms */
   readonly quietAt: number;
 }
 
 const FAULTS_MOST = 24;
+const STORE_FAULTS_MOST = 12;
+/** Last digits of seeds whose relays have stores; the others keep the worlds for which they are known. */
+const WITH_STORES: ReadonlySet<number> = new Set([1, 6, 7, 8]);
 
 export function clusterScenario(seed: number): ClusterScenario {
   const random = new Random(`cluster ${seed}`);
@@ -75,10 +84,15 @@ export function clusterScenario(seed: number): ClusterScenario {
   const span = random.scale(5000, 120_000);
   const count = random.chance(0.2) ? 0 : random.whole(1, FAULTS_MOST);
   const faults = Array.from({ length: count }, () => drawFault(random, span));
+  const relays = random.whole(2, 4);
+  const shares = Array.from({ length: random.whole(1, 5) }, channel);
+  const stores = drawStores(seed, span, shares.length);
+  faults.push(...stores.faults);
   return {
     seed,
-    relays: random.whole(2, 4),
-    shares: Array.from({ length: random.whole(1, 5) }, channel),
+    relays,
+    shares,
+    stored: stores.stored,
     receivers: Array.from({ length: random.whole(1, 8) }, channel),
     directory: {
       latencyMs: random.scale(1, 1500),
@@ -115,4 +129,20 @@ function drawFault(random: Random, span: number): ClusterFault {
   if (drawn < 22) return { at, kind: "crash worker", target };
   if (drawn < 24) return { at, kind: "quit sender", target, noticedMs: random.real(0, 20_000) };
   return { at, kind: "look up", target };
+}
+
+function drawStores(
+  seed: number,
+  span: number,
+  shares: number,
+): { readonly stored: readonly boolean[]; readonly faults: readonly ClusterFault[] } {
+  const random = new Random(`cluster ${seed} stores`);
+  if (!WITH_STORES.has(seed % 10)) return { stored: [], faults: [] };
+  const stored = Array.from({ length: shares }, () => random.chance(0.6));
+  const faults = Array.from({ length: random.whole(1, STORE_FAULTS_MOST) }, (): ClusterFault => {
+    const drawn = random.whole(0, 5);
+    const kind = drawn < 3 ? "keep share" : drawn < 5 ? "release share" : "ask";
+    return { at: random.real(0, span), kind, target: random.whole(0, 99) };
+  });
+  return { stored, faults };
 }
