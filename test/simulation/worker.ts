@@ -494,6 +494,8 @@ export class SimWorker implements BundledSockets, RelayEnd, TopicHost<Socket> {
   #push(socket: Socket, bytes: Uint8Array): SendResult {
     const { wire, sender, isEdge } = socket;
     const { down } = wire;
+    // Of a relay that stood still, before it hears that the kernel took it.
+    if (down.buffered === 0) this.#letGo(socket);
     socket.flush();
     down.push(bytes.slice());
     if (isFrame(bytes)) {
