@@ -69,6 +69,8 @@ export class Fleet {
   readonly #excused = new Set<number>();
   /** Processes of senders that were started, and those that are started again in a while. */
   #starts = 0;
+  /** Processes that another one with the same share came after; by share, the newest last. */
+  readonly #rivals = new Map<number, SimSender[]>();
   readonly #restarted = new Set<number>();
   #awaited = 0;
   #isEnding = false;
@@ -126,6 +128,9 @@ export class Fleet {
   run(): FleetOutcome {
     this.#runUntil(() => this.#receiversDone(), this.#deadline(), "receivers are done");
     this.#isEnding = true;
+    for (const rival of [...this.#rivals.values()].flat()) {
+      if (!this.#senders.includes(rival)) rival.kill();
+    }
     if (this.#scenario.ending.at === "interrupted when done") {
       for (const sender of this.#senders) sender.interrupt();
     }
@@ -300,6 +305,12 @@ export class Fleet {
   #watchSenders(): void {
     for (const [index, sender] of this.#senders.entries()) {
       if (sender.outcome?.fault !== "replaced" || this.#excused.has(index)) continue;
+      const rival = this.#rivals.get(index)?.findLast(({ alive }) => alive);
+      if (rival !== undefined) {
+        // It was away when the other one came, and came back.
+        this.#senders[index] = rival;
+        continue;
+      }
       // A write that is lost may be told late, and then looks like a later one. Its sender must be started again.
       if (!this.#hasLostWrites) throw new Violation(`${sender.name} is told that it was replaced`);
       this.#world.count("sender replaced by a lost write");
@@ -359,6 +370,15 @@ export class Fleet {
           this.#awaited--;
           this.#restart(fault.target);
         });
+        return;
+      }
+      case "rival sender": {
+        const sender = this.#senders[fault.target];
+        if (sender?.alive !== true || this.#isEnding) return;
+        count(fault.kind);
+        this.#rivals.set(fault.target, [...(this.#rivals.get(fault.target) ?? []), sender]);
+        this.#restart(fault.target);
+        this.#network.send(this.#senders[fault.target]!, fault.to);
         return;
       }
       case "end relay":

@@ -36,6 +36,8 @@ export type FleetFault =
   | (Timed<"pause relay"> & { readonly lasts: number; readonly isClockStill: boolean })
   | (Timed<"part relays"> & { readonly from: number; readonly lasts: number })
   | Timed<"crash worker" | "cut links">
+  /** The share is sent once more, by another process that comes to this relay first. */
+  | (Timed<"rival sender"> & { readonly to: number })
   | (Timed<"cut off relay"> & { readonly lasts: number })
   | (Timed<"directory away" | "directory mute" | "lose writes"> & { readonly lasts: number });
 
@@ -148,7 +150,7 @@ export function fleetScenario(seed: number): FleetScenario {
 
 /** A sender that is started again does not know of receivers that have all. */
 function isKill({ kind }: FleetFault): boolean {
-  return kind === "kill sender" || kind === "lose writes";
+  return kind === "kill sender" || kind === "rival sender" || kind === "lose writes";
 }
 
 function endOf(fault: FleetFault): number {
@@ -295,7 +297,7 @@ function drawFault(
   const clientNotices = late();
   const relayNotices = clientNotices > 300 ? prompt() : late();
   const to = random.chance(0.6) ? random.whole(0, relays - 1) : undefined;
-  const drawn = random.whole(0, 29);
+  const drawn = random.whole(0, isStream ? 29 : 32);
   if (drawn < 6) {
     return { at, kind: "cut sender", target: any % shares, clientNotices, relayNotices, to };
   }
@@ -321,5 +323,8 @@ function drawFault(
   if (drawn < 26) return { at, kind: "cut off relay", target, lasts };
   if (drawn < 27) return { at, kind: "directory away", target, lasts };
   if (drawn < 28) return { at, kind: "directory mute", target, lasts };
+  if (drawn > 29) {
+    return { at, kind: "rival sender", target: any % shares, to: random.whole(0, relays - 1) };
+  }
   return { at, kind: "lose writes", target, lasts: random.scale(50, 5000) };
 }

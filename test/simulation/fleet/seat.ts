@@ -7,7 +7,7 @@ import { Violation } from "../world.ts";
 import type { RelayWorld } from "./host.ts";
 
 /** A relay that knows a newer owner lets go of its sender within that time: the message to the worker. ms */
-const YIELD_MS = 500;
+const YIELD_MS = 50;
 
 export class DirectorySeat {
   readonly id: string;
