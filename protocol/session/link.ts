@@ -81,10 +81,9 @@ export class Link {
     return this.#everOnline;
   }
 
-  /** The fault of a step that takes too long. */
+  /** The fault of a step that takes too long. A challenge comes from a relay, which may stand still since then. */
   get timeoutFault(): FaultCode {
-    const { at } = this.state;
-    return at === "greeting" || at === "proving" ? "not-a-relay" : "relay-unreachable";
+    return this.state.at === "greeting" ? "not-a-relay" : "relay-unreachable";
   }
 
   /** The socket is open: the relay speaks first. */

@@ -55,7 +55,7 @@ test("a socket that opens when nobody waits for it any more is closed", () => {
 test.each([
   { at: "connecting", fault: "relay-unreachable" },
   { at: "greeting", fault: "not-a-relay" },
-  { at: "proving", fault: "not-a-relay" },
+  { at: "proving", fault: "relay-unreachable" },
 ] as const)("T18 $at for too long times out", ({ at, fault }) => {
   const link = newLink();
   link.tick(0);
