@@ -73,6 +73,8 @@ interface Passing {
   readonly held: Set<SocketId>;
   /** The other relay has accepted its offer. */
   isAccepted: boolean;
+  /** Its sender was told to go: what is on its way is for nobody. */
+  isOver: boolean;
   /** Undefined: the other relay answered. ms */
   deadline: number | undefined;
 }
@@ -125,7 +127,7 @@ export class Forwarded {
    */
   message(main: SocketId, socket: SocketId, bytes: Uint8Array): void {
     const passing = this.#passing.get(main);
-    if (passing === undefined) return;
+    if (passing === undefined || passing.isOver) return;
     if (isFrame(bytes)) {
       if (!passing.isAccepted) {
         throw new FaultError("bad-message", "a frame without an accepted offer");
@@ -176,7 +178,13 @@ export class Forwarded {
       failed: (fault) => this.#failed(socket, fault),
     });
     const deadline = now + ACCEPT_MS;
-    this.#passing.set(socket, { line, held: new Set(), isAccepted: false, deadline });
+    this.#passing.set(socket, {
+      line,
+      held: new Set(),
+      isAccepted: false,
+      isOver: false,
+      deadline,
+    });
     for (const each of said) line.say(encodeControl(each));
     if (client.isSeveral) line.say(encodeCluster({ t: "further", isOpen: true }));
   }
@@ -236,12 +244,14 @@ export class Forwarded {
     passing?.held.clear();
   }
 
-  /** The client stays another relay's until its connection is gone: what is on its way is for nobody. */
   #failed(socket: SocketId, fault: FaultError | MessageOf<"fault">): void {
     const passing = this.#passing.get(socket);
     if (passing === undefined && !this.#questions.has(socket)) return;
     this.#release(socket);
-    if (passing !== undefined) passing.deadline = undefined;
+    if (passing !== undefined) {
+      passing.isOver = true;
+      passing.deadline = undefined;
+    }
     this.#questions.get(socket)?.line.close();
     this.#questions.delete(socket);
     const { code, after } = fault;

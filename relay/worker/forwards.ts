@@ -209,7 +209,7 @@ class CarryingLine implements ForwardLine {
     this.#socket.terminate();
     this.#end(undefined);
     const { relay, address } = this.#options.target;
-    const fields = { relay, address, why: fault.message };
+    const fields = { relay, address, why: fault.detail ?? fault.code };
     this.#options.report({ level: "warn", event: "forward-lost", fields });
     this.#options.events.failed(fault);
   }
