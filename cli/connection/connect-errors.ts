@@ -67,6 +67,8 @@ const ABOUT_PROXY: ReadonlySet<FaultCode> = new Set(["proxy-refused", "proxy-unr
 export interface LinkFault {
   readonly fault: FaultCode;
   readonly why?: string | undefined;
+  /** The open link fell silent, and the relay answered no request either. */
+  readonly isSilent?: true;
 }
 
 /** The detail of a fault of the link: the address or the proxy, and the reason. */
@@ -186,6 +188,22 @@ export async function whySlow(url: string): Promise<string> {
   return proxy === undefined
     ? why
     : `the proxy ${proxyShown(proxy.url)} of ${proxy.variable}: ${why}`;
+}
+
+/** Whether anything answers at the address of a relay, whatever it says. @param isDirect as of the link */
+export async function isAnswered(
+  address: string,
+  isDirect: boolean,
+  timeoutMs: number,
+): Promise<boolean> {
+  const url = address.replace(/^ws/, "http").replace(/\/ws$/, "/healthz");
+  const proxy = isDirect ? undefined : proxyFor(address, process.env);
+  try {
+    await probe(url, { method: "GET", proxy, timeoutMs });
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Whether TLS is spoken at a `ws` address. The probe checks no certificate and sends no data. */

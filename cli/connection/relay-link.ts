@@ -3,9 +3,9 @@
  * (`connect-errors.ts`), watches whether anything gets through (`link-flow.ts`), and gives up when the relay is silent.
  * The session's state machine decides when to connect again; drivers use it through `session-link.ts`.
  */
-import { FRAME_BYTES, KEEPALIVE_MS, SILENCE_MS } from "../../protocol/mod.ts";
+import { FRAME_BYTES, KEEPALIVE_MS, PING_MS, SILENCE_MS } from "../../protocol/mod.ts";
 import { endpointOf } from "./relay-address.ts";
-import { explain, whySlow, type LinkFault } from "./connect-errors.ts";
+import { explain, isAnswered, whySlow, type LinkFault } from "./connect-errors.ts";
 import { unsentInKernel, LinkFlow } from "./link-flow.ts";
 import { networkAddresses } from "./own-addresses.ts";
 import { proxyFor } from "./proxy.ts";
@@ -19,6 +19,10 @@ const FLUSH_MS = 3000;
 const SLOW_MS = 3000;
 /** Between two checks of what moves on an open link: the kernel's list of sockets may be long. ms */
 const FLOW_EVERY_MS = 2000;
+/** A relay that sent nothing for so long is asked whether it is there: two of its pings, and the time for one. ms */
+export const ASK_AFTER_MS = 2 * PING_MS + 2000;
+/** On a slow line the answer waits behind a frame. With the time before, a relay that died is left within 30 s. ms */
+export const ANSWER_MS = 8000;
 
 export interface RelayLinkEvents {
   opened(): void;
@@ -62,6 +66,8 @@ export interface LinkWay {
   /** A further connection of a session: the main one alone finds out why nothing gets through. */
   readonly isFurther?: boolean;
   readonly group?: LinkGroup;
+  /** Whether another relay may serve as well, so that one that does not answer is left at once. */
+  readonly mayLeave?: () => boolean;
 }
 
 /**
@@ -79,6 +85,10 @@ export class RelayLink {
   readonly #flow: LinkFlow;
   readonly #group: LinkGroup;
   readonly #isFurther: boolean;
+  readonly #isDirect: boolean;
+  readonly #mayLeave: () => boolean;
+  /** Until the answer came, and then for as long again. */
+  #askAgainAt = 0;
   #saidAt: number;
   #flowCheckedAt: number;
   /** Where the socket leads: to the relay, or to a proxy. */
@@ -89,7 +99,13 @@ export class RelayLink {
     url: string,
     events: RelayLinkEvents,
     now: number,
-    { ca, isDirect = false, isFurther = false, group = new LinkGroup() }: LinkWay = {},
+    {
+      ca,
+      isDirect = false,
+      isFurther = false,
+      group = new LinkGroup(),
+      mayLeave = () => false,
+    }: LinkWay = {},
   ) {
     const proxy = isDirect ? undefined : proxyFor(url, process.env);
     this.#url = url;
@@ -99,6 +115,8 @@ export class RelayLink {
     this.#flowCheckedAt = now;
     this.#group = group;
     this.#isFurther = isFurther;
+    this.#isDirect = isDirect;
+    this.#mayLeave = mayLeave;
     group.add(this);
     this.#port = endpointOf(proxy ?? url).port;
     this.#flow = new LinkFlow(now, networkAddresses);
@@ -158,8 +176,22 @@ export class RelayLink {
     if (!this.#opened) return;
     const isDue = now - this.#flowCheckedAt >= FLOW_EVERY_MS;
     if (isDue && !this.#isFurther) this.#checkFlow(now);
-    if (this.#socket.isPaused || now - this.#heardAt < SILENCE_MS) return;
-    this.#lose({ fault: "connection-lost", why: this.#flow.why });
+    if (this.#socket.isPaused || now - this.#heardAt < ASK_AFTER_MS) return;
+    if (now - this.#heardAt >= SILENCE_MS) {
+      this.#lose({ fault: "connection-lost", why: this.#flow.why });
+    } else if (!this.#isFurther && now >= this.#askAgainAt && this.#mayLeave()) {
+      this.#askAgainAt = now + ANSWER_MS + ASK_AFTER_MS;
+      void this.#ask();
+    }
+  }
+
+  /** A request of its own finds out: a frame on a slow line is silent for long too. */
+  async #ask(): Promise<void> {
+    const heardAt = this.#heardAt;
+    const isThere = await isAnswered(this.#url, this.#isDirect, ANSWER_MS);
+    if (isThere || this.#heardAt !== heardAt) return;
+    const why = `nothing came from it for ${(ASK_AFTER_MS + ANSWER_MS) / 1000} s, and it does not answer`;
+    this.#lose({ fault: "relay-unreachable", why, isSilent: true });
   }
 
   #checkFlow(now: number): void {

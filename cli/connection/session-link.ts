@@ -11,7 +11,8 @@ import {
 } from "./connect-errors.ts";
 import type { Job } from "../job/jobs.ts";
 import type { Route } from "../job/routes.ts";
-import { decodeFrame } from "../../protocol/wire/frame.ts";
+import { decodeFrame, isFrame } from "../../protocol/wire/frame.ts";
+import { FRAME_BYTES } from "../../protocol/wire/limits.ts";
 import { followBandwidth } from "./far-sockets.ts";
 import { proxyFor } from "./proxy.ts";
 import { endpointOf, shownAddress } from "./relay-address.ts";
@@ -81,6 +82,8 @@ export class SessionLink implements LinkSocket {
   #why: string | undefined;
   /** Why the last try at each relay failed. */
   readonly #failed = new Map<string, LinkFault>();
+  /** A line was left because its relay did not answer, and none has carried a record since: it may have been a slow one. */
+  #wasSlow = false;
 
   constructor(
     {
@@ -177,6 +180,7 @@ export class SessionLink implements LinkSocket {
         const { fault, why } = failure;
         this.#why = why;
         this.#failed.set(this.#relay, failure);
+        this.#wasSlow ||= failure.isSilent === true;
         this.#aheadUntil = 0;
         this.#dropFurther();
         this.#tell((user) => user.lost(fault));
@@ -196,6 +200,7 @@ export class SessionLink implements LinkSocket {
   }
 
   #message(bytes: Uint8Array): void {
+    if (isFrame(bytes)) this.#wasSlow = false;
     if (this.#untold === undefined) {
       this.#user?.message(bytes);
       return;
@@ -239,7 +244,8 @@ export class SessionLink implements LinkSocket {
 
   #open(events: RelayLinkEvents, isFurther: boolean): RelayLink {
     const isDirect = this.#route === "network";
-    const way = { ca: this.#ca, isDirect, isFurther, group: this.#group };
+    const mayLeave = (): boolean => this.#relays.length > 1 && !this.#wasSlow;
+    const way = { ca: this.#ca, isDirect, isFurther, group: this.#group, mayLeave };
     return new RelayLink(this.#relay, events, performance.now(), way);
   }
 
@@ -307,6 +313,7 @@ export class SessionLink implements LinkSocket {
 
   /** A frame, by the connection with the least that waits. */
   send(frame: Uint8Array): void {
+    if (this.#group.sent > FRAME_BYTES) this.#wasSlow = false;
     this.#turn++;
     const link = this.#emptiest;
     if (link === undefined) return;

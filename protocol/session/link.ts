@@ -35,8 +35,15 @@ const ENDS_STAY: ReadonlySet<FaultCode> = new Set<FaultCode>([
   "going-away",
   "log-full",
   "relay-error",
+  "relay-unreachable",
   "too-many",
 ]);
+
+/**
+ * One of several relays has so long for each step of a line: one that stands still must not use up the time of the others.
+ * Less than CONNECT_MS, and a round trip of a second is no hindrance. ms
+ */
+const CONNECT_OF_SEVERAL_MS = 5000;
 
 /** The owner of a link must do this after an event. */
 export type LinkEffect = "connect" | "disconnect" | "nothing" | "timed-out";
@@ -89,7 +96,7 @@ export class Link {
   /** The socket is open: the relay speaks first. */
   opened(now: number): LinkEffect {
     if (this.state.at !== "connecting") return "disconnect";
-    this.state = { at: "greeting", deadline: now + CONNECT_MS, attempt: this.state.attempt };
+    this.state = { at: "greeting", deadline: now + this.#stepMs, attempt: this.state.attempt };
     return "nothing";
   }
 
@@ -163,7 +170,7 @@ export class Link {
       case "offline":
         this.#checkPatience(now);
         if (now < state.retryAt) return "nothing";
-        this.state = { at: "connecting", deadline: now + CONNECT_MS, attempt: state.attempt };
+        this.state = { at: "connecting", deadline: now + this.#stepMs, attempt: state.attempt };
         return "connect";
       case "connecting":
       case "greeting":
@@ -192,7 +199,16 @@ export class Link {
 
   #isOutOfPatience(now: number): boolean {
     const patience = this.#options.giveUpAfterMs;
-    return !this.#everOnline && patience !== undefined && now - this.#startedAt >= patience;
+    const isOver = patience !== undefined && now - this.#startedAt >= patience;
+    return !this.#everOnline && isOver && (!this.isOfSeveral || this.#hasTriedAll);
+  }
+
+  get #hasTriedAll(): boolean {
+    return this.#relays.every(({ fault }) => fault !== undefined);
+  }
+
+  get #stepMs(): number {
+    return this.isOfSeveral ? CONNECT_OF_SEVERAL_MS : CONNECT_MS;
   }
 
   /** Exponential with full jitter on its upper half: between half of the step and the step. */

@@ -197,7 +197,20 @@ describe("a link to several relays", () => {
     expect(link.relay).toBe(1);
   });
 
-  test.each(["going-away", "relay-error", "log-full"] as const)(
+  test("tries the next one after 5 s when one stands still, and gives up when all were tried", () => {
+    const link = several(10_000);
+    for (const relay of [0, 1, 2]) {
+      const now = 5000 * relay;
+      expect(link.tick(now)).toBe("connect");
+      expect(link.relay).toBe(relay);
+      expect(link.tick(now + 4999)).toBe("nothing");
+      expect(link.tick(now + 5000)).toBe("timed-out");
+      if (relay < 2) link.lost(link.timeoutFault, now + 5000);
+    }
+    faultOf(() => link.lost(link.timeoutFault, 15_000), "relay-unreachable");
+  });
+
+  test.each(["going-away", "relay-error", "relay-unreachable", "log-full"] as const)(
     "leaves a relay that says %s for the next one",
     (fault) => {
       const link = several();
