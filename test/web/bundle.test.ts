@@ -68,7 +68,7 @@ describe("the bundle for packages and binaries", () => {
     const bundle = toBundle(files, scripts());
     expect(bundle.length).toBeLessThan(toBundle(files).length / 2);
     const changed = scripts();
-    changed.fill(0, changed.length / 2);
+    changed.fill(0, Math.floor(changed.length / 2));
     for (const other of [undefined, changed]) {
       expect(() => fromBundle(bundle, other)).toThrow();
     }
