@@ -36,6 +36,7 @@ export interface RelaySettings extends WorkerSettings {
 export interface RelaySeat extends ClusterSeat {
   /** By which the other relays reach it. */
   readonly address: string;
+  readonly site?: string | undefined;
   readonly open: (events: DirectoryEvents) => Promise<DirectoryKv>;
   /** In [0, 1). */
   readonly random: () => number;
@@ -169,6 +170,7 @@ export class SimRelay {
     const keeper = new ClusterKeeper({
       name: "simulated",
       me: seat.relay,
+      site: seat.site,
       secret: seat.secret,
       open: seat.open,
       directory: this.#directory,

@@ -55,6 +55,7 @@ export class SimUplinks {
       this.#links.get(message.link)?.uplink.tellOwner(message.message);
     if (message.t !== "link" || this.#links.has(message.link)) return;
     this.#world.count("link");
+    if (message.level > 0) this.#world.count("link to a gateway");
     const options = {
       worker: this.#worker,
       seat: this.#seat,

@@ -198,6 +198,7 @@ export class Fleet {
       relay: id,
       secret: this.#secret,
       address: `${index}`,
+      site: this.#scenario.sites[index],
       open: seat.open,
       random: () => random.next(),
       connect: (address, end) => this.#network.link(index, address, end),

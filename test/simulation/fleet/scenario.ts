@@ -45,6 +45,8 @@ export interface FleetScenario {
   readonly seed: number;
   readonly isCalm: boolean;
   readonly relays: readonly RelaySettings[];
+  /** Of each relay; in most seeds none has one. */
+  readonly sites: readonly (string | undefined)[];
   /** Between two relays, by the sum of their places. */
   readonly between: readonly Ways[];
   readonly directory: DirectoryHabits;
@@ -129,6 +131,7 @@ export function fleetScenario(seed: number): FleetScenario {
     seed,
     isCalm,
     relays,
+    sites: drawSites(seed, relays.length),
     between,
     directory: isCalm
       ? { latencyMs: NEAR_MS, watchMs: NEAR_MS, unanswered: 0, repeated: 0 }
@@ -170,6 +173,19 @@ function drawSize(
   if (!isOpen) return { ...size, lastBytes: random.whole(18, recordSize) };
   const produceMs = random.chance(0.4) ? 0 : random.scale(1, PRODUCED_MS) / records;
   return { ...size, lastBytes: recordSize, produceMs };
+}
+
+/** By a chance of their own, so that the seeds are otherwise what they were without sites. */
+function drawSites(seed: number, relays: number): (string | undefined)[] {
+  const random = new Random(`sites ${seed}`);
+  if (random.chance(0.5)) return [];
+  const sites = random.pick([
+    ["us", "eu/a", "eu/a", "eu/b"],
+    ["us", "eu/a/x", "eu/a/y", "eu/b"],
+    [undefined, "eu", "eu/a", "eu/a/x"],
+    ["eu", "eu", "us", "us"],
+  ]);
+  return sites.slice(0, relays);
 }
 
 /** A link is fast and near, or slow, or far. */
