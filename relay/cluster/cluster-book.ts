@@ -94,6 +94,7 @@ export class ClusterBook {
   #staleSince: number | undefined;
   #heartbeatAt = 0;
   #isFull = false;
+  #isRetiring = false;
 
   constructor(options: ClusterBookOptions, now: number) {
     const { me, site, blinded, random, sharesMost } = options;
@@ -172,6 +173,12 @@ export class ClusterBook {
   announce(now: number): void {
     this.#heartbeatAt = now;
     if (this.#isConnected) this.#heartbeat();
+  }
+
+  /** The relay drains: the others hear of it, and this one takes over no share that would soon be another one's again. */
+  retire(now: number): void {
+    this.#isRetiring = true;
+    this.announce(now);
   }
 
   /** Of what is kept for a time alone: all 0 when nothing is to be done. */
@@ -458,15 +465,16 @@ export class ClusterBook {
   #removeGone(now: number): void {
     const sharesOf = (id: string): number => this.#known.countOf(id);
     for (const { id, isFirst, hasLeft, silentMs } of this.#relays.gone(now, sharesOf)) {
-      if (isFirst) {
+      // The farewell of one that has left goes by itself: relays that start now shall see it.
+      if (isFirst && !hasLeft) {
         const fields = { relay: id, shares: sharesOf(id) };
-        if (!hasLeft) this.#options.report({ level: "warn", event: "relay-gone", fields });
+        this.#options.report({ level: "warn", event: "relay-gone", fields });
         this.#effects.push({ t: "remove-relay", id });
       }
       for (const entry of this.#known.ofRelay(id)) {
         const isOthers = entry.place !== undefined && entry.stored === "s3";
         // Relays with that bucket may come, and would find the share anyway when they start.
-        const waits = isOthers && entry.store !== this.#options.store && silentMs < ABANDONED_MS;
+        const waits = isOthers && this.#heritageOf(entry) === undefined && silentMs < ABANDONED_MS;
         if (!waits) this.#ownership.evict(entry);
       }
     }
@@ -516,6 +524,7 @@ export class ClusterBook {
 
   /** See `OwnershipHost`. */
   #heritageOf({ masked, stored, place, store }: KnownShare): OwnerValue | undefined {
+    if (this.#isRetiring) return undefined;
     const isOurs = stored === "s3" && place !== undefined && store === this.#options.store;
     return isOurs ? { relay: this.#options.me, channel: masked, stored, place, store } : undefined;
   }

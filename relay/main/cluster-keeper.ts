@@ -6,7 +6,7 @@
  *           <--link, unlink, refused--        <--share, relay, synced-----
  *   directory <--claim, drop---------- keeper <--opened, refused, ended--- directory
  */
-import { fromHex, socketFault, toHex, type Message } from "../../protocol/mod.ts";
+import { FaultError, fromHex, socketFault, toHex, type Message } from "../../protocol/mod.ts";
 import type { AskedShare, ClusterEffect, StoreOrder } from "../cluster/book-effects.ts";
 import { ClusterBook, type ClusterCounts } from "../cluster/cluster-book.ts";
 import type {
@@ -274,7 +274,7 @@ export class ClusterKeeper implements ManagedCluster {
   /** The other relays send no client here from now on. */
   drain(): void {
     this.#drainsSince = this.#options.clock();
-    this.#tell((now) => this.#book.announce(now));
+    this.#tell((now) => this.#book.retire(now));
   }
 
   /** The clients of this relay, which drains, that shall go on at another one. */
@@ -289,14 +289,14 @@ export class ClusterKeeper implements ManagedCluster {
     for (const { record } of this.#options.directory.list) {
       if (record.remote === undefined) this.ended(record.key, record.channel);
     }
+    this.#isClosed = true;
   }
 
   /** Its address leaves the directory too. What it keeps in a bucket is another relay's then. */
   async close(): Promise<void> {
-    if (this.#isClosed) return;
     this.leave();
-    this.#isClosed = true;
     const kv = this.#kv;
+    this.#kv = undefined;
     if (kv === undefined) return;
     const farewell =
       this.#options.store?.bucket === undefined
@@ -385,8 +385,15 @@ export class ClusterKeeper implements ManagedCluster {
         toWorker(worker, message);
         return;
       }
+      case "over": {
+        const { worker, list, ...message } = effect;
+        for (const { share, reason } of list) {
+          directory.givenOver(toHex(share), new FaultError(reason));
+        }
+        toWorker(worker, { ...message, list });
+        return;
+      }
       case "unlink":
-      case "over":
       case "looked-up": {
         const { worker, ...message } = effect;
         toWorker(worker, message);

@@ -47,6 +47,8 @@ interface Entry extends ListedShare {
   orphanedAt: number | undefined;
   /** The address that offered it first, as limits count it. */
   readonly address: string | undefined;
+  /** Another relay stores it now, and no link reads it yet. */
+  isGiven?: boolean;
   /** Whether it ever had a receiver. */
   joined: boolean;
   /** Whether one of them took more than a look. */
@@ -241,14 +243,6 @@ export class Directory {
     if (record?.stored !== undefined && record.remote === undefined) this.#dismiss(key);
   }
 
-  /** Another relay of the cluster stores it now: its receivers wait for the link to that one, as for a sender. */
-  disown(key: string, now: number): void {
-    const entry = this.#entries.get(key);
-    if (entry?.record.stored === undefined || entry.record.remote !== undefined) return;
-    entry.record = { ...entry.record, stored: undefined };
-    this.#orphan(key, now);
-  }
-
   /** The worker that has, or had last, the sender of an open share. */
   homeOf(key: string): number | undefined {
     return this.#entries.get(key)?.home;
@@ -257,6 +251,31 @@ export class Directory {
   /** No link reads a share of another relay any more: its receivers wait as for a sender that was cut off. */
   drop(key: string, now: number): void {
     if (this.#entries.get(key)?.record.remote !== undefined) this.#orphan(key, now);
+  }
+
+  /** Another relay of the cluster stores it now: its receivers here wait for a link to that one. */
+  give(key: string, now: number): void {
+    const entry = this.#entries.get(key);
+    if (entry?.record.stored === undefined || entry.record.remote !== undefined) return;
+    // Receivers of a stream come again: here it was read from the store, and there it comes as from its sender.
+    if (this.#draining || !entry.record.offer.seekable) {
+      this.#dismiss(key);
+      return;
+    }
+    const { epoch } = entry.record;
+    entry.record = { ...entry.record, stored: undefined, owner: undefined };
+    entry.senderHere = false;
+    entry.isGiven = true;
+    entry.orphanedAt = now;
+    this.#output.changed?.();
+    for (const each of this.#output.workers()) {
+      this.#output.toWorker(each, { t: "orphaned", key, epoch, isGiven: true });
+    }
+  }
+
+  /** The relay to which a share was given says that it is over. */
+  givenOver(key: string, fault: FaultError): void {
+    if (this.#entries.get(key)?.isGiven === true) this.end(key, fault);
   }
 
   isOwner(key: string, epoch: number): boolean {
@@ -546,8 +565,8 @@ function isStored({ record }: Pick<Entry, "record">): boolean {
 }
 
 /** No link reads it from the other relay that had it. */
-function isDropped({ record }: Entry): boolean {
-  return record.remote !== undefined && record.owner === undefined;
+function isDropped({ record, isGiven = false }: Entry): boolean {
+  return (isGiven || record.remote !== undefined) && record.owner === undefined;
 }
 
 /** A share is immutable: who opens it again must offer the very same. */

@@ -121,9 +121,11 @@ export class StoreKeeper implements ManagedStore {
     const { newPlace } = host;
     const newNumber = (): number => directory.newNumber();
     this.#adoptions = new Adoptions(store.ledger, {
-      isWanted: ({ name }) => cluster?.adopts(name) === true,
+      isWanted: ({ name }) => !this.#isClosed && cluster?.adopts(name) === true,
       read: (adoption, found) => this.#adopt(adoption, found),
-      trouble: (error) => this.#trouble(error),
+      trouble: (error) => {
+        if (!this.#isClosed) this.#trouble(error);
+      },
     });
     const told = store.shared === undefined ? cluster : cluster && this.#afterSave(cluster);
     const given = { limits, saved, hashOf, newPlace, newNumber, cluster: told };
@@ -278,7 +280,7 @@ export class StoreKeeper implements ManagedStore {
 
   #adopt({ name, place }: Adoption, { share, over }: AdoptedShare): void {
     const { cluster, store } = this.#options;
-    if (cluster?.adopts(name) !== true) {
+    if (this.#isClosed || cluster?.adopts(name) !== true) {
       store.ledger.disown?.(place);
       return;
     }
@@ -305,7 +307,7 @@ export class StoreKeeper implements ManagedStore {
     this.#words = this.#words.filter((word) => word.key !== key);
     this.#leavingWords = this.#leavingWords.filter((word) => word.key !== key);
     for (const effect of this.book.disown(key, fault)) this.#do(effect);
-    directory.disown(key, this.#host.clock());
+    directory.give(key, this.#host.clock());
     if (place !== undefined) store.ledger.disown?.(place);
   }
 

@@ -502,7 +502,7 @@ export class Hub {
         return;
       }
       case "orphaned":
-        this.#shares.get(message.key)?.orphaned(message.epoch);
+        this.#shares.get(message.key)?.orphaned(message.epoch, message.isGiven);
         return;
       case "presence":
         this.#presence(message);

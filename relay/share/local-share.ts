@@ -236,9 +236,14 @@ export class LocalShare {
     };
   }
 
-  orphaned(epoch: number): void {
+  /** @param isGiven another relay stores it now */
+  orphaned(epoch: number, isGiven = false): void {
     if (epoch !== this.record.epoch) return;
     this.record = { ...this.record, owner: undefined };
+    if (isGiven) {
+      this.record = { ...this.record, stored: undefined };
+      this.home.storeIn(undefined);
+    }
     this.sendPresence();
   }
 

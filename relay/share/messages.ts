@@ -262,7 +262,13 @@ export type FromDirectory =
       readonly detail?: string | undefined;
       readonly after?: number | undefined;
     }
-  | { readonly t: "orphaned"; readonly key: string; readonly epoch: number }
+  | {
+      readonly t: "orphaned";
+      readonly key: string;
+      readonly epoch: number;
+      /** Another relay stores the share now: nothing of it is read from the store here. */
+      readonly isGiven?: true;
+    }
   | SenderPresence
   | {
       readonly t: "closed";

@@ -94,6 +94,8 @@ export class S3Bucket {
       const answer = await this.#send(key, { method: "PUT", body, signal });
       if (!answer.ok) throw await failureOf(answer);
       await answer.body?.cancel();
+      // A process that stood still reads an answer before it hears of the time.
+      bounded(signal, may);
     });
   }
 
@@ -260,8 +262,11 @@ export class S3Bucket {
 function bounded(signal: AbortSignal, may: MayWrite | undefined): AbortSignal {
   if (may === undefined) return signal;
   const ms = may();
-  if (ms > 0) return AbortSignal.any([signal, AbortSignal.timeout(ms)]);
-  throw new S3Failure("the directory of the cluster did not confirm this relay in time", "final");
+  const unsure = new S3Failure("the cluster's directory did not confirm this relay", "final");
+  if (ms <= 0) throw unsure;
+  const ending = new AbortController();
+  setTimeout(() => ending.abort(unsure), ms).unref();
+  return AbortSignal.any([signal, ending.signal]);
 }
 
 class Gate {

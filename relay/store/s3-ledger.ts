@@ -96,7 +96,7 @@ export class S3Ledger implements Ledger {
       if (this.#cluster === undefined) {
         await this.save({ shares: [], tombstones: [], removed, forgotten });
         for (const place of await this.#orphans()) await this.removeRecords(place);
-      } else void this.#removeOrphansLater(this.#cluster);
+      } else void this.#cleanLater(this.#cluster, removed);
       this.#bucket = this.#usual;
       return loaded;
     } catch (cause) {
@@ -129,14 +129,7 @@ export class S3Ledger implements Ledger {
 
   async adopt(place: string, epoch: number): Promise<AdoptedShare> {
     const turns = await this.#turnsIn(`${this.#prefix}facts/${place}`);
-    let share: StoredShare | undefined;
-    for (const turn of turns) {
-      share ??= await this.#find(
-        factsName(place, turn),
-        parseShare,
-        (each) => each.place === place,
-      );
-    }
+    const share = await this.#latestOf(place, turns);
     const [latest = 0] = turns;
     // An epoch is that of one owner alone, unless the directory was lost: then it still grows.
     this.#turns.set(place, [Math.max(latest + 1, epoch), ...turns]);
@@ -238,7 +231,7 @@ export class S3Ledger implements Ledger {
       .find(key, FACTS_BYTES, check, this.#signal)
       .catch((error: unknown) => {
         const detail = error instanceof FaultError ? error.detail : undefined;
-        throw new FaultError("bad-store", `${key}: ${detail}`, { cause: error });
+        throw new FaultError("store-failed", `${key}: ${detail}`, { cause: error });
       });
   }
 
@@ -269,16 +262,40 @@ export class S3Ledger implements Ledger {
     return (await this.#turnsIn(`${this.#prefix}facts/${place}`)).length > 0;
   }
 
-  async #removeOrphansLater({ secondLookMs = SECOND_LOOK_MS }: S3Cluster): Promise<void> {
+  /** @param over places of shares that seem to be over */
+  async #cleanLater(
+    { secondLookMs = SECOND_LOOK_MS }: S3Cluster,
+    over: readonly string[],
+  ): Promise<void> {
     try {
       const orphans = await this.#orphans();
       await sleep(secondLookMs, undefined, { signal: this.#signal, ref: false });
+      await this.#each(over, (place) => this.#removeOver(place));
       for (const place of orphans) {
         if (!(await this.#hasFacts(place))) await this.removeRecords(place);
       }
     } catch {
       // The next start of a relay finds them again.
     }
+  }
+
+  /** A write that arrived late brought the facts back, or the relay that ended the share died on the way. */
+  async #removeOver(place: string): Promise<void> {
+    const turns = await this.#turnsIn(`${this.#prefix}facts/${place}`);
+    const share = await this.#latestOf(place, turns);
+    const over = share && (await this.over(share.key));
+    if (share === undefined || over === undefined || over.at < share.seenAt) return;
+    for (const turn of turns.toReversed()) await this.#remove(factsName(place, turn));
+    await this.removeRecords(place);
+  }
+
+  async #latestOf(place: string, turns: readonly number[]): Promise<StoredShare | undefined> {
+    for (const turn of turns) {
+      const isRight = (each: StoredShare): boolean => each.place === place;
+      const share = await this.#find(factsName(place, turn), parseShare, isRight);
+      if (share !== undefined) return share;
+    }
+    return undefined;
   }
 
   #turnsOf(place: string): Turns {

@@ -98,7 +98,7 @@ test("a relay that starts deletes nothing of shares that other relays are about 
   const [one, other] = [storedShare(1, { seenAt: 5 }), storedShare(2)];
   await first.save({ ...NOTHING, shares: [one, other], tombstones: [tombstone(1, { at: 9 })] });
   await withRecords(place, one);
-  const second = new S3Ledger(place, undefined, clusterOf(OURS));
+  const second = new S3Ledger(place, undefined, { ...clusterOf(OURS), secondLookMs: 60_000 });
   // The first is in the middle of a save: what is over is written, and the facts are there still.
   expect(await second.load()).toEqual({ shares: [other], tombstones: [tombstone(1, { at: 9 })] });
   expect(keys(place, "facts")).toEqual([one.place, other.place].toSorted());
@@ -117,6 +117,19 @@ test("records without facts are deleted at a second look", async () => {
   const second = await opened(place);
   await until(() => keys(place, "records").length === 2);
   expect(s3.server.keys(`${place.prefix}records/${there.place}/`).length).toBe(2);
+  await second.close();
+});
+
+test("facts that a late write brought back are deleted at a second look", async () => {
+  const place = newPlace();
+  const [over, again] = [storedShare(1, { seenAt: 5 }), storedShare(2, { seenAt: 5 })];
+  const first = await opened(place);
+  const tombstones = [tombstone(1, { at: 9 }), tombstone(2, { at: 4 })];
+  await first.save({ ...NOTHING, shares: [over, again], tombstones });
+  await first.close();
+  const second = await opened(place);
+  await until(() => keys(place, "facts").length === 1);
+  expect(keys(place, "facts")).toEqual([again.place]);
   await second.close();
 });
 
@@ -181,7 +194,7 @@ test("a relay that is not sure of its shares writes nothing, and no save goes on
   const ledger = await opened(place, cluster);
   const save = () => ledger.save({ ...NOTHING, shares: [storedShare(1)] });
   cluster.fence.left = 0;
-  const unsure = "the directory of the cluster did not confirm this relay in time";
+  const unsure = "the cluster's directory did not confirm this relay";
   expect(await messageOf(save())).toContain(unsure);
   cluster.fence.left = 60_000;
   let tries = 0;

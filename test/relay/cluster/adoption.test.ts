@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 
 import { ABANDONED_MS } from "../../../relay/cluster/cluster-book.ts";
 import { RELAY_GONE_MS, type OwnerValue } from "../../../relay/cluster/directory-kv.ts";
+import { CLUSTER_VERSION } from "../../../relay/cluster/wire.ts";
 import { REMOVE_SPREAD_MS } from "../../../relay/cluster/known-relays.ts";
 import { CHANNEL, ClusterPlay, nameOf } from "../../support/relay/cluster-play.ts";
 import { hexOf } from "../../support/relay/stored-shares.ts";
@@ -51,6 +52,11 @@ class BucketPlay extends ClusterPlay {
       return { key: hexOf(number), channel: CHANNEL, place, stored: "s3", store: STORE } as const;
     });
     this.book.found(shares, this.now);
+  }
+
+  left(relay: string): void {
+    const value = { address: `${relay}:1`, version: CLUSTER_VERSION, hasLeft: true };
+    this.book.relay({ key: relay, value, revision: 1 }, this.now);
   }
 
   /** What the keeper does once the store has read the share. */
@@ -102,6 +108,25 @@ describe("a share in the bucket whose relay is gone", () => {
     play.outcome(1, "unknown");
     play.says(1, play.value(1, "me"), 6);
     expect(play.effects()).toEqual(["adopt 1 at place1 in epoch 6"]);
+  });
+
+  test("goes over at once from a relay that has left, which no sign of its entries brings back", () => {
+    const play = new BucketPlay();
+    play.book.connected(true, play.now);
+    play.says(1, play.value(1, "other"), 5);
+    play.left("other");
+    play.says(2, play.value(2, "other"), 6);
+    play.book.synced(new Set([nameOf(1), nameOf(2)]), play.now);
+    expect(play.later(1000)).toEqual(["put 1 over 5", "put 2 over 6"]);
+    expect(play.reports).toEqual([]);
+    expect(play.book.cluster()).toEqual([]);
+  });
+
+  test("stays with its relay's entry while this one drains", () => {
+    const play = connected();
+    play.says(1, play.value(1, "other"), 5);
+    play.book.retire(play.now);
+    expect(play.later(GONE_MS)).toEqual(["remove relay other"]);
   });
 
   test("stays another relay's that was first", () => {
