@@ -241,7 +241,7 @@ export const METRICS: readonly Metric[] = [
   ),
   gauge(
     "fileshare_cluster_shares",
-    "Shares of the cluster that this relay knows.",
+    "Shares of the cluster that this relay knows, stored ones that are over included.",
     ofCluster(({ counts }) => counts.shares),
   ),
   gauge(

@@ -195,7 +195,7 @@ export class ClusterBook {
 
   /** For `relay status`. */
   cluster(): ClusterRelay[] {
-    return this.#relays.list(this.#now, (id) => this.#known.countOf(id));
+    return this.#relays.list(this.#now, (id) => this.#known.currentOf(id));
   }
 
   /** The effects since the last time, in the order in which they are to be carried out. */
@@ -487,7 +487,9 @@ export class ClusterBook {
     else if (!this.#known.set(name, value, revision)) this.#full();
     const after = this.#known.get(name);
     const entry = after ?? before;
-    if (entry === undefined || after?.relay === before?.relay) return;
+    if (entry === undefined) return;
+    if (after?.isOver === true) this.#questions.changed(entry.share);
+    if (after?.relay === before?.relay) return;
     this.#links.changed(entry.channel, after !== undefined, this.#now);
     this.#remotes.changed(name);
     this.#questions.changed(entry.share);

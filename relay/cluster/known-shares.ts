@@ -72,6 +72,11 @@ export class KnownShares {
     return this.#byRelay.get(relay)?.values() ?? [];
   }
 
+  /** Without those that are over. */
+  currentOf(relay: string): number {
+    return [...this.ofRelay(relay)].filter(({ isOver }) => !isOver).length;
+  }
+
   countOf(relay: string): number {
     return this.#byRelay.get(relay)?.size ?? 0;
   }

@@ -97,7 +97,7 @@ export class OpenQuestions {
   #look(each: Question, mayBeNew: boolean): void {
     const { me, known, isOpen, knowsAll, lookInto } = this.#host;
     const entries = [...known.ofShare(each.share)];
-    const others = entries.filter(({ relay }) => relay !== me);
+    const others = entries.filter(({ relay, isOver }) => relay !== me && !isOver);
     const isComing = others.map((entry) => lookInto(entry, each)).includes(true);
     if (isComing) this.#guesses.delete(each);
     if (isOpen(each.key)) this.#answer(each);

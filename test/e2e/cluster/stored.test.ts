@@ -134,13 +134,17 @@ describe.skipIf(lacksNats)("A share that relay 1 stores", () => {
 
   test("counts its downloads at all relays, and ends with the last one for all of them", async () => {
     const file = makeFile(folder.path, "counted.bin", MiB);
-    const { code } = await stored(file.path, { downloads: 2 });
+    const { code, http } = await stored(file.path, { downloads: 2 });
     const first = await expectAt(2, code, file.name, file.bytes);
     expect(first.all("offer")[0]?.stored?.downloads).toBe(2);
     const second = await expectAt(3, code, file.name, file.bytes);
     expect(second.all("offer")[0]?.stored?.downloads).toBe(1);
     for (const number of RELAYS)
       expect([number, await faultAt(number, code)]).toEqual([number, "exhausted"]);
+    // By a path too, and at once.
+    const urls = RELAYS.map((number) => `${new URL(cluster.at(number).http).origin}${http}`);
+    const answers = await Promise.all(urls.map((url) => fetch(url)));
+    expect(answers.map(({ status }) => status)).toEqual([404, 404, 404]);
   });
 
   test("lets receivers that had begun at another relay finish, and no others", async () => {

@@ -1,7 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { pack } from "msgpackr";
-import { CONTROL_BYTES, OFFERS_PER_MESSAGE, RECORD_INDEX } from "../../../protocol/wire/limits.ts";
+import {
+  CONTROL_BYTES,
+  OFFERS_PER_MESSAGE,
+  OVER_PER_MESSAGE,
+  RECORD_INDEX,
+} from "../../../protocol/wire/limits.ts";
 import { encodeControl, type Message } from "../../../protocol/wire/control.ts";
 import { FaultError } from "../../../protocol/wire/faults.ts";
 import { isFrame } from "../../../protocol/wire/frame.ts";
@@ -14,6 +19,7 @@ import {
   type EdgeMessage,
   type OwnerMessage,
 } from "../../../relay/cluster/wire.ts";
+import { BEGUN_MOST } from "../../../relay/store/begun-receivers.ts";
 import { faultOf } from "../../support/faults.ts";
 
 const share = new Uint8Array(16).fill(0x11);
@@ -32,6 +38,8 @@ const hello = {
 const offer = { share, recordSize: 18, records: 1, bytes: 0, seekable: true };
 const owned = { ...offer, senderHere: true };
 
+const usedUp = { until: 1, isWhole: true, records: 7, downloads: 0, begun: [receiver] };
+
 const fromEdge: EdgeMessage[] = [
   hello,
   { ...hello, share },
@@ -39,6 +47,11 @@ const fromEdge: EdgeMessage[] = [
   { ...hello, forward: { mayStore: false } },
   { ...hello, forward: { mayStore: true, address: "2001:db8:1234:5678:" } },
   { t: "further", isOpen: true },
+  { t: "begun", share, receiver, isOver: false, address: "192.0.2.1" },
+  { t: "begun", share, receiver, isOver: true },
+  { t: "finishing", share },
+  { t: "download", share, receiver, records: 5, mac, unconfirmed: true, wasServed: true },
+  { t: "download", share, receiver, records: 0, mac, wasServed: false },
   { t: "receivers", share, list: [{ id: receiver, name, state: "live", next: 3 }] },
   { t: "receipt", share, receiver, records: 5, mac, unconfirmed: true },
   { t: "join", share, receiver, name: new Uint8Array(0), from: 0, window: 128 },
@@ -50,6 +63,10 @@ const fromOwner: OwnerMessage[] = [
   { t: "edge-welcome", mac: proof },
   { t: "shares", list: [] },
   { t: "shares", list: [owned, { ...owned, admit: true, capability: mac, first: RECORD_INDEX }] },
+  { t: "shares", list: [{ ...owned, stored: { until: 2 ** 41, isWhole: false } }] },
+  { t: "shares", list: [{ ...owned, stored: usedUp }] },
+  { t: "over", list: [] },
+  { t: "over", list: [{ share, reason: "exhausted" }] },
   { t: "presence", share, senderHere: false },
   { t: "end", share },
   { t: "cancel", share, reason: "removed" },
@@ -129,6 +146,7 @@ test("the longest list of shares fits into a message", () => {
     first: 2 ** 20,
     bytes: 2 ** 50,
     records: 2 ** 20,
+    stored: { until: 2 ** 50, isWhole: true, records: 2 ** 20, downloads: 2 ** 20 },
   };
   const list = Array.from({ length: OFFERS_PER_MESSAGE }, () => most);
   const bytes = encodeCluster({ t: "shares", list });
@@ -136,7 +154,28 @@ test("the longest list of shares fits into a message", () => {
   expect(decodeFromOwner(bytes)).toEqual({ t: "shares", list });
 });
 
+test("a share with as many receivers that may finish as it may have fits into a message", () => {
+  const begun = Array.from({ length: BEGUN_MOST }, () => receiver);
+  const list = [{ ...owned, stored: { ...usedUp, begun } }];
+  const bytes = encodeCluster({ t: "shares", list });
+  expect(bytes.length).toBeLessThan(CONTROL_BYTES);
+  expect(decodeFromOwner(bytes)).toEqual({ t: "shares", list });
+});
+
 test.each<{ what: string; value: unknown }>([
+  { what: "a receiver that had begun, without its id", value: { t: "begun", share, isOver: true } },
+  {
+    what: "a receiver at an address that is too long",
+    value: { t: "begun", share, receiver, isOver: true, address: "a".repeat(65) },
+  },
+  {
+    what: "a download without the word whether it is one",
+    value: { t: "download", share, receiver, records: 5, mac },
+  },
+  {
+    what: "a download of part of a record",
+    value: { t: "download", share, receiver, records: 0.5, mac, wasServed: true },
+  },
   { what: "a relay's id that is too long", value: { ...hello, relay: new Uint8Array(9) } },
   { what: "a channel of text", value: { ...hello, channel: "7777777777777777" } },
   { what: "a share that is too short", value: { ...hello, share: share.subarray(1) } },
@@ -191,6 +230,33 @@ test.each<{ what: string; value: unknown }>([
     value: { t: "shares", list: Array.from({ length: OFFERS_PER_MESSAGE + 1 }, () => owned) },
   },
   { what: "a receiver's id that is too long", value: { t: "full", share, receiver: proof } },
+  {
+    what: "a stored share without its end",
+    value: { t: "shares", list: [{ ...owned, stored: { isWhole: true } }] },
+  },
+  {
+    what: "a stored share with more receivers that may finish than it may have",
+    value: {
+      t: "shares",
+      list: [
+        {
+          ...owned,
+          stored: { ...usedUp, begun: Array.from({ length: BEGUN_MOST + 1 }, () => receiver) },
+        },
+      ],
+    },
+  },
+  {
+    what: "an end that no stored share has",
+    value: { t: "over", list: [{ share, reason: "sender-gone" }] },
+  },
+  {
+    what: "more ends than a message has",
+    value: {
+      t: "over",
+      list: Array.from({ length: OVER_PER_MESSAGE + 1 }, () => ({ share, reason: "revoked" })),
+    },
+  },
 ])("refused of an owner: $what", ({ value }) => {
   faultOf(() => decodeFromOwner(pack(value)), "bad-message");
 });

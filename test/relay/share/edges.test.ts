@@ -1,12 +1,17 @@
 /** The hub with control lines of other relays, and no sockets. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { toHex, type Offer } from "../../../protocol/mod.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { ClusterSecret } from "../../../relay/cluster/proof.ts";
-import { RELAY_ID_BYTES, decodeFromOwner, encodeCluster } from "../../../relay/cluster/wire.ts";
+import {
+  RELAY_ID_BYTES,
+  decodeFromOwner,
+  encodeCluster,
+  type EdgeDownload,
+} from "../../../relay/cluster/wire.ts";
 import { BlockPool, createPool } from "../../../relay/log/block-pool.ts";
 import { Hub } from "../../../relay/share/hub.ts";
-import type { FromDirectory, ShareRecord } from "../../../relay/share/messages.ts";
+import type { FromDirectory, ShareRecord, ToStoreBook } from "../../../relay/share/messages.ts";
 import {
   SingleSends,
   type Outlet,
@@ -39,12 +44,14 @@ function play() {
   const outlet = new Told();
   const asked: string[] = [];
   const welcomed: SocketId[] = [];
+  const toBook: ToStoreBook[] = [];
   const hub = new Hub({
     worker: 0,
     pool: new BlockPool(createPool(1, 1), 0),
     outlet,
     primitives: nodePrimitives,
     toDirectory: () => undefined,
+    toStoreBook: (message) => void toBook.push(message),
     lookers: {
       count: 1,
       tell: (message) => {
@@ -70,7 +77,7 @@ function play() {
     const hello = edgeHello(outlet.nonces.get(socket)!, { channel, share, through });
     hub.message(socket, encodeCluster(hello), 0);
   };
-  return { hub, outlet, asked, welcomed, channel: toHex(channel), open };
+  return { hub, outlet, asked, welcomed, toBook, channel: toHex(channel), open };
 }
 
 test("a channel is asked for by receivers, by other relays alone, or not any more", () => {
@@ -223,4 +230,86 @@ test("a stranger of the port for other relays is told the time that it had", () 
   hub.edgeOpened(1, 0);
   hub.tick(60_000);
   expect(outlet.said).toEqual(["1 hello-timeout"]);
+});
+
+describe("a share in the store of this relay", () => {
+  const key = toHex(OFFER.share);
+  const common = { place: "01".repeat(16), until: 9000, isWhole: true, durableBefore: 5 };
+  const whole = { ...common, records: undefined, downloadsLeft: 2, begun: [] };
+  const receiver = new Uint8Array(16).fill(9);
+  const state = (stored: typeof whole, durable = 5) =>
+    ({ t: "stored-state", key, stored, durable }) as const;
+
+  test("is told of to other relays when the word is news to receivers", () => {
+    const { hub, outlet, channel, open } = play();
+    open(1);
+    hub.directory(opened(channel, { stored: { ...whole, isWhole: false } }), 0);
+    outlet.said.length = 0;
+    hub.storeBook(state({ ...whole, isWhole: false, durableBefore: 3 }, 3), 0);
+    expect(outlet.said).toEqual([]);
+    hub.storeBook(state(whole), 0);
+    hub.storeBook(state(whole), 0);
+    hub.storeBook(state({ ...whole, downloadsLeft: 1 }), 0);
+    expect(outlet.said).toEqual(["1 shares", "1 shares"]);
+  });
+
+  test("hears of receivers at other relays, which count as those here", () => {
+    const { hub, channel, toBook, open } = play();
+    open(1);
+    const { share } = OFFER;
+    const mac = new Uint8Array(16);
+    const words: EdgeDownload[] = [
+      { t: "begun", share, receiver, address: "192.0.2.1", isOver: false },
+      { t: "finishing", share },
+      { t: "download", share, receiver, records: 5, mac, wasServed: true },
+    ];
+    const say = (): void => {
+      for (const word of words) hub.message(1, encodeCluster(word), 0);
+    };
+    say();
+    hub.directory(opened(channel), 0);
+    say();
+    expect(toBook).toEqual([]);
+    hub.directory(opened(channel, { stored: whole, epoch: 2 }), 0);
+    say();
+    const receipt = { receiver, records: 5, mac };
+    const id = toHex(receiver);
+    expect(toBook).toEqual([
+      { t: "begun", worker: 0, key, receiver: id, address: "192.0.2.1", isOver: false },
+      { t: "finishing", worker: 0, key },
+      { t: "download", worker: 0, key, receipt, wasServed: true },
+    ]);
+  });
+
+  test("C5 of another channel hears nothing of a line", () => {
+    const { hub, toBook, open } = play();
+    open(1);
+    hub.directory(opened("ff".repeat(16), { stored: whole }), 0);
+    hub.message(1, encodeCluster({ t: "finishing", share: OFFER.share }), 0);
+    expect(toBook).toEqual([]);
+  });
+
+  test("that is over tells so to lines that are there, and to one that comes", () => {
+    const { hub, outlet, channel, open } = play();
+    open(1);
+    outlet.said.length = 0;
+    const list = [{ share: OFFER.share, reason: "revoked" }] as const;
+    hub.storeBook({ t: "over", channel, list }, 0);
+    expect(outlet.said).toEqual(["1 over"]);
+    open(2);
+    expect(outlet.said.slice(1)).toEqual(["2 edge-welcome", "2 shares", "2 over"]);
+    hub.directory(opened(channel), 0);
+    outlet.said.length = 0;
+    open(3);
+    expect(outlet.said).toEqual(["3 edge-welcome", "3 shares"]);
+  });
+
+  test("that is over at another relay is no news for those that read from this one", () => {
+    const { hub, outlet, channel, open } = play();
+    open(1);
+    outlet.said.length = 0;
+    const list = [{ share: OFFER.share, reason: "revoked" }] as const;
+    hub.storeBook({ t: "over", channel, list, relay: toHex(OWNER) }, 0);
+    expect(outlet.said).toEqual([]);
+  });
 });
