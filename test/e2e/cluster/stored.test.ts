@@ -25,6 +25,7 @@ import {
   ClusterRelays,
   outFolder,
   storesIn,
+  type Member,
 } from "../../support/relay/whole-cluster.ts";
 import { until } from "../../support/until.ts";
 
@@ -38,6 +39,10 @@ const folder = temporaryFolder();
 afterAll(() => folder[Symbol.dispose]());
 const state = stateOfEachTest();
 const newOut = (): string => outFolder(folder.path);
+
+function endsOf({ reports }: Member, name: string): number {
+  return reports.filter(({ event }) => event === name).length;
+}
 
 describe.skipIf(lacksNats)("A share that relay 1 stores", () => {
   let cluster: ClusterRelays;
@@ -102,8 +107,7 @@ describe.skipIf(lacksNats)("A share that relay 1 stores", () => {
   test("comes after relay 1 unloaded it, and after relay 1 was started again", async () => {
     const file = makeFile(folder.path, "unloaded.bin", 2 * MiB);
     const { code } = await stored(file.path);
-    const { reports } = cluster.at(1);
-    const ended = (): number => reports.filter(({ event }) => event === "share-ended").length;
+    const ended = (): number => endsOf(cluster.at(1), "share-ended");
     const before = ended();
     setSystemTime(Date.now() + UNLOAD_MS + SECOND_MS);
     await until(() => ended() > before);
@@ -165,7 +169,10 @@ describe.skipIf(lacksNats)("A share that relay 1 stores", () => {
     const file = makeFile(folder.path, "expired.bin", 1000);
     const { code } = await stored(file.path);
     await expectAt(2, code, file.name, file.bytes);
+    const ended = (): number => endsOf(cluster.at(1), "stored-share-over");
+    const before = ended();
     setSystemTime(Date.now() + (WEEK_S + 60) * SECOND_MS);
+    await until(() => ended() > before);
     for (const number of RELAYS) {
       expect([number, await faultAt(number, code)]).toEqual([number, "stored-expired"]);
     }
