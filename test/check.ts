@@ -12,6 +12,7 @@ const installed = await sum.step("install", ["install", "--frozen-lockfile"], tr
 await packages;
 if (!installed) sum.finish();
 
+await sum.bundles();
 await Promise.all([
   sum.statics(),
   sum.tests("all tests but those of thresholds"),

@@ -2,5 +2,6 @@
 import { Sum } from "./steps.ts";
 
 const sum = new Sum();
+await sum.bundles();
 await Promise.all([sum.statics(), sum.tests("unit and wire tests", "--only-failures")]);
 sum.finish();

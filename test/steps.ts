@@ -17,8 +17,9 @@ import { TIERS } from "./tiers.ts";
 
 const root = `${import.meta.dir}/..`;
 
-/** For all test files of this run: see test/support/spare-scrypt.ts. */
-const scrypts = mkdtempSync(join(tmpdir(), "fileshare-scrypts-"));
+/** For all test files of this run: what scrypt made, and bundles. See test/support/spare-scrypt.ts. */
+const shared = mkdtempSync(join(tmpdir(), "fileshare-run-"));
+const ofRun = { RUN_SCRYPTS: shared, RUN_WORKERS: join(shared, "workers") };
 
 /** The tests of all steps. Each other step that failed counts as one failed test. */
 export class Sum {
@@ -59,6 +60,12 @@ export class Sum {
     await this.step("format", ["run", "fmt", "--check"], false);
   }
 
+  /** Bundles the threads of the product, once for all test files. */
+  async bundles(): Promise<void> {
+    const program = join(import.meta.dir, "support/worker-bundles.ts");
+    await this.step("bundles of threads", [program, ofRun.RUN_WORKERS], false);
+  }
+
   async tests(tier: keyof typeof TIERS, ...options: readonly string[]): Promise<void> {
     await using browsers = await keepBrowsers();
     await this.step(tier, [...TIERS[tier], ...options], true, browsers.env);
@@ -82,7 +89,7 @@ export class Sum {
 
   /** Ends the process. Its last line is what machines read. */
   finish(): never {
-    rmSync(scrypts, { recursive: true, force: true });
+    rmSync(shared, { recursive: true, force: true });
     if (this.#failures.length > 0) console.log(`\n${describeFailures(this.#failures)}`);
     console.log(`\n${this.#passed} passed, ${this.#failed} failed`);
     process.exit(this.#failed === 0 ? 0 : 1);
@@ -143,7 +150,7 @@ async function run(
 ): Promise<Result> {
   const child = Bun.spawn([process.execPath, ...args], {
     cwd: root,
-    env: { ...process.env, RUN_SCRYPTS: scrypts, ...env },
+    env: { ...process.env, ...ofRun, ...env },
     stdin: "ignore",
     stdout: "pipe",
     stderr: "pipe",

@@ -1,7 +1,8 @@
 /**
  * Loaded before the clients of tests, in whatever process: scrypt, a good part of what a short transfer
  * costs, is computed once for each code of a run of tests, and never for known codes. The first client of
- * another code computes it truly. The process of the tests itself always does.
+ * another code computes it truly. The process of the tests itself always does. Threads of the product start from
+ * bundles, where the run has made them.
  */
 import type { ScryptOptions } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -10,6 +11,9 @@ import { join } from "node:path";
 
 /** Where masters are kept for the next, by the hash of their code; of this run alone. */
 const folder = process.env["SPARED_SCRYPTS"];
+
+/** The address of the sources. */
+const ROOT = new URL("../../", import.meta.url).href;
 
 type Scrypt = (secret: Uint8Array, salt: Uint8Array, length: number) => Uint8Array;
 
@@ -42,18 +46,25 @@ function keep(made: Uint8Array, path: string): void {
   }
 }
 
+/** A client of the library computes the master in its thread. */
 async function spareThread(folder: string): Promise<void> {
-  const { nodePrimitives } = await import("../../protocol/crypto/crypto-node.ts");
+  const node = process.getBuiltinModule("node:crypto");
   const find = await spared(folder);
-  const whole = { ...nodePrimitives };
-  const scrypt: Scrypt = (secret, salt, length) => {
+  const whole = node.scryptSync;
+  const scryptSync = (
+    secret: Uint8Array,
+    salt: Uint8Array,
+    length: number,
+    costs: ScryptOptions,
+  ): Buffer => {
     const found = find(secret, salt, length);
-    if (found !== undefined) return found;
-    const made = whole.scrypt(secret, salt, length);
+    if (found !== undefined) return Buffer.from(found);
+    const made = whole(secret, salt, length, costs);
     keep(made, pathOf(folder, secret, salt, length));
     return made;
   };
-  Object.assign(nodePrimitives, { scrypt });
+  Object.assign(node, { scryptSync });
+  syncBuiltinESMExports();
 }
 
 /** A command computes the master beside its main thread, by `scrypt` of node:crypto. */
@@ -82,6 +93,14 @@ function spareCommand(folder: string): void {
   syncBuiltinESMExports();
 }
 
+/** The same thread of the product as a bundle, where this run has one: see worker-bundles.ts. */
+function bundleOf(script: string): string | undefined {
+  const bundles = process.env["RUN_WORKERS"];
+  if (bundles === undefined || !script.startsWith(ROOT)) return undefined;
+  const path = join(bundles, script.slice(ROOT.length).replace(/\.ts$/, ".js"));
+  return existsSync(path) ? path : undefined;
+}
+
 if (!Bun.isMainThread) {
   if (folder !== undefined) await spareThread(folder);
 } else {
@@ -89,7 +108,7 @@ if (!Bun.isMainThread) {
   if (folder !== undefined) spareCommand(folder);
   globalThis.Worker = class extends Worker {
     constructor(url: string | URL, options: WorkerOptions = {}) {
-      super(url, { ...options, preload: [import.meta.path] });
+      super(bundleOf(String(url)) ?? url, { ...options, preload: [import.meta.path] });
     }
   };
 }
