@@ -176,7 +176,7 @@ describe("--gitignore", () => {
         for (const [i, place] of places.entries()) writeFileSync(place, contents[i] ?? "");
         expect(await sent(folder.path, { gitignore: true })).toEqual(seenByGit(folder.path));
       }),
-      { numRuns: 150 },
+      { numRuns: 60 },
     );
   });
 });

@@ -205,7 +205,7 @@ describe("garbage", () => {
       client.send(bytes);
       await expectFault(client, code);
     });
-    await fc.assert(tried, { numRuns: 300 });
+    await fc.assert(tried, { numRuns: 100 });
     await expectServed(file.url, sender, channel, kept);
   });
 });

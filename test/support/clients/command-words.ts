@@ -7,9 +7,9 @@ export const MAIN = new URL("../../../cli/main.ts", import.meta.url).pathname;
 /** The binary, as test/support/preload.ts found it; undefined: the sources are tested. */
 export const BINARY = process.env["TESTED_BINARY"];
 
-/** The first words of each command. A binary reads BUN_OPTIONS too, and what tests set there is for sources. */
+/** The first words of each command. */
 export const FILESHARE: readonly string[] =
-  BINARY === undefined ? [process.execPath, MAIN] : ["/usr/bin/env", "-u", "BUN_OPTIONS", BINARY];
+  BINARY === undefined ? [process.execPath, MAIN] : [BINARY];
 
 /** The same for a shell. */
 export const SHELL_FILESHARE = FILESHARE.map((word) => `'${word}'`).join(" ");
