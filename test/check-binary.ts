@@ -2,5 +2,5 @@
 import { Sum } from "./steps.ts";
 
 const sum = new Sum();
-await sum.binary("all end-to-end tests with the binary", true);
+await sum.tests("all end-to-end tests with the binary", await sum.binary());
 sum.finish();

@@ -12,11 +12,11 @@ const installed = await sum.step("install", ["install", "--frozen-lockfile"], tr
 await packages;
 if (!installed) sum.finish();
 
-await sum.bundles();
-await Promise.all([
-  sum.statics(),
-  sum.tests("all tests but those of thresholds"),
-  sum.binary("tests with the binary", false),
-]);
+const all = async (): Promise<void> => {
+  await sum.bundles();
+  await sum.tests("all tests but those of thresholds", await sum.binary());
+  await sum.tests("commands from the sources");
+};
+await Promise.all([sum.statics(), all()]);
 await sum.tests("tests of thresholds");
 sum.finish();

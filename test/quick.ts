@@ -3,5 +3,5 @@ import { Sum } from "./steps.ts";
 
 const sum = new Sum();
 await sum.bundles();
-await Promise.all([sum.statics(), sum.tests("unit and wire tests", "--only-failures")]);
+await Promise.all([sum.statics(), sum.tests("unit and wire tests", {}, "--only-failures")]);
 sum.finish();

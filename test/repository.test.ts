@@ -2,7 +2,7 @@ import { expect, test } from "bun:test";
 import { stat } from "node:fs/promises";
 
 import manifest from "../package.json" with { type: "json" };
-import { LONG_WIRE } from "./tiers.ts";
+import { FROM_SOURCES, LONGEST, LONG_WIRE } from "./tiers.ts";
 
 const root = `${import.meta.dir}/..`;
 const read = (path: string): Promise<string> => Bun.file(`${root}/${path}`).text();
@@ -52,8 +52,8 @@ test.each([manifest.bin.fileshare, ".ci/run"])("%s can be executed", async (path
   expect((await stat(`${root}/${path}`)).mode & 0o111).toBe(0o111);
 });
 
-test.each(LONG_WIRE)(
-  "%s, which `bun run test` leaves out, is a test that `check` runs",
+test.each([...new Set([...LONG_WIRE, ...LONGEST, ...FROM_SOURCES])])(
+  "%s, which the tiers name, is a test",
   async (path) => {
     expect((await stat(`${root}/test/${path}`)).isFile()).toBe(true);
   },

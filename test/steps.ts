@@ -2,7 +2,7 @@
  * The steps of `bun run test` and `bun run check`, and their sum. A step runs Bun in the repository.
  * This file imports nothing that has to be installed first. The tiers of tests: see test/README.md.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -13,7 +13,7 @@ import {
   lastLines,
   type Failure,
 } from "./failed-tests.ts";
-import { TIERS } from "./tiers.ts";
+import { LONGEST, TIERS } from "./tiers.ts";
 
 const root = `${import.meta.dir}/..`;
 
@@ -66,25 +66,23 @@ export class Sum {
     await this.step("bundles of threads", [program, ofRun.RUN_WORKERS], false);
   }
 
-  async tests(tier: keyof typeof TIERS, ...options: readonly string[]): Promise<void> {
+  async tests(
+    tier: keyof typeof TIERS,
+    env: Readonly<Record<string, string>> = {},
+    ...options: readonly string[]
+  ): Promise<void> {
     await using browsers = await keepBrowsers();
-    await this.step(tier, [...TIERS[tier], ...options], true, browsers.env);
+    const args = [...TIERS[tier], `--timings=${longestFirst()}`, ...options];
+    await this.step(tier, args, true, { ...browsers.env, ...env });
   }
 
-  /** Builds the binary of this machine, and runs tests against it. Only Linux has all that they need. */
-  async binary(
-    tier: "tests with the binary" | "all end-to-end tests with the binary",
-    live: boolean,
-  ): Promise<void> {
-    if (process.platform !== "linux") return;
-    const folder = mkdtempSync(join(tmpdir(), "fileshare-binary-"));
+  /** Builds the binary of this machine. @returns variables with which tests start commands as that binary; none but on Linux */
+  async binary(): Promise<Readonly<Record<string, string>>> {
+    if (process.platform !== "linux") return {};
     const target = `linux-${process.arch}`;
-    const build = ["deploy/build/main.ts", "--only", target, "--out", folder];
-    if (await this.step("binary", build, false)) {
-      const env = { FILESHARE_BINARY: join(folder, `fileshare-${target}`) };
-      await this.step(tier, TIERS[tier], live, env);
-    }
-    rmSync(folder, { recursive: true, force: true });
+    const build = ["deploy/build/main.ts", "--only", target, "--out", shared];
+    const isBuilt = await this.step("binary", build, false);
+    return isBuilt ? { FILESHARE_BINARY: join(shared, `fileshare-${target}`) } : {};
   }
 
   /** Ends the process. Its last line is what machines read. */
@@ -118,6 +116,16 @@ class Report implements Disposable {
   [Symbol.dispose](): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+/** A file of times for the runner, which begins with the longest. It takes a file without a time for a long one. */
+function longestFirst(): string {
+  const path = join(shared, "timings.json");
+  const all = new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: root });
+  const files = Object.fromEntries([...all].toSorted().map((file) => [file, 1]));
+  for (const [at, file] of LONGEST.entries()) files[`test/${file}`] = LONGEST.length - at + 1;
+  writeFileSync(path, JSON.stringify({ version: 1, files }));
+  return path;
 }
 
 interface KeptBrowsers extends AsyncDisposable {

@@ -9,6 +9,7 @@ const WHOLE = ["e2e", "web/transfers", "hostile", "simulation", "fuzz", "torture
  */
 export const LONG_WIRE = [
   "relay/admin/exposed",
+  "relay/cluster/edge-door",
   "relay/limits/limits",
   "relay/limits/share-limits",
   "relay/lobby/held-back",
@@ -26,20 +27,49 @@ export const LONG_WIRE = [
   "web/bundle",
 ].map((path) => `${path}.test.ts`);
 
+/**
+ * The files that take longest, most of it in waiting: a tier begins with them. Otherwise the last of them run while nothing
+ * is left to do beside them.
+ */
+export const LONGEST = [
+  "e2e/cluster/nats-kv",
+  "e2e/bench/document",
+  "e2e/cluster/failures",
+  "e2e/deploy/package",
+  "e2e/deploy/debian",
+  "e2e/docs/guides",
+  "e2e/docs/commands",
+  "e2e/resume/resume",
+  "relay/cluster/edge-door",
+  "relay/cluster/edge",
+  "relay/cluster/edge-lines",
+  "relay/cluster/edge-streams",
+  "relay/access/access",
+  "relay/lobby/hostile-http",
+  "golden/relay",
+  "relay/net/frames",
+  "relay/admin/listener",
+  "relay/store/disk-records",
+  "cli/send/ignore-rules",
+  "cli/connection/further-links",
+].map((path) => `${path}.test.ts`);
+
 /** The folder of thresholds of memory, CPU and kernel behaviour. They run one after the other, and alone. */
 const ALONE = "alone";
 
 /** The folder of tests that need a binary of the product. */
 const BINARY = "binary";
 
-/** Tests of the sources that `check` runs a second time, with the binary: resume, operators, shells, doctor. */
-const WITH_BINARY = [
-  "resume/unfinished",
-  "admin/relay-manage",
-  "cluster/command",
-  "commands/completion",
-  "commands/doctor",
-] as const;
+/**
+ * Tests of commands that `check` runs a second time, from the sources. All others start commands as a binary of the product,
+ * which takes a third of the CPU time: a checkout compiles 500 files for each command.
+ */
+export const FROM_SOURCES = [
+  "e2e/resume/unfinished",
+  "e2e/admin/relay-manage",
+  "e2e/commands/completion",
+  "e2e/commands/doctor",
+].map((path) => `${path}.test.ts`);
 
 /** They take minutes without a binary already, and few commands of the product run in them. */
 const WITHOUT_BINARY = ["e2e/bench", "e2e/docs", "e2e/web"] as const;
@@ -57,13 +87,17 @@ export const TIERS = {
     ...without(...WHOLE, ALONE, BINARY),
     ...ignoring(...LONG_WIRE),
   ],
-  "all tests but those of thresholds": ["test", parallel(2), ...without(ALONE, BINARY)],
+  "all tests but those of thresholds": [
+    "test",
+    parallel(2),
+    // Only Linux has all that the tests of binaries need.
+    ...without(ALONE, ...(process.platform === "linux" ? [] : [BINARY])),
+  ],
   "tests of thresholds": ["test", "--isolate", `test/${ALONE}/`],
-  "tests with the binary": [
+  "commands from the sources": [
     "test",
     "--parallel=2",
-    `test/${BINARY}/`,
-    ...WITH_BINARY.map((path) => `test/e2e/${path}.test.ts`),
+    ...FROM_SOURCES.map((path) => `test/${path}`),
   ],
   "all end-to-end tests with the binary": [
     "test",
