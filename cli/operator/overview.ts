@@ -60,6 +60,7 @@ const clusterShape = v.object({
       id: v.string(),
       address: v.optional(v.string()),
       version: v.optional(whole),
+      site: v.optional(v.string()),
       shares: whole,
       seen: whole,
     }),

@@ -75,11 +75,14 @@ export function clusterLines(
   }
   const { relays } = cluster;
   const version = relays.find(({ id }) => id === cluster.me)?.version;
+  const placeOf = (relay: RelayCluster["relays"][number]): string => {
+    if (relay.address === undefined) return "not known";
+    const site = relay.site === undefined ? "" : `, ${shown(relay.site)}`;
+    return `${shown(relay.address)}${site}${relay.version === version ? "" : ", other version"}`;
+  };
   const cells = (relay: RelayCluster["relays"][number]): string[] => [
     shown(relay.id, ID_COLUMNS),
-    relay.address === undefined
-      ? "not known"
-      : `${shown(relay.address)}${relay.version === version ? "" : ", other version"}`,
+    placeOf(relay),
     `${relay.shares}`,
     relay.id === cluster.me ? "this relay" : `${duration(relay.seen)} ago`,
   ];

@@ -312,7 +312,7 @@ describe("the lines of the status", () => {
     const of = { id: "8899aabbccddeeff", address: "10.0.0.2:9100" };
     const relays = [
       { id, address, version: 1, shares: 7, seen: 2 },
-      { ...of, version: 2, shares: 5, seen: 21.4 },
+      { ...of, version: 2, site: "eu/lab-3", shares: 5, seen: 21.4 },
       { id: "ffeeddccbbaa9988", shares: 1, seen: 3 },
     ];
     const counts = { shares: 13, owned: 7, remote: 1, links: 1, waiting: 2 };
@@ -331,7 +331,7 @@ describe("the lines of the status", () => {
     expect(lines.slice(4, 6)).toEqual(head);
     expect(lines.slice(-3).map((line) => line.split(/ {2,}/))).toEqual([
       ["0011223344556677", "10.0.0.1:9100", "7", "this relay"],
-      ["8899aabbccddeeff", "10.0.0.2:9100, other version", "5", "21 s ago"],
+      ["8899aabbccddeeff", "10.0.0.2:9100, eu/lab-3, other version", "5", "21 s ago"],
       ["ffeeddccbbaa9988", "not known", "1", "3.0 s ago"],
     ]);
     const few = clusterLines("http://x", overview, NO_RATES, { columns: 40, lines: 12 }, style);
