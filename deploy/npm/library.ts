@@ -101,7 +101,7 @@ async function bundleLibrary(root: string, lib: string): Promise<void> {
     entryFileNames: "[name].js",
     chunkFileNames: () => `${chunks++}.js`,
     minify: true,
-    comments: { legal: false },
+    comments: { legal: false, annotation: false, jsdoc: false },
     codeSplitting: {
       // In chunks of its own each module takes more, packed. A chunk takes the imports of its modules along, so the order
       // matters: help and a command that starts no transfer load the first two chunks, and no library of the transfer.

@@ -45,11 +45,12 @@ const MISTYPED_WORDS = new Map([
 /** Stands between the words of a list. */
 const BETWEEN = /^(?:\d+|and)$/;
 
-const words: readonly string[] = wordlist;
-const wordPlaces = new Map(words.map((word, place) => [word, place]));
+/** The list that the words of codes are from: that of BIP-39 in English, which never changes. */
+export const WORD_LIST: readonly string[] = wordlist;
+const wordPlaces = new Map(WORD_LIST.map((word, place) => [word, place]));
 /** Whole words and all their beginnings of four letters or more. */
 const byInput = new Map<string, string>();
-for (const word of words) {
+for (const word of WORD_LIST) {
   for (let end = PREFIX_LETTERS; end < word.length; end++) byInput.set(word.slice(0, end), word);
   byInput.set(word, word);
 }
@@ -71,7 +72,7 @@ function drawWords(random: (length: number) => Uint8Array): string[] {
   const bytes = random(2 * SECRET_WORDS);
   return Array.from({ length: SECRET_WORDS }, (_, i) => {
     const number = (bytes[2 * i]! << 8) | bytes[2 * i + 1]!;
-    return words[number & ((1 << WORD_BITS) - 1)]!; // a power of two: no word comes more often
+    return WORD_LIST[number & ((1 << WORD_BITS) - 1)]!; // a power of two: no word comes more often
   });
 }
 
@@ -80,7 +81,7 @@ function withCheck(secret: readonly string[]): Code {
 }
 
 function checkWord(secret: readonly string[]): string {
-  return words[checkNumber(secret.map((word) => wordPlaces.get(word)!))]!;
+  return WORD_LIST[checkNumber(secret.map((word) => wordPlaces.get(word)!))]!;
 }
 
 export interface GivenCode {
@@ -214,7 +215,7 @@ export function abbreviateCode(code: Code): string {
 /** The words of the list that begin so, in its order; none for an empty prefix. */
 export function completeWord(prefix: string): string[] {
   const start = prefix.toLowerCase();
-  return start === "" ? [] : words.filter((word) => word.startsWith(start));
+  return start === "" ? [] : WORD_LIST.filter((word) => word.startsWith(start));
 }
 
 function wordCode(parts: readonly string[], checkMayLack: boolean): Code | Problem {
@@ -270,11 +271,11 @@ function ownCode(typed: string): Code | Problem {
 
 /** A word of the list that the input begins, or else one that is the fewest slips away. */
 function closest(input: string): string {
-  const begun = words.find((word) => word.startsWith(input));
+  const begun = WORD_LIST.find((word) => word.startsWith(input));
   if (begun !== undefined) return begun;
-  let best = words[0]!;
+  let best = WORD_LIST[0]!;
   let least = Infinity;
-  for (const word of words) {
+  for (const word of WORD_LIST) {
     const slips = editDistance(input, word);
     if (slips < least) [best, least] = [word, slips];
   }
