@@ -4,9 +4,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { EXIT } from "../../../protocol/mod.ts";
-import { newCode, receive, send } from "../../support/clients/clients.ts";
+import { newCode, receive, send, type Running } from "../../support/clients/clients.ts";
+import { fileshare } from "../../support/clients/command.ts";
 import { bytesOf, temporaryFolder } from "../../support/disk.ts";
-import { makeFile } from "../../support/files.ts";
+import { content, makeFile } from "../../support/files.ts";
 import { RelayCommand } from "../../support/clients/relay-command.ts";
 import { lacksNats, startNats } from "../../support/net/nats.ts";
 import { ownPort } from "../../support/net/own-port.ts";
@@ -119,42 +120,100 @@ async function startSite(nats: string, secret: string, site: string): Promise<Si
   return { relay, proxy, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
 
-test.skipIf(lacksNats)(
-  "when the gateway of a region is killed the next one takes its place, and receivers go on where they were",
-  async () => {
+/** The owner in America and three relays in Europe, of which one is the gateway of the share. */
+class Ocean implements AsyncDisposable {
+  readonly owner: Site;
+  readonly europe: readonly Site[];
+  readonly code = newCode();
+  readonly #outs: readonly string[];
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(stack: AsyncDisposableStack, owner: Site, europe: readonly Site[]) {
+    this.#stack = stack;
+    this.owner = owner;
+    this.europe = europe;
+    this.#outs = europe.map(() => newOut());
+  }
+
+  static async open(): Promise<Ocean> {
     await using stack = new AsyncDisposableStack();
     const nats = stack.use(await startNats());
-    const secret = join(folder.path, "secret");
+    const secret = join(folder.path, crypto.randomUUID());
     writeFileSync(secret, "0123456789abcdef0123456789abcdef", { mode: 0o600 });
-    const sites: Site[] = [];
-    for (const site of ["us", "eu/a", "eu/b", "eu/c"]) {
-      sites.push(stack.use(await startSite(nats.urls[0]!, secret, site)));
-    }
-    const [owner, ...europe] = sites;
-    const file = makeFile(folder.path, "killed.bin", 12 * MiB);
-    const code = newCode();
-    // Slow enough to be under way when the gateway dies. bytes per second
-    const job = { code, path: file.path, receivers: 3, limit: 3 * MiB };
-    const startWhen = { receivers: 3, minWaitMs: 0, maxWaitMs: undefined };
-    await using sender = send({ relay: owner!.relay.url, ...job, startWhen });
-    const { records } = await sender.when("source");
-    const outs = europe.map(() => newOut());
-    const urls = europe.map(({ relay }) => relay.url);
-    const running = europe.map(({ relay }, at) =>
-      // Those at the gateway come to another relay.
-      receive({ relay: relay.url, further: urls, code, out: outs[at]! }),
+    const start = async (site: string) =>
+      stack.use(await startSite(nats.urls[0] ?? "", secret, site));
+    const owner = await start("us");
+    const europe = [await start("eu/a"), await start("eu/b"), await start("eu/c")];
+    return new Ocean(stack.move(), owner, europe);
+  }
+
+  /** A receiver at each relay in Europe; all know those relays. */
+  receive(): Running[] {
+    const further = this.europe.map(({ relay }) => relay.url);
+    return this.europe.map(({ relay }, at) =>
+      receive({ relay: relay.url, further, code: this.code, out: this.#outs[at]! }),
     );
-    for (const one of running) await one.when("progress", ({ bytes }) => bytes >= 3 * MiB);
-    const [gateway] = europe.toSorted((a, b) => b.proxy.down.length - a.proxy.down.length);
+  }
+
+  /** The relay that gave most records to others. */
+  get gateway(): Site {
+    const [gateway] = this.europe.toSorted((a, b) => b.proxy.down.length - a.proxy.down.length);
     expect(gateway!.proxy.down.length).toBeGreaterThan(0);
-    gateway!.relay.kill("SIGKILL");
-    await gateway!.proxy[Symbol.asyncDispose]();
+    return gateway!;
+  }
+
+  /** All have the file, equal to these bytes. */
+  async end(running: readonly Running[], name: string, bytes: Uint8Array): Promise<void> {
     for (const one of running) expect(await one.outcome).toEqual(DONE);
-    for (const out of outs) expect(bytesOf(join(out, file.name))).toEqual(file.bytes);
-    expect(await sender.outcome).toEqual(DONE);
-    // The next gateway has some of them already.
-    expect(new Set(owner!.proxy.down)).toEqual(new Set(eachOnce(records)));
-    expect(owner!.proxy.down.length).toBeLessThan(1.5 * records);
-  },
-  120_000,
-);
+    for (const out of this.#outs) expect(bytesOf(join(out, name))).toEqual(bytes);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+describe.skipIf(lacksNats)("when the gateway of a region", () => {
+  test.each([
+    ["is killed", "SIGKILL"],
+    ["drains", "SIGTERM"],
+  ] as const)(
+    "%s the next one takes its place, and receivers go on where they were",
+    async (_, signal) => {
+      await using ocean = await Ocean.open();
+      const file = makeFile(folder.path, `${signal}.bin`, 12 * MiB);
+      const { code, owner } = ocean;
+      const startWhen = { receivers: 3, minWaitMs: 0, maxWaitMs: undefined };
+      // Slow enough to be under way when the gateway goes. bytes per second
+      const job = { code, path: file.path, receivers: 3, limit: 3 * MiB, startWhen };
+      await using sender = send({ relay: owner.relay.url, ...job });
+      const { records } = await sender.when("source");
+      const running = ocean.receive();
+      for (const one of running) await one.when("progress", ({ bytes }) => bytes >= 3 * MiB);
+      const { gateway } = ocean;
+      gateway.relay.kill(signal);
+      if (signal === "SIGKILL") await gateway.proxy[Symbol.asyncDispose]();
+      await ocean.end(running, file.name, file.bytes);
+      expect(await sender.outcome).toEqual(DONE);
+      // The next gateway has some of them already.
+      expect(new Set(owner.proxy.down)).toEqual(new Set(eachOnce(records)));
+      expect(owner.proxy.down.length).toBeLessThan(1.5 * records);
+    },
+    120_000,
+  );
+
+  test("is killed, receivers that are abreast get what is piped into the sender whole", async () => {
+    await using ocean = await Ocean.open();
+    const bytes = content(3, 12 * MiB + 5);
+    const words = ["--receivers", "3", "--wait-for", "3", "--limit", "3M", "--name", "log"];
+    const env = { FILESHARE_CODE: ocean.code, FILESHARE_RELAY: ocean.owner.relay.url };
+    await using sender = fileshare(["send", "-", ...words], env, undefined, bytes);
+    const running = ocean.receive();
+    for (const one of running) await one.when("progress", (event) => event.bytes >= 3 * MiB);
+    const { gateway } = ocean;
+    gateway.relay.kill("SIGKILL");
+    await gateway.proxy[Symbol.asyncDispose]();
+    await ocean.end(running, "log", bytes);
+    expect(await sender.exited).toBe(EXIT.done);
+  }, 120_000);
+});
