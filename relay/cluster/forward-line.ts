@@ -93,8 +93,11 @@ export class ForwardLine {
   }
 }
 
+/** A relay that stores shares is not there again sooner. s */
+const AGAIN_SECONDS = 1;
+
 /** The sender may come again, here or elsewhere. */
 export function awayFor(why: string): FaultError {
   const detail = `the line to the relay of its cluster that stores the share ended: ${why}`;
-  return new FaultError("going-away", detail);
+  return new FaultError("going-away", detail, { after: AGAIN_SECONDS });
 }
