@@ -258,6 +258,7 @@ export class LocalShare {
     if (stored?.downloadsLeft === 0) this.fanout.exhaust(stored.begun);
     // From now on receipts are downloads.
     if (remoteStored === undefined && stored !== undefined) this.fanout.resendReceipts();
+    this.#options.edges?.storedState(this);
   }
 
   workerLost(worker: number): void {
