@@ -68,6 +68,8 @@ export interface StoreOfCluster {
   ordered(order: StoreOrder): void;
   /** No link reads the share any more. */
   dropped(key: string): void;
+  /** No relay has the share. With a bucket the store answers. */
+  inquired(asked: AskedShare): void;
   /** Undefined: no other relay of the cluster uses it. */
   readonly bucket?: BucketOfCluster | undefined;
 }
@@ -401,7 +403,8 @@ export class ClusterKeeper implements ManagedCluster {
       }
       case "unknown-share": {
         const { worker, socket } = effect;
-        toWorker(worker, { t: "answer", socket, message: unknownAnswer(effect) });
+        if (store?.bucket !== undefined) store.inquired(effect);
+        else toWorker(worker, { t: "answer", socket, message: unknownAnswer(effect) });
         return;
       }
       case "unasked-share": {

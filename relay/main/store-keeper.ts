@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 
 import { FaultError, socketFault } from "../../protocol/mod.ts";
 import { SETTLE_MS, type LiveLimits } from "../limits/limits.ts";
-import type { StoreOrder } from "../cluster/book-effects.ts";
+import type { AskedShare, StoreOrder } from "../cluster/book-effects.ts";
 import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
 import { REFUSABLE, type BookEffect, type ShareClaim } from "../store/book-effects.ts";
 import type { ManagedStore } from "../admin/manager.ts";
@@ -28,6 +28,8 @@ const LATE_SAVE_MS = 15_000;
 const CLOSE_MS = 10_000;
 /** Of one share, while its home settles: a sender has one line at a time, and tries again. items */
 const HELD_CLAIMS = 8;
+/** As the home of a share that is looked up in the bucket. */
+const NO_WORKER = -1;
 const LATE = "a save takes long";
 const UNSURE = "the directory of its cluster does not confirm this relay, so it saves nothing";
 const TAKEN_OVER = "another relay of its cluster stores the share now";
@@ -150,7 +152,35 @@ export class StoreKeeper implements ManagedStore {
       directory.refuse(claim, refusal);
       return true;
     }
-    return this.#holds(claim) || this.#claim(claim);
+    return this.#holds(claim) || this.#looksIntoBucket(claim) || this.#claim(claim);
+  }
+
+  /** A share that a relay which is gone ended is not stored anew by a sender that missed it. */
+  #looksIntoBucket(claim: ShareClaim): boolean {
+    const { key, store } = claim;
+    const { shared } = this.#options.store;
+    if (shared === undefined || store === undefined || this.book.knows(key)) return false;
+    const held = { home: NO_WORKER, until: this.#host.clock() + SETTLE_MS, claims: [claim] };
+    this.#held.set(key, held);
+    void this.#lookUpEnd(key).then(() => {
+      if (this.#held.get(key) === held) this.#release(key);
+    });
+    return true;
+  }
+
+  async #lookUpEnd(key: string): Promise<void> {
+    try {
+      const over = await this.#options.store.ledger.over?.(key);
+      if (over !== undefined && !this.book.knows(key)) this.book.learn(over);
+    } catch {
+      // The bucket is away, as the next save tells.
+    }
+  }
+
+  /** No relay has the share of this question: it may be over, and its last relay gone. */
+  async inquired({ worker, socket, key, question }: AskedShare): Promise<void> {
+    await this.#lookUpEnd(key);
+    if (!this.#lost.has(worker)) this.handle({ t: question, worker, socket, key });
   }
 
   #claim(claim: ShareClaim): boolean {

@@ -198,6 +198,7 @@ export class Supervisor implements ManagedRelay {
           kind: store?.place.kind ?? "disk",
           ordered: (order) => keeper.ordered(order),
           dropped: (key) => keeper.dropped(key),
+          inquired: (asked) => void keeper.inquired(asked),
           bucket: bucketOf(store, cluster, fence),
         },
         toWorker: (worker, message) => this.#workers.post(worker, message),

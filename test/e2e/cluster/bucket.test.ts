@@ -13,6 +13,7 @@ import { Proxy } from "../../support/net/proxy.ts";
 import { startS3Proxy, type S3Proxy } from "../../support/net/s3-faults.ts";
 import { S3_BUCKET, startS3, type S3Server } from "../../support/net/s3-server.ts";
 import { RelayCommand } from "../../support/clients/relay-command.ts";
+import { run } from "../../support/clients/program.ts";
 import { fileshare } from "../../support/clients/command.ts";
 import { ownPort } from "../../support/net/own-port.ts";
 import { ClusterCommands, outFolder, stopped } from "../../support/relay/whole-cluster.ts";
@@ -204,6 +205,24 @@ describe.skipIf(lacksNats)("a relay that is killed", () => {
     const whole = await stored(cluster.from(1), file);
     // Any relay serves it while its owner is there.
     await isReceived(cluster.at(2).url, whole, file);
+    // One that is received as often as it may be, of which the others hear nothing before that relay is gone.
+    const usedUp = newCode();
+    const env = { XDG_STATE_HOME: state.path };
+    const target = { port: cluster.at(1).port };
+    await using balancer = await Proxy.start(target);
+    const words = [
+      "--relay",
+      balancer.url,
+      "--code",
+      usedUp,
+      "--downloads",
+      "1",
+      "--store",
+      file.path,
+    ];
+    await using storing = fileshare(["send", ...words], env);
+    expect(await storing.exited).toBe(0);
+    await isReceived(cluster.at(1).url, usedUp, file);
     // The second part never comes to the store, until the relay is another.
     const upload = newFile(17 * MiB);
     const code = newCode();
@@ -223,5 +242,8 @@ describe.skipIf(lacksNats)("a relay that is killed", () => {
     );
     expect(new Set(parts.map(({ key }) => key.slice(-2)))).toEqual(new Set(["/1", "/2"]));
     await Promise.all([2, 3].map((at) => isReceived(cluster.at(at).url, code, upload)));
+    target.port = cluster.at(2).port;
+    const listed = await run(["stored", "--json"], { env });
+    expect(listed.out).toContain('"state":"exhausted"');
   });
 });
