@@ -2,7 +2,7 @@
  * Loaded before the clients of tests, in whatever process: scrypt, a good part of what a short transfer
  * costs, is computed once for each code of a run of tests, and never for known codes. The first client of
  * another code computes it truly. The process of the tests itself always does. Threads of the product start from
- * bundles, where the run has made them.
+ * bundles, where the run has made them, and the page is bundled once.
  */
 import type { ScryptOptions } from "node:crypto";
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -104,6 +104,15 @@ function bundleOf(script: string): string | undefined {
 if (!Bun.isMainThread) {
   if (folder !== undefined) await spareThread(folder);
 } else {
+  Bun.plugin({
+    name: "the page of this run",
+    setup(build) {
+      build.onResolve({ filter: /^\.\/build\.ts$/ }, ({ importer }) => {
+        if (!importer.endsWith("/web/mod.ts")) return undefined;
+        return { path: join(import.meta.dir, "spare-page.ts") };
+      });
+    },
+  });
   // In the process of the tests the folder is named later: see preload.ts.
   if (folder !== undefined) spareCommand(folder);
   globalThis.Worker = class extends Worker {

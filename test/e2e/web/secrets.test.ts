@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { createServer, connect, type AddressInfo, type Server } from "node:net";
 
-import { bundlePage, firstScripts, SCRIPT_BUDGET_BYTES } from "../../../web/build.ts";
 import { startRelay, type Relay } from "../../../relay/mod.ts";
 import { newCode, send } from "../../support/clients/clients.ts";
 import { describeIn } from "../../support/browsers.ts";
@@ -37,10 +36,6 @@ afterAll(async () => {
 });
 
 const here = (): string => pageOf({ port: (recorder.address() as AddressInfo).port });
-
-test("the first screen's scripts fit their budget", async () => {
-  expect(firstScripts(await bundlePage())).toBeLessThanOrEqual(SCRIPT_BUDGET_BYTES);
-});
 
 for (const name of ["chromium", "firefox"] as const) {
   describeIn(name, (browser) => {
