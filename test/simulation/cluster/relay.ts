@@ -446,6 +446,7 @@ export class SimRelay {
           throw new Violation(`${this.id} yields ${effect.key} without need`);
         }
         const share = this.local.get(effect.key);
+        if (share !== undefined) share.isClaimed = false;
         if (share?.socket === undefined) return;
         const { socket } = share;
         this.#orphan(share);
