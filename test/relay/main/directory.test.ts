@@ -476,6 +476,31 @@ describe("a share that the relay stores", () => {
     }
   });
 
+  test("is left to another relay that serves it: its clients come again", () => {
+    const play = new Play();
+    claimed(play, whole);
+    play.directory.quiet("s");
+    expect(play.told()).toEqual(["0: s dismissed", "1: s dismissed"]);
+    play.directory.quiet("s");
+    expect(play.told()).toEqual([]);
+  });
+
+  test("is opened in place of a share that no link reads any more, and of no other", () => {
+    const play = new Play();
+    const claim = { t: "claim", worker: 0, socket: -1, channel: "c", key: "s", offer } as const;
+    play.directory.claim({ ...claim, uplink: { link: 1, relay: "b" } }, play.now);
+    play.told();
+    play.directory.quiet("s");
+    play.directory.openStored(1, storedAs(whole), play.now);
+    expect(play.told()).toEqual([]);
+    play.directory.drop("s", play.now);
+    play.told();
+    play.directory.openStored(1, storedAs(whole), play.now);
+    expect(play.told()).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2"]);
+    expect(play.tick(SENDER_GRACE_MS)).toEqual([]);
+    expect(play.directory.shares).toBe(1);
+  });
+
   test("is not opened while the relay drains, nor beyond the shares of its channel", () => {
     const play = new Play({ "shares-per-channel": 1 });
     play.claim(0, 1, "other");

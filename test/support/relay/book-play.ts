@@ -56,6 +56,8 @@ export class BookPlay {
   readonly limits: LiveLimits;
   /** Of the last `save`. */
   effects: readonly BookEffect[] = [];
+  /** What the cluster hears. */
+  readonly cluster: string[] = [];
   #places = 0;
   #numbers = 0;
 
@@ -131,6 +133,11 @@ export class BookPlay {
         newNumber: () => ++this.#numbers,
         hashOf: (address) => `hash of ${address}`,
         saved: this.ledger.load(),
+        cluster: {
+          kept: ({ key }, place) =>
+            this.cluster.push(`${nameOf(key)} ${place === undefined ? "over" : "kept"}`),
+          released: ({ key }) => this.cluster.push(`${nameOf(key)} released`),
+        },
       },
       this.now,
     );
