@@ -149,6 +149,14 @@ describe("a gateway", () => {
   });
 });
 
+test("a gateway that drains is passed over, and links that stand go to the next one", () => {
+  const play = linked();
+  play.effects();
+  play.book.linked(1);
+  play.heard(FIRST, undefined, { site: ALIVE[FIRST]!, drains: true });
+  expect(play.effects()).toEqual(["unlink 1 of worker 0", viaGateway(2, SECOND)]);
+});
+
 describe("a relay that edges read through", () => {
   function asked(level: number): ClusterPlay {
     const play = new ClusterPlay({ site: "eu/a" });

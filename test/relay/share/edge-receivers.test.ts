@@ -42,6 +42,16 @@ describe("receivers of other relays", () => {
     expect(receivers.size).toBe(0);
   });
 
+  test("are lost with the lines that are not about the share any more", () => {
+    const { receivers, take } = play();
+    receivers.report(1, [entryOf(A, "live", 3)]);
+    receivers.report(2, [entryOf(B, "live", 4)]);
+    take();
+    receivers.keep((line) => line === 2);
+    expect(take()).toEqual(["A lost 3"]);
+    expect(receivers.size).toBe(1);
+  });
+
   test("are not lost by a line once they are at a socket of this worker, nor by that", () => {
     const { receivers, take } = play();
     receivers.report(1, [entryOf(A, "live", 3)]);

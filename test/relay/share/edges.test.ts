@@ -312,4 +312,38 @@ describe("a share in the store of this relay", () => {
     hub.storeBook({ t: "over", channel, list, relay: toHex(OWNER) }, 0);
     expect(outlet.said).toEqual([]);
   });
+
+  test("that is over there is news for those that read it from there through this one", () => {
+    const { hub, outlet, channel, open } = play();
+    const through = { owner: OWNER, level: 1 };
+    open(1, undefined, through);
+    outlet.said.length = 0;
+    const list = [{ share: OFFER.share, reason: "revoked" }] as const;
+    hub.storeBook({ t: "over", channel, list, relay: toHex(OWNER) }, 0);
+    open(2, undefined, through);
+    open(3);
+    expect(outlet.said).toEqual([
+      "1 over",
+      "2 edge-welcome",
+      "2 shares",
+      "2 over",
+      "3 edge-welcome",
+      "3 shares",
+    ]);
+  });
+
+  test("of which its store says more there is told to those that read it through this relay", () => {
+    const { hub, outlet, channel, open } = play();
+    open(1, undefined, { owner: OWNER, level: 1 });
+    hub.directory(opened(channel, { remote: toHex(OWNER) }), 0);
+    outlet.said.length = 0;
+    const key = toHex(OFFER.share);
+    const of = { t: "presence", worker: 1, key, epoch: 1 } as const;
+    const word = { ...of, senderHere: true, stored: undefined };
+    hub.directory(word, 0);
+    expect(outlet.said).toEqual([]);
+    const facts = { isWhole: true, records: 5, until: 1, downloadsLeft: 1, begun: [] } as const;
+    hub.directory({ ...word, stored: facts }, 0);
+    expect(outlet.said).toEqual(["1 shares"]);
+  });
 });
