@@ -4,6 +4,9 @@ import { lines } from "../support/clients/processes.ts";
 import type { History, Reason } from "./history.ts";
 import { END_MS, STDERR_CHARACTERS } from "./limits.ts";
 
+/** Before a command: its process ends when the one that started it does, also when that is killed. The id is the same. */
+export const MORTAL = Bun.which("setpriv") === null ? [] : ["setpriv", "--pdeathsig", "KILL", "--"];
+
 export interface ChildOptions {
   /** As the history names it. */
   readonly who: string;
@@ -24,7 +27,7 @@ export class Child {
   #hasEnded = false;
 
   constructor({ who, command, env, seen, reported }: ChildOptions, history: History) {
-    const child = Bun.spawn([...command], {
+    const child = Bun.spawn([...MORTAL, ...command], {
       env: { ...process.env, ...env },
       stdin: "pipe",
       stdout: "pipe",

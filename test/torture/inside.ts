@@ -1,5 +1,6 @@
 /** How a torture begins: its words, its signals, and a namespace of its own, so what it mounts and connects is gone with it. */
 import { EXIT, FaultError } from "../../protocol/wire/faults.ts";
+import { MORTAL } from "./child.ts";
 
 /** Set in the copy of this process that is inside. */
 const INSIDE = "TORTURE_INSIDE";
@@ -10,7 +11,7 @@ export function isInside(): boolean {
 
 /** Runs this program again, with the same words, in a namespace of its own. @returns its exit code */
 export async function inside(namespace: string): Promise<number> {
-  const words = ["unshare", namespace, process.execPath, ...process.argv.slice(1)];
+  const words = ["unshare", namespace, ...MORTAL, process.execPath, ...process.argv.slice(1)];
   const child = Bun.spawn(words, {
     env: { ...process.env, [INSIDE]: "1" },
     stdio: ["inherit", "inherit", "inherit"],
