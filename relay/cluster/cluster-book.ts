@@ -512,12 +512,13 @@ export class ClusterBook {
     const { key, channel, kept, heritage } = slot;
     if (heritage !== undefined) return heritage;
     const { me, blinded, masked, maskedPlace } = this.#options;
-    const { stored, place, store } = kept ?? {};
+    const { stored, isPart = false, place, store } = kept ?? {};
     const isOver = kept !== undefined && place === undefined;
     return {
       relay: me,
       ...(masked && { channel: masked(channel, key) }),
       ...(stored && { stored }),
+      ...(isPart && { isPart }),
       ...(isOver && { isOver }),
       ...(place && maskedPlace && { place: maskedPlace(place, blinded(key)) }),
       ...(store && { store }),

@@ -24,6 +24,8 @@ export interface OwnerValue {
   readonly channel?: string | undefined;
   /** The relay's store knows the share, whole or not, so it stays there without its sender. */
   readonly stored?: StoreKind | undefined;
+  /** Records are missing: a relay that stores the whole share takes it over. */
+  readonly isPart?: boolean | undefined;
   /** It is over: the store only knows why, for its sender and for receivers that come late. */
   readonly isOver?: boolean | undefined;
   /** Where that store has its records, which only the cluster's relays can read: see `ClusterSecret.maskedPlace`. */

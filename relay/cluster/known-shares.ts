@@ -16,6 +16,7 @@ export interface KnownShare {
   /** See `OwnerValue`, as all below. */
   readonly masked: string | undefined;
   readonly stored: StoreKind | undefined;
+  readonly isPart: boolean;
   readonly isOver: boolean;
   /** Masked. */
   readonly place: string | undefined;
@@ -83,11 +84,11 @@ export class KnownShares {
 
   /** @returns false: there is no room for it. This relay's own always have room: it has limits of its own. */
   set(name: string, value: OwnerValue, revision: number): boolean {
-    const { relay, channel: masked, stored, isOver = false, place, store } = value;
+    const { relay, channel: masked, stored, isPart = false, isOver = false, place, store } = value;
     if (this.isFull && relay !== this.#me && !this.#byName.has(name)) return false;
     const [channel = "", share = ""] = name.split(".");
     this.delete(name);
-    const of = { masked, stored, isOver, place, store };
+    const of = { masked, stored, isPart, isOver, place, store };
     const known = { name, channel, share, relay, revision, ...of };
     this.#byName.set(name, known);
     add(this.#byChannel, channel, known);

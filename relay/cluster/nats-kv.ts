@@ -83,6 +83,7 @@ const ownerSchema = v.object({
   relay: v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/)),
   channel: v.optional(hex16Bytes),
   stored: v.optional(v.picklist(["disk", "s3"])),
+  isPart: v.optional(v.boolean()),
   isOver: v.optional(v.boolean()),
   place: v.optional(hex16Bytes),
   store: v.optional(hex16Bytes),

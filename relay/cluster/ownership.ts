@@ -11,7 +11,7 @@
  * change is no truth: an unknown one may happen later, and a done one may be lost. The watch's last word decides.
  *
  * A share in this relay's store (`kept`) holds its entry without a sender. Where another relay owns it, the kept one stays
- * quiet until that entry is gone. A claim of a share that another relay keeps is `forward`ed there.
+ * quiet until that entry is gone, unless it is whole and the other one is not. A claim of a share that another relay keeps is `forward`ed there.
  *
  * In a bucket that several relays use, a share goes from a relay that is gone to another one:
  *
@@ -403,19 +403,22 @@ export class Ownership {
       return (slot.kept ?? slot.heritage) !== undefined && this.#isLeft(slot, entry);
     }
     if ((isOpen && slot.isUnproven) || (isInBucket(slot) && slot.isDoubted)) return true;
-    const { stored, isOver = false, place, store } = ownerValue(slot);
+    const { stored, isPart = false, isOver = false, place, store } = ownerValue(slot);
     const isSame = entry.stored === stored && entry.isOver === isOver;
-    return !isSame || entry.place !== place || entry.store !== store;
+    return !isSame || entry.isPart !== isPart || entry.place !== place || entry.store !== store;
   }
 
   /**
-   * Whether a kept share need not leave it to the relay that owns it: that one is gone, or was this one before a restart.
+   * Whether a kept share need not leave it to the relay that owns it: that one is gone, has a part of it where this one has
+   * all, or was this one before a restart.
    * Nothing else has the same random place on a disk, and one relay alone can open the folder of a store. A copy of a
    * folder breaks that, so this happens once, before this relay had the entry itself.
    */
-  #isLeft(slot: Slot, { revision, stored, place }: KnownShare): boolean {
+  #isLeft(slot: Slot, { revision, stored, isPart, place }: KnownShare): boolean {
     if (slot.evicted === revision) return true;
-    if (slot.kept?.stored !== "disk" || stored !== "disk" || slot.proven > 0) return false;
+    if (slot.kept?.stored !== "disk" || stored !== "disk") return false;
+    if (isPart && slot.kept.place !== undefined && slot.kept.isPart !== true) return true;
+    if (slot.proven > 0) return false;
     return place !== undefined && place === this.#host.ownerValue(slot).place;
   }
 

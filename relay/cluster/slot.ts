@@ -40,6 +40,8 @@ export interface KeptHere {
   readonly stored: StoreKind;
   /** See `StoredShare.place`; undefined: it is over, and has none. */
   readonly place: string | undefined;
+  /** See `OwnerValue.isPart`. */
+  readonly isPart?: boolean | undefined;
   /** See `OwnerValue.store`. */
   readonly store?: string | undefined;
 }

@@ -233,10 +233,11 @@ export class ClusterKeeper implements ManagedCluster {
   // The relay's store
 
   /** @param place undefined: it is over */
-  kept({ key, channel }: ShareName, place: string | undefined): void {
+  kept({ key, channel }: ShareName, place: string | undefined, isPart: boolean): void {
     const stored = this.#options.store?.kind;
     if (stored === undefined) return;
-    this.#tell((now) => this.#book.kept(this.#keptOf({ key, channel }, place, stored), now));
+    const share = { ...this.#keptOf({ key, channel }, place, stored), isPart };
+    this.#tell((now) => this.#book.kept(share, now));
   }
 
   adopts(name: string): boolean {

@@ -289,10 +289,10 @@ export class StoreKeeper implements ManagedStore {
       else this.#words.push({ key, say });
     };
     return {
-      kept: (share, place) => {
+      kept: (share, place, isPart) => {
         const { key } = share;
         later(key, () => {
-          if (place !== undefined || !this.book.keeps(key)) kept(share, place);
+          if (place !== undefined || !this.book.keeps(key)) kept(share, place, isPart);
         });
       },
       released: (share) => {

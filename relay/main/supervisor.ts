@@ -39,6 +39,7 @@ import {
   refusalCounts,
 } from "../limits/refusal-counters.ts";
 import type { ToDirectory, ToStoreBook } from "../share/messages.ts";
+import { isWhole } from "../store/kept-share.ts";
 import { openStore, type OpenStore } from "../store/open-store.ts";
 import type { S3Events } from "../store/s3-ledger.ts";
 import type { DownloadWord } from "../share/edge-downloads.ts";
@@ -171,7 +172,7 @@ export class Supervisor implements ManagedRelay {
         workers: () => this.#workers.ready(),
         report: (report) => this.#reports.report(report),
         cluster: {
-          kept: (share, place) => this.#cluster?.kept(share, place),
+          kept: (share, place, isPart) => this.#cluster?.kept(share, place, isPart),
           released: (share) => this.#cluster?.released(share),
           adopts: (name) => this.#cluster?.adopts(name) === true,
           isNameOf: (name, share) => this.#cluster?.isNameOf(name, share) === true,
@@ -206,8 +207,10 @@ export class Supervisor implements ManagedRelay {
         report: (report) => this.#reports.report(report),
         clock: () => performance.now(),
       });
-    for (const { share } of keeper?.shares ?? []) this.#cluster?.kept(share, share.place);
-    for (const each of keeper?.book.tombstones ?? []) this.#cluster?.kept(each, undefined);
+    for (const one of keeper?.shares ?? []) {
+      this.#cluster?.kept(one.share, one.share.place, !isWhole(one));
+    }
+    for (const each of keeper?.book.tombstones ?? []) this.#cluster?.kept(each, undefined, false);
     this.measuring = new Measuring({
       ask: () => {
         this.#workers.postAll({ t: "measure" });

@@ -5,7 +5,7 @@
 import { FaultError, type StoreEnd } from "../../protocol/mod.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 
-import { overOf, stateOf, type Kept } from "./kept-share.ts";
+import { isWhole, overOf, stateOf, type Kept } from "./kept-share.ts";
 import { StoreLimits, type StoreCounts } from "./store-limits.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 import { Tombstones } from "./tombstones.ts";
@@ -16,8 +16,15 @@ export type StoredEnd = StoreEnd | "unfinished" | "removed";
 
 /** Hears of each share that is kept, of each that is over and its sender may ask why, and when neither is so any more. */
 export interface ClusterOfBook {
-  /** @param place undefined: it is over */
-  readonly kept: (share: Pick<StoredShare, "key" | "channel">, place: string | undefined) => void;
+  /**
+   * @param place undefined: it is over
+   * @param isPart records are missing
+   */
+  readonly kept: (
+    share: Pick<StoredShare, "key" | "channel">,
+    place: string | undefined,
+    isPart: boolean,
+  ) => void;
   readonly released: (share: Pick<StoredShare, "key" | "channel">) => void;
 }
 
@@ -75,7 +82,12 @@ export class ShareShelf {
     const others = this.#byChannel.get(channel) ?? new Set();
     this.#byChannel.set(channel, others.add(key));
     this.room.add(one);
-    this.#events.cluster?.kept(one.share, one.share.place);
+    this.keeps(one);
+  }
+
+  /** Also once it is whole. */
+  keeps(one: Kept): void {
+    this.#events.cluster?.kept(one.share, one.share.place, !isWhole(one));
   }
 
   drop(one: Kept): void {
@@ -132,7 +144,7 @@ export class ShareShelf {
   tombstone(one: Tombstone): void {
     const { cluster } = this.#events;
     const gone = this.tombstones.add(one);
-    if (gone?.key !== one.key) cluster?.kept(one, undefined);
+    if (gone?.key !== one.key) cluster?.kept(one, undefined, false);
     if (gone === undefined) return;
     this.unsaved.tombstone(gone.key);
     cluster?.released(gone);

@@ -285,6 +285,7 @@ export class StoreBook {
       else this.#unsaved.share(key);
     } else if (isWhole(one)) {
       this.#unsaved.share(key);
+      this.#shelf.keeps(one);
       this.#shelf.report("share-stored", one, { records: one.durable.size });
       this.#downloads.settle(one, now);
     } else if (offer.seekable) {

@@ -24,13 +24,19 @@ class DiskPlay extends ClusterPlay {
     this.#kept(number, `place ${number}`);
   }
 
+  /** The store has some records of it. */
+  keepPart(number: number): void {
+    this.#kept(number, `place ${number}`, true);
+  }
+
   /** It is over, and its sender may ask why. */
   end(number: number): void {
     this.#kept(number, undefined);
   }
 
-  #kept(number: number, place: string | undefined): void {
-    const share = { key: hexOf(number), channel: CHANNEL, place, stored: "disk" } as const;
+  #kept(number: number, place: string | undefined, isPart = false): void {
+    const name = { key: hexOf(number), channel: CHANNEL };
+    const share = { ...name, place, isPart, stored: "disk" } as const;
     this.book.kept(share, this.now);
   }
 
@@ -223,6 +229,45 @@ describe("a kept share that another relay owns", () => {
     expect(play.later(60_000, "other")).toEqual([]);
     play.told(1, undefined, 21);
     expect(play.effects()).toEqual(["1 loud", "put 1 over 0"]);
+  });
+
+  test("is taken over by a relay that stores all of it, if that one has a part", () => {
+    const play = new DiskPlay();
+    play.connect();
+    play.keeps(1);
+    play.says(1, "other", 20, { place: masked("elsewhere"), isPart: true });
+    expect(play.effects()).toEqual(["put 1 over 20"]);
+    expect(play.values.get(nameOf(1))?.isPart).toBeUndefined();
+    play.outcome(1, 21);
+    play.says(1, "me", 21);
+    expect(play.later(60_000, "other")).toEqual([]);
+  });
+
+  test.each([
+    ["a part of it", true],
+    ["all of it as well", false],
+  ])("stays there if this relay has a part alone, and that one %s", (_, isPart) => {
+    const play = new DiskPlay();
+    play.connect();
+    play.keepPart(1);
+    play.effects();
+    play.says(1, "other", 20, { place: masked("elsewhere"), isPart });
+    expect(play.effects()).toContain("1 quiet");
+    expect(play.later(60_000, "other")).toEqual([]);
+  });
+
+  test("says in the directory when it has become whole", () => {
+    const play = new DiskPlay();
+    play.connect();
+    play.keepPart(1);
+    expect(play.effects()).toEqual(["put 1 over 0"]);
+    expect(play.values.get(nameOf(1))?.isPart).toBe(true);
+    play.outcome(1, 11);
+    play.says(1, "me", 11, { isPart: true });
+    expect(play.effects()).toEqual([]);
+    play.keep(1);
+    expect(play.effects()).toEqual(["put 1 over 11"]);
+    expect(play.values.get(nameOf(1))?.isPart).toBeUndefined();
   });
 
   test("takes its sender from here", () => {
