@@ -27,6 +27,7 @@ import {
   storesIn,
   type Member,
 } from "../../support/relay/whole-cluster.ts";
+import { Proxy } from "../../support/net/proxy.ts";
 import { until } from "../../support/until.ts";
 
 const MiB = 1024 ** 2;
@@ -40,7 +41,7 @@ afterAll(() => folder[Symbol.dispose]());
 const state = stateOfEachTest();
 const newOut = (): string => outFolder(folder.path);
 
-function endsOf({ reports }: Member, name: string): number {
+function countOf({ reports }: Member, name: string): number {
   return reports.filter(({ event }) => event === name).length;
 }
 
@@ -107,7 +108,7 @@ describe.skipIf(lacksNats)("A share that relay 1 stores", () => {
   test("comes after relay 1 unloaded it, and after relay 1 was started again", async () => {
     const file = makeFile(folder.path, "unloaded.bin", 2 * MiB);
     const { code } = await stored(file.path);
-    const ended = (): number => endsOf(cluster.at(1), "share-ended");
+    const ended = (): number => countOf(cluster.at(1), "share-ended");
     const before = ended();
     setSystemTime(Date.now() + UNLOAD_MS + SECOND_MS);
     await until(() => ended() > before);
@@ -169,7 +170,7 @@ describe.skipIf(lacksNats)("A share that relay 1 stores", () => {
     const file = makeFile(folder.path, "expired.bin", 1000);
     const { code } = await stored(file.path);
     await expectAt(2, code, file.name, file.bytes);
-    const ended = (): number => endsOf(cluster.at(1), "stored-share-over");
+    const ended = (): number => countOf(cluster.at(1), "stored-share-over");
     const before = ended();
     setSystemTime(Date.now() + (WEEK_S + 60) * SECOND_MS);
     await until(() => ended() > before);
@@ -240,4 +241,47 @@ test.skipIf(lacksNats)(
       expect(bytesOf(join(out, file.name))).toEqual(file.bytes);
     }
   },
+);
+
+test.skipIf(lacksNats)(
+  "a relay that comes back leaves its share to the one that stored it meanwhile, and serves it when that one is gone",
+  async () => {
+    const stores = outFolder(folder.path);
+    await using cluster = await ClusterRelays.open({ each: storesIn(stores) });
+    let behind = 1;
+    await using front = await Proxy.start({
+      get port() {
+        return cluster.at(behind).relay.port;
+      },
+    });
+    const file = makeFile(folder.path, "twice.bin", 2 * MiB);
+    const env = { XDG_STATE_HOME: state.path, NO_COLOR: "1" };
+    const words = ["send", file.path, "--store", "--relay", front.url];
+    const sent = async (): Promise<Code> => {
+      const { out } = await run(words, { env, cwd: folder.path });
+      return /^Code: (.+)$/m.exec(out)?.[1] as Code;
+    };
+    const arrives = async (number: number, code: Code): Promise<void> => {
+      const out = newOut();
+      await using receiver = receive({ relay: cluster.at(number).url, code, out });
+      expect(await receiver.outcome).toEqual(DONE);
+      expect(bytesOf(join(out, file.name))).toEqual(file.bytes);
+    };
+    const code = await sent();
+    await cluster.at(1)[Symbol.asyncDispose]();
+    behind = 2;
+    // It may take a while until relay 2 knows that relay 1 is gone; the sender tries again by itself.
+    expect(await sent()).toBe(code);
+    await cluster.restart(1);
+    expect(countOf(cluster.at(2), "share-stored")).toBe(1);
+    const crossed = cluster.at(2).proxy.down.length;
+    // Before relay 1 knows the directory it has the share from its own disk.
+    await until(async () => {
+      await arrives(1, code);
+      return cluster.at(2).proxy.down.length > crossed;
+    });
+    await cluster.at(2)[Symbol.asyncDispose]();
+    await arrives(1, code);
+  },
+  90_000,
 );
