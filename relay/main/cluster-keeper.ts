@@ -97,6 +97,7 @@ export class ClusterKeeper implements ManagedCluster {
   #wasConnected = false;
   /** Of the fence, as the book knows of them. */
   #lapses = 0;
+  #wasProven = false;
   #isActing = false;
   #isClosed = false;
   readonly #public: string | undefined;
@@ -335,6 +336,19 @@ export class ClusterKeeper implements ManagedCluster {
       for (const effect of effects) this.#do(effect, kv);
     }
     this.#isActing = false;
+    const wasProven = this.#wasProven;
+    this.#wasProven = this.isProven;
+    if (this.#wasProven && !wasProven) this.#tellMayWrite();
+  }
+
+  /** After the workers have heard of the shares that are another relay's by now. */
+  #tellMayWrite(): void {
+    const { store, toWorker, workers } = this.#options;
+    const fence = store?.bucket?.fence;
+    if (fence === undefined || fence.left === 0) return;
+    const { left } = fence;
+    const until = fence.now.wall + left;
+    for (const worker of workers()) toWorker(worker, { t: "may-write", left, until });
   }
 
   #do(effect: ClusterEffect, kv: DirectoryKv): void {
@@ -352,7 +366,10 @@ export class ClusterKeeper implements ManagedCluster {
         const fence = store?.bucket?.fence;
         const sent = fence?.now;
         const taken = (outcome: Outcome): void => {
-          if (outcome.t === "done" && sent !== undefined) fence?.held(sent);
+          if (outcome.t !== "done" || sent === undefined) return;
+          fence?.held(sent);
+          this.#tell(() => undefined);
+          this.#tellMayWrite();
         };
         void this.#ask(kv.putRelay(this.me, this.#value), taken);
         return;

@@ -555,6 +555,9 @@ export class Hub {
       case "looked-up":
         this.#lookUps.answered(message.question);
         return;
+      case "may-write":
+        // For the records of the worker.
+        return;
       case "settle":
         this.#settle(message.key);
         return;

@@ -312,6 +312,8 @@ export type FromStoreBook =
       /** The relay that stored them, by its id in hex; undefined: this one. */
       readonly relay?: string | undefined;
     }
+  /** Records may be written to a bucket of the cluster for `left` ms, until that time since 1970. */
+  | { readonly t: "may-write"; readonly left: number; readonly until: number }
   /** The share of this sender can't be stored now; it may come back. */
   | {
       readonly t: "sender-failed";

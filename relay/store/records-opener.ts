@@ -1,11 +1,14 @@
 import { diskOpener } from "./disk-records.ts";
 import { RecordBuffers } from "./record-buffers.ts";
 import type { OpenRecords, StorePlace } from "./record-store.ts";
-import type { OnAway } from "./s3-bucket.ts";
+import type { MayWrite, OnAway } from "./s3-bucket.ts";
 import { S3Store } from "./s3-records.ts";
 
-/** Opens the stored records of one worker. */
-export function recordsOpener(place: StorePlace, onAway: OnAway): OpenRecords {
-  if (place.kind === "s3") return new S3Store(place, onAway).open;
+/**
+ * Opens the stored records of one worker.
+ * @param may of a bucket that other relays use too
+ */
+export function recordsOpener(place: StorePlace, onAway: OnAway, may?: MayWrite): OpenRecords {
+  if (place.kind === "s3") return new S3Store(place, onAway, undefined, may).open;
   return diskOpener(place.folder, new RecordBuffers());
 }

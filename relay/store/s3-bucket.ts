@@ -39,8 +39,13 @@ type Kind = "write" | "read" | "delete" | "list";
 /** Of one kind of requests. @param trouble undefined: the store answers again */
 export type OnAway = (kind: Kind, trouble: string | undefined) => void;
 
-/** So long a request may be under way that changes something; 0: it may not begin. ms */
-export type MayWrite = () => number;
+/** Whether a relay of a cluster may change something now. */
+export interface MayWrite {
+  /** So long a request may be under way; 0: it may not begin. ms */
+  readonly left: number;
+  /** A request that may not begin waits, as for a store that is away; else it fails. */
+  readonly waits: boolean;
+}
 
 export interface ByteRange {
   readonly first: number;
@@ -261,11 +266,12 @@ export class S3Bucket {
 /** @throws S3Failure if the request may not begin */
 function bounded(signal: AbortSignal, may: MayWrite | undefined): AbortSignal {
   if (may === undefined) return signal;
-  const ms = may();
-  const unsure = new S3Failure("the cluster's directory did not confirm this relay", "final");
-  if (ms <= 0) throw unsure;
+  const { left, waits } = may;
+  const kind = waits ? "away" : "final";
+  const unsure = new S3Failure("the cluster's directory did not confirm this relay", kind);
+  if (left <= 0) throw unsure;
   const ending = new AbortController();
-  setTimeout(() => ending.abort(unsure), ms).unref();
+  setTimeout(() => ending.abort(unsure), left).unref();
   return AbortSignal.any([signal, ending.signal]);
 }
 

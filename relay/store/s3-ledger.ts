@@ -307,7 +307,12 @@ export class S3Ledger implements Ledger {
     const fence = this.#cluster?.fence;
     if (fence === undefined) return undefined;
     const { lapses } = fence;
-    return () => (fence.lapses === lapses ? fence.left : 0);
+    return {
+      waits: false,
+      get left() {
+        return fence.lapses === lapses ? fence.left : 0;
+      },
+    };
   }
 
   async #write(name: string, facts: StoredShare | Tombstone, may?: MayWrite): Promise<void> {

@@ -8,7 +8,7 @@ import { FaultError } from "../../protocol/mod.ts";
 
 import { RecordSet } from "./record-set.ts";
 import type { OpenRecords, RecordStore, RecordStoreEvents, StoredShape } from "./record-store.ts";
-import { S3Bucket, type OnAway, type S3Place } from "./s3-bucket.ts";
+import { S3Bucket, type MayWrite, type OnAway, type S3Place } from "./s3-bucket.ts";
 import { PART_BYTES, PartLayout } from "./s3-part.ts";
 import { asFault, RANGE_BYTES, RANGES_BYTES, RangeMemory, RangeReader } from "./s3-ranges.ts";
 
@@ -71,6 +71,8 @@ export class S3Store {
   readonly bucket: S3Bucket;
   readonly tuning: S3Tuning;
   readonly ranges: RangeMemory;
+  /** Undefined: the relay is alone at its bucket. */
+  readonly may: MayWrite | undefined;
   /** Of all shares, the one that was written to the longest ago first. */
   readonly #parts = new Set<Part>();
   readonly #waiting = new Set<S3Records>();
@@ -78,7 +80,8 @@ export class S3Store {
   #isCalling = false;
   #isWatching = false;
 
-  constructor(place: S3Place, onAway?: OnAway, tuning = TUNING) {
+  constructor(place: S3Place, onAway?: OnAway, tuning = TUNING, may?: MayWrite) {
+    this.may = may;
     this.bucket = new S3Bucket(place, onAway);
     this.tuning = tuning;
     this.ranges = new RangeMemory(tuning.rangesBytes);
@@ -320,7 +323,7 @@ export class S3Records implements RecordStore {
   }
 
   async #put(part: Part): Promise<void> {
-    const { bucket } = this.#store;
+    const { bucket, may } = this.#store;
     const key = this.#keyOf(part.number);
     const { signal } = this.#stop;
     await this.#complete(part, key);
@@ -329,7 +332,7 @@ export class S3Records implements RecordStore {
     const isLast = this.#isComplete(part);
     // A part that may still get records is sent from a copy.
     const body = isLast ? part.bytes.subarray(0, part.end) : part.bytes.slice(0, part.end);
-    await bucket.put(key, body, signal);
+    await bucket.put(key, body, signal, may);
     if (this.#isClosed) return;
     const next = part.state.at === "writing" ? part.state.next : "gather";
     part.state = GATHERING;

@@ -31,6 +31,7 @@ import type { SocketId } from "../share/outlet.ts";
 import { refusal } from "../net/refusal.ts";
 import { RefusalCounters } from "../limits/refusal-counters.ts";
 import { reportAway, Reports } from "./reports.ts";
+import { WorkerFence } from "./worker-fence.ts";
 import { IdleGc } from "./idle-gc.ts";
 import { recordsOpener } from "../store/records-opener.ts";
 import { Sockets } from "../net/sockets.ts";
@@ -138,6 +139,8 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     report: reports.report,
     clock,
   });
+  const isOfCluster = given.store?.kind === "s3" && given.hasDirectory;
+  const fence = isOfCluster ? new WorkerFence() : undefined;
   const hub = new Hub({
     worker,
     pool,
@@ -147,7 +150,8 @@ function start(given: WorkerStart): (message: ToWorker) => void {
     toStoreBook: given.store === undefined && !given.hasDirectory ? undefined : post,
     lookers: lookers === 0 ? undefined : { count: lookers, tell: post },
     openRecords:
-      given.store && recordsOpener(given.store, (...away) => reportAway(reports.report, ...away)),
+      given.store &&
+      recordsOpener(given.store, (...away) => reportAway(reports.report, ...away), fence),
     stallMs: given.stallMs,
     limits,
     relayName: nameOf(policy.access.publicOrigin),
@@ -348,6 +352,9 @@ function start(given: WorkerStart): (message: ToWorker) => void {
         return;
       case "forward":
         hub.forward(message, clock());
+        return;
+      case "may-write":
+        fence?.told(message);
         return;
       case "stored-state":
       case "counted":

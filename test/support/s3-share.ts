@@ -2,7 +2,7 @@
 import type { FaultError } from "../../protocol/mod.ts";
 import { RecordSet } from "../../relay/store/record-set.ts";
 import type { RecordRun, RecordStore, S3Times } from "../../relay/store/record-store.ts";
-import type { OnAway, S3Place } from "../../relay/store/s3-bucket.ts";
+import type { MayWrite, OnAway, S3Place } from "../../relay/store/s3-bucket.ts";
 import { S3Store, type S3Tuning } from "../../relay/store/s3-records.ts";
 import { seededBytes } from "./disk.ts";
 import { until } from "./until.ts";
@@ -42,6 +42,7 @@ export interface S3ShareOptions {
   readonly tuning?: Partial<S3Tuning>;
   readonly place?: string;
   readonly onAway?: OnAway;
+  readonly may?: MayWrite;
 }
 
 export class S3Share implements Disposable {
@@ -65,7 +66,8 @@ export class S3Share implements Disposable {
     this.#frameBytes = frameBytes;
     this.#count = records;
     this.store =
-      options.store ?? new S3Store({ ...place, times }, options.onAway, { ...TUNING, ...tuning });
+      options.store ??
+      new S3Store({ ...place, times }, options.onAway, { ...TUNING, ...tuning }, options.may);
     this.records = this.store.open(
       { place: name, frameBytes, records, durable },
       {

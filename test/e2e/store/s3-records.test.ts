@@ -430,3 +430,20 @@ test("a store that takes no writes holds up no reads", async () => {
   expect(await share.isRight(...upTo(2 * PER_PART + 3))).toBe(true);
   for (const one of writing) one.records.close();
 });
+
+test("records of a relay that is not sure of its shares wait, and none of them comes to the store", async () => {
+  const place = s3.newPlace();
+  const may = { left: 0, waits: true };
+  const told: (string | undefined)[] = [];
+  const onAway = (_: string, trouble: string | undefined): void => void told.push(trouble);
+  using share = open(place, { records: 3, may, onAway, times: { ...QUICK, tellMs: 10 } });
+  await share.write(...upTo(3));
+  share.records.flush();
+  await until(() => told.length > 0);
+  expect(told).toEqual(["the cluster's directory did not confirm this relay"]);
+  expect(requests("PUT")).toBe(0);
+  expect(await share.isRight(...upTo(3))).toBe(true);
+  may.left = 60_000;
+  await share.untilDurable(3);
+  expect(share.faults).toEqual([]);
+});
