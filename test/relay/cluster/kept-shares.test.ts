@@ -302,6 +302,19 @@ describe("a sender that comes to another relay than that with its stored share",
     expect(play.later(60_000, "other")).toEqual([]);
   });
 
+  test("is sent no further when another relay forwarded it, and comes again", () => {
+    const play = withOther();
+    play.claim(1, { isForwarded: true });
+    const asked = { worker: 0, socket: 7, key: hexOf(1), question: "inspect" } as const;
+    play.book.inquire({ ...asked, isForwarded: true }, play.now);
+    expect(play.effects()).toEqual([
+      "inspect of 1 at socket 7 failed: going-away",
+      "1 refused to socket 1: going-away",
+    ]);
+    expect(play.later(60_000, "other")).toEqual([]);
+    expect(play.book.counts.waitingClaims).toBe(0);
+  });
+
   test("is forwarded too while NATS is away, as long as that relay may be there", () => {
     const play = withOther();
     play.disconnect();
