@@ -308,6 +308,7 @@ export class SimReceiver extends Client {
     const share = shares.get(key) ?? strange.get(key);
     if (share === undefined) throw new Violation(`${this.name} is offered an unknown share`);
     this.#share = share;
+    this.senderHere = offer.senderHere;
     this.#steadySince = Infinity;
     this.#allowed = 0;
     if (!this.#home.openedAt.has(key)) this.#home.openedAt.set(key, this.now);

@@ -19,6 +19,9 @@ export interface FleetFacts {
   readonly isDropping: boolean;
 }
 
+/** The first records are kept at least so long for receivers at other relays. ms */
+const IN_TIME_MS = 300;
+
 /** @throws Violation */
 export function checkFleetEnds(
   scenario: FleetScenario,
@@ -31,6 +34,8 @@ export function checkFleetEnds(
   for (const [index, sender] of senders.entries()) {
     if (facts.excused.has(index)) continue;
     for (const party of parties) checkCopy(party, sender, isStrict);
+    const { startAt } = scenario.shares[index]!;
+    if (isCalm) for (const party of parties) checkInTime(party, sender, startAt);
     if (isStrict) checkOutcome(scenario, parties, sender, facts.restarted.has(index));
     const isOnce = isCalm && !facts.isDropping && facts.restarted.size === 0;
     if (isOnce) checkUploads(scenario, parties, sender);
@@ -55,6 +60,14 @@ function checkCopy({ home, plan }: Party, { share }: SimSender, isStrict: boolea
       throw new Violation(`${home.name} ended with ${end?.fault ?? "nothing"}`);
     }
     checkWhole(copy, share);
+  }
+}
+
+/** A receiver that is there when the sender comes, at whatever relay, has the stream from its beginning. */
+function checkInTime({ home, plan }: Party, { share }: SimSender, startAt: number): void {
+  const isInTime = plan.habits.thinkMs === 0 && plan.joinAt < startAt + IN_TIME_MS;
+  if (isInTime && home.ends.get(share.key)?.fault === "too-late") {
+    throw new Violation(`${home.name} came before the sender, and is too late`);
   }
 }
 

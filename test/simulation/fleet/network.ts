@@ -94,9 +94,11 @@ export class FleetNetwork implements Connector {
     this.#partitions.clear();
   }
 
-  /** Lines between relays break, both sides notice soon. */
+  /** Lines that a relay opened to others break, some or all, and both sides notice soon. @returns how many */
   cutLinks(place: number, random: Random): number {
-    const lines = this.#open.filter((each) => each.from === place);
+    const isAll = random.chance(0.3);
+    // A line of a stream may break alone.
+    const lines = this.#open.filter((each) => each.from === place && (isAll || random.chance(0.4)));
     for (const { wire } of lines) wire.cut(random.real(0, 300), random.real(0, 300));
     return lines.length;
   }

@@ -125,7 +125,7 @@ export function fleetScenario(seed: number): FleetScenario {
   const span = Math.min(random.scale(2000, 30_000), 1.5 * transferMs + 5000);
   const counts = { relays: relays.length, receivers: receivers.length, shares: shares.length };
   const faults = isCalm
-    ? drawAbsence(random, transferMs, isStream || lobby)
+    ? drawAbsence(random, shares[0]!.startAt, transferMs, isStream || lobby)
     : drawFaults(random, span, counts, isStream);
   return {
     seed,
@@ -281,9 +281,14 @@ function drawEnding(random: Random, stays: boolean, span: number): Ending {
 }
 
 /** In some calm seeds the sender is away for a while, so that receivers at all relays hear of it. */
-function drawAbsence(random: Random, transferMs: number, isNone: boolean): FleetFault[] {
+function drawAbsence(
+  random: Random,
+  startAt: number,
+  transferMs: number,
+  isNone: boolean,
+): FleetFault[] {
   if (isNone || random.chance(0.4)) return [];
-  const at = random.real(0, Math.min(transferMs, 10_000));
+  const at = startAt + random.real(200, Math.min(transferMs / 2, 5000));
   return [{ at, kind: "kill sender", target: 0, lasts: random.real(10_000, 15_000) }];
 }
 
@@ -335,7 +340,7 @@ function drawFault(
   }
   if (drawn < 21) return { at, kind: "part relays", target, from: (target + 1) % relays, lasts };
   if (drawn < 23) return { at, kind: "crash worker", target };
-  if (drawn < 24) return { at, kind: "cut links", target };
+  if (drawn < 25) return { at, kind: "cut links", target };
   if (drawn < 26) return { at, kind: "cut off relay", target, lasts };
   if (drawn < 27) return { at, kind: "directory away", target, lasts };
   if (drawn < 28) return { at, kind: "directory mute", target, lasts };
