@@ -159,7 +159,10 @@ class SimLink implements UplinkHost, ClientEnd {
     this.#run(() => {
       const line = this.#lines.get(wire);
       if (line === undefined) return;
-      if (isFrame(bytes)) this.#world.count("frames to edges");
+      if (isFrame(bytes)) {
+        this.#world.count("frames to edges");
+        if (this.#breaks(wire)) return;
+      }
       const lent = bytes.slice();
       this.uplink.message(line, lent, this.#world.clock.now);
       lent.fill(0xaa);
@@ -173,6 +176,14 @@ class SimLink implements UplinkHost, ClientEnd {
       this.#forget(line, wire);
       this.uplink.closed(line, "the line broke", this.#world.clock.now);
     });
+  }
+
+  #breaks(wire: Wire): boolean {
+    const { faulty, chances } = this.#world;
+    const { random } = this.#options;
+    if (!faulty || !random.chance(chances.brokenStream ?? 0)) return false;
+    wire.cut(random.real(0, 200), random.real(0, 200));
+    return true;
   }
 
   #run(task: () => void): void {

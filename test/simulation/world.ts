@@ -35,4 +35,6 @@ export interface Chances {
   readonly corrupt: number;
   readonly refused: number;
   readonly unanswered: number;
+  /** With a record that a relay reads from another one, its line breaks. */
+  readonly brokenStream?: number;
 }

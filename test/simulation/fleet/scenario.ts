@@ -269,6 +269,7 @@ function drawChances(random: Random): Chances {
     corrupt: some(0.03),
     refused: some(0.2),
     unanswered: some(0.05),
+    brokenStream: some(0.05),
   };
 }
 
