@@ -484,7 +484,7 @@ export class ClusterBook {
   #learn(name: string, value: OwnerValue | undefined, revision: number): void {
     const before = this.#known.get(name);
     if (value === undefined) this.#known.delete(name);
-    else if (!this.#known.set(name, value, revision)) this.#full();
+    else if (!this.#known.set(name, value, revision, this.#now)) this.#full();
     const after = this.#known.get(name);
     const entry = after ?? before;
     if (entry === undefined) return;

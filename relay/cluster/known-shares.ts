@@ -13,6 +13,8 @@ export interface KnownShare {
   /** The owner's id. */
   readonly relay: string;
   readonly revision: number;
+  /** When this relay heard of it first. ms */
+  readonly since: number;
   /** See `OwnerValue`, as all below. */
   readonly masked: string | undefined;
   readonly stored: StoreKind | undefined;
@@ -83,13 +85,15 @@ export class KnownShares {
   }
 
   /** @returns false: there is no room for it. This relay's own always have room: it has limits of its own. */
-  set(name: string, value: OwnerValue, revision: number): boolean {
+  set(name: string, value: OwnerValue, revision: number, now: number): boolean {
     const { relay, channel: masked, stored, isPart = false, isOver = false, place, store } = value;
     if (this.isFull && relay !== this.#me && !this.#byName.has(name)) return false;
     const [channel = "", share = ""] = name.split(".");
+    const before = this.#byName.get(name);
+    const since = before?.revision === revision ? before.since : now;
     this.delete(name);
     const of = { masked, stored, isPart, isOver, place, store };
-    const known = { name, channel, share, relay, revision, ...of };
+    const known = { name, channel, share, relay, revision, since, ...of };
     this.#byName.set(name, known);
     add(this.#byChannel, channel, known);
     add(this.#byShare, share, known);

@@ -6,7 +6,7 @@
  *                        |  conflict, unknown: again, by what the watch tells then
  *                        `- another relay's entry came after the claim: `refuse`
  *
- * A claim compares with the entry that was known when it came, or with an own or no entry. So of two claims the one
+ * A claim compares with the entry that was known when its sender said hello, or with an own or no entry. So of two claims the one
  * that knew of the other wins, and a sender that comes to several relays in turn ends at the last. The outcome of a
  * change is no truth: an unknown one may happen later, and a done one may be lost. The watch's last word decides.
  *
@@ -113,9 +113,13 @@ export class Ownership {
   }
 
   claim(claim: ShareClaim, name: string, now: number): void {
-    const { known } = this.#host;
-    const seen = known.get(name);
-    if (known.isFull && seen === undefined) {
+    const { known, me } = this.#host;
+    const entry = known.get(name);
+    // A relay that stood still reads an offer from before it, when it knows of the relay to which the sender went since.
+    const isNews =
+      entry !== undefined && entry.relay !== me && entry.since > now - (claim.ageMs ?? 0);
+    const seen = isNews ? undefined : entry;
+    if (known.isFull && entry === undefined) {
       this.#refuse(claim, "its cluster has as many shares as it may have");
       return;
     }

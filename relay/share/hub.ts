@@ -437,7 +437,7 @@ export class Hub {
     const others = hello.others === true && { hasOthers: true as const };
     const client: SenderClient | ReceiverClient =
       role === "sender"
-        ? { ...newSender({ channel, address, mayStore }), ...others }
+        ? { ...newSender({ channel, address, mayStore, since: this.#now }), ...others }
         : { role, channel, address, share: undefined, ...others };
     this.#clients.set(socket, client);
     const session = primitives.randomBytes(SESSION_BYTES);

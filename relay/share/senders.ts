@@ -224,7 +224,7 @@ export class Senders {
 
   #offer(socket: SocketId, client: SenderClient, message: MessageOf<"offer">): void {
     if (client.share !== undefined) throw new FaultError("bad-message", "a second offer");
-    const { worker, primitives, toDirectory, limits } = this.#options;
+    const { worker, primitives, toDirectory, limits, now } = this.#options;
     const { t: _, proof, capability, first = 0, store, ...offer } = message;
     if (!equalBytes(shareIdFromProof(proof, primitives), offer.share)) {
       throw new FaultError("not-your-share");
@@ -238,8 +238,9 @@ export class Senders {
     client.share = key;
     client.first = first;
     client.claiming = message;
-    const { channel, address, isForwarded } = client;
-    const claim = { worker, socket, channel, key, offer, capability, address, store };
+    const { channel, address, isForwarded, since = now() } = client;
+    const ageMs = now() - since;
+    const claim = { worker, socket, channel, key, offer, capability, address, store, ageMs };
     toDirectory({ t: "claim", ...claim, ...(isForwarded && { isForwarded }) });
   }
 

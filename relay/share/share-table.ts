@@ -77,6 +77,8 @@ export interface SenderClient {
   readonly mayStore: boolean;
   /** It knows other relays. */
   readonly hasOthers?: true;
+  /** When it said hello. ms */
+  readonly since?: number | undefined;
   /** The directory has not answered this claim. */
   claiming: MessageOf<"offer"> | undefined;
   /** The book of stored shares has not answered this question. */
@@ -89,7 +91,10 @@ export interface SenderClient {
 
 /** A sender that said nothing yet. */
 export function newSender(
-  given: Pick<SenderClient, "channel" | "address" | "mayStore" | "uplink" | "isForwarded">,
+  given: Pick<
+    SenderClient,
+    "channel" | "address" | "mayStore" | "since" | "uplink" | "isForwarded"
+  >,
 ): SenderClient {
   return {
     role: "sender",

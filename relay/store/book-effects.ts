@@ -15,6 +15,8 @@ export interface ShareClaim {
   readonly capability?: Uint8Array | undefined;
   /** The sender's address as limits count it; undefined: not counted. */
   readonly address?: string | undefined;
+  /** The sender said hello so long before. */
+  readonly ageMs?: number | undefined;
   /** The sender wants it stored, and may. */
   readonly store?: StoreWish | undefined;
   /** It is no sender but a link that reads the share from its owner. */

@@ -68,6 +68,18 @@ describe("a sender's claim", () => {
     expect(play.effects()).toEqual(["1 refused to socket 1: going-away"]);
   });
 
+  test("of a sender that said hello before the relay heard of another owner takes nothing from that", () => {
+    const play = new ClusterPlay();
+    play.connect();
+    play.told(1, "other", 5);
+    play.now += 100;
+    // As after the relay stood still: the offer lay there.
+    play.claim(1, { ageMs: 101 });
+    expect(play.effects()).toEqual(["1 refused to socket 1: going-away"]);
+    play.claim(1, { socket: 2, ageMs: 99 });
+    expect(play.effects()).toEqual(["put 1 over 5"]);
+  });
+
   test("goes on where the entry has gone since", () => {
     const play = new ClusterPlay();
     play.connect({ 1: ["other", 5] });
