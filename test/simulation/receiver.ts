@@ -119,6 +119,8 @@ export class SimReceiver extends Client {
   #dropsUntil: number | undefined;
   /** Whether its sender is there, as its relay said last; undefined: it is in no share, or has no line. */
   senderHere: boolean | undefined;
+  /** When it joined a share on its line first. ms */
+  joinedAt = 0;
   finished: { readonly fault: FaultCode | undefined } | undefined;
 
   constructor(home: ReceiverHome, world: World, network: Connector) {
@@ -291,6 +293,7 @@ export class SimReceiver extends Client {
   }
 
   #noteJoin(): void {
+    this.joinedAt = this.now;
     this.#joined = true;
     const takenAt = this.#home.takenAt.get(this.#share?.key ?? "") ?? -Infinity;
     // Within its grace nothing of what it lacks goes; after, nothing from when the relay knows of it.
