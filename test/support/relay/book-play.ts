@@ -134,8 +134,10 @@ export class BookPlay {
         hashOf: (address) => `hash of ${address}`,
         saved: this.ledger.load(),
         cluster: {
-          kept: ({ key }, place) =>
-            this.cluster.push(`${nameOf(key)} ${place === undefined ? "over" : "kept"}`),
+          kept: ({ key }, place, isPart) => {
+            const what = place === undefined ? "over" : isPart ? "kept in part" : "kept";
+            this.cluster.push(`${nameOf(key)} ${what}`);
+          },
           released: ({ key }) => this.cluster.push(`${nameOf(key)} released`),
         },
       },
