@@ -155,6 +155,33 @@ describe.skipIf(lacksNats)("a relay that stands still", () => {
   });
 });
 
+describe.skipIf(lacksNats)(
+  "a relay that stands still with a part of an upload in its memory",
+  () => {
+    test("writes it over none of the relay that went on with the upload", async () => {
+      await using cluster = await openCluster(2);
+      const [still, other] = [cluster.at(1), cluster.at(2)];
+      const file = newFile(7 * MiB);
+      const code = newCode();
+      await using sending = send({ ...cluster.from(1), code, path: file.path, store, limit: MiB });
+      // One part has all of it, and is written when it is complete or after a while.
+      await sending.when("progress", ({ bytes }) => bytes >= 2 * MiB);
+      await stopped(still);
+      expect(await sending.outcome).toEqual(DONE);
+      await isReceived(other.url, code, file);
+      const parts = () =>
+        proxy.seen.filter(({ method, key }) => {
+          return method === "PUT" && key.startsWith(`${cluster.prefix}records/`);
+        }).length;
+      const before = parts();
+      still.kill("SIGCONT");
+      // It has heard by then whose the share is.
+      await isReceived(still.url, code, file);
+      expect(parts()).toBe(before);
+    });
+  },
+);
+
 describe.skipIf(lacksNats)("relays that all start again", () => {
   test.each(["SIGKILL", "SIGTERM"] as const)(
     "after %s serve all shares of their bucket",
