@@ -2,12 +2,22 @@
  * The line by which one sender of this relay speaks to the relay that stores its share. It greets that relay, which is
  * told then what the sender said before. `relay/worker/forwards.ts` owns it, with the socket. No I/O.
  */
-import { FaultError, decodeControl, isFrame, type Message } from "../../protocol/mod.ts";
+import {
+  CONTROL_BYTES,
+  FaultError,
+  decodeControl,
+  encodeControl,
+  isFrame,
+  unpackMap,
+  type Message,
+} from "../../protocol/mod.ts";
 
 import { Greeting, WELCOME_MS, type Greeter } from "./greeting.ts";
-import type { NamedLine } from "./proof.ts";
+import type { ClusterSecret, NamedLine } from "./proof.ts";
 import { decodeFromOwner, type OwnerMessage } from "./wire.ts";
 
+/** Messages of senders that prove their share. */
+const PROVING: readonly unknown[] = ["offer", "inspect", "revoke"] satisfies Message["t"][];
 /** Bytes that a sender says before it is welcome there: its offer, its end, and changes of its connections. */
 export const EARLY_MOST_BYTES = 64 * 1024;
 
@@ -22,6 +32,7 @@ export interface ForwardLineHost {
 export class ForwardLine {
   readonly #host: ForwardLineHost;
   readonly #greeting: Greeting;
+  readonly #secret: ClusterSecret;
   readonly #deadline: number;
   #early: Uint8Array[] = [];
   #earlyBytes = 0;
@@ -34,11 +45,13 @@ export class ForwardLine {
   ) {
     this.#host = host;
     this.#greeting = new Greeting(greeter, named);
+    this.#secret = greeter.secret;
     this.#deadline = now + WELCOME_MS;
   }
 
-  /** The sender says this to the owner. */
-  say(bytes: Uint8Array): void {
+  /** The sender says this to the owner. @throws FaultError `bad-message` */
+  say(said: Uint8Array): void {
+    const bytes = isFrame(said) ? said : this.#hidden(said);
     if (this.#greeting.isWelcome) {
       this.#host.send(bytes);
       return;
@@ -50,6 +63,13 @@ export class ForwardLine {
     }
     // The socket that it came by uses its memory again.
     this.#early.push(bytes.slice());
+  }
+
+  /** The network between relays sees no proof. */
+  #hidden(bytes: Uint8Array): Uint8Array {
+    const isProving = PROVING.includes(unpackMap(bytes, CONTROL_BYTES)["t"]);
+    if (!isProving) return bytes;
+    return encodeControl(this.#secret.hidden(decodeControl(bytes, "sender")));
   }
 
   /** A binary message of the owner. `bytes` may be reused afterwards. */

@@ -8,6 +8,7 @@
  *   blinded id:     HMAC-SHA256(secret, "fileshare cluster blind " | id in hex), its first 16 bytes in hex
  *   masked channel: channel XOR HMAC-SHA256(secret, "fileshare cluster mask " | share in hex), 16 bytes in hex
  *   masked place:   place XOR HMAC-SHA256(secret, "fileshare cluster place " | blinded share), 16 bytes in hex
+ *   hidden proof:   proof XOR HMAC-SHA256(secret, "fileshare cluster proof " | type of the message | " " | share in hex)
  *   id of a bucket: HMAC-SHA256(secret, "fileshare cluster store " | endpoint, bucket and prefix), its first 16 bytes in hex
  *   id of a lease:  HMAC-SHA256(secret, "fileshare cluster lease " | name of the cluster), its first 16 bytes in hex
  *
@@ -20,6 +21,7 @@ import {
   fromHex,
   toHex,
   utf8,
+  type Message,
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 
@@ -103,9 +105,23 @@ export class ClusterSecret {
     return this.#masked(place, `fileshare cluster place ${share}`);
   }
 
+  /**
+   * A message of a sender with the proof of its share hidden from readers of the line between two relays; hidden again it is
+   * the message. The types have masks of their own, so the hidden proof of an offer deletes nothing.
+   */
+  hidden(message: Message): Message {
+    if (!("proof" in message)) return message;
+    const label = `fileshare cluster proof ${message.t} ${toHex(message.share)}`;
+    return { ...message, proof: this.#xor(message.proof, label) };
+  }
+
   #masked(id: string, label: string): string {
+    return toHex(this.#xor(fromHex(id) ?? new Uint8Array(), label));
+  }
+
+  #xor(bytes: Uint8Array, label: string): Uint8Array<ArrayBuffer> {
     const mask = this.#primitives.hmac(this.#secret, utf8(label));
-    return toHex((fromHex(id) ?? new Uint8Array()).map((byte, at) => byte ^ (mask[at] ?? 0)));
+    return Uint8Array.from(bytes, (byte, at) => byte ^ (mask[at] ?? 0));
   }
 
   #mac(label: string, nonce: Uint8Array, named: NamedLine): Uint8Array {

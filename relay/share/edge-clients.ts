@@ -21,6 +21,7 @@ import {
   type SyncPrimitives,
 } from "../../protocol/mod.ts";
 
+import type { ClusterSecret } from "../cluster/proof.ts";
 import { decodeFromEdge, type OwnMessageOf } from "../cluster/wire.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 import type { Edges } from "./edges.ts";
@@ -42,6 +43,7 @@ export interface EdgeClientsOptions {
   readonly outlet: Outlet;
   readonly primitives: SyncPrimitives;
   readonly limits: LiveLimits;
+  readonly secret: ClusterSecret;
   /** This relay's id in hex. */
   readonly me: string;
   /** Whether this relay stores shares. */
@@ -140,7 +142,7 @@ export class EdgeClients {
 
   /** A message of a sender, or of its relay about its connections. */
   #forwarded(socket: SocketId, client: ForwardedSender, bytes: Uint8Array): void {
-    const { senders } = this.#options;
+    const { senders, secret } = this.#options;
     if (isFrame(bytes)) {
       senders.frame(socket, client, bytes);
       return;
@@ -152,7 +154,7 @@ export class EdgeClients {
       else senders.furtherClosed(socket, client);
       return;
     }
-    const message = decodeControl(bytes, "sender");
+    const message = secret.hidden(decodeControl(bytes, "sender"));
     const sentBy: readonly string[] = SENT_BY[message.t];
     if (message.t === "hello" || !sentBy.includes("sender")) {
       throw new FaultError("wrong-role", message.t);

@@ -145,8 +145,9 @@ export class Hub {
       const given = { worker, outlet, asked, toStoreBook };
       const edges = new Edges({ ...cluster, ...given }, this.#shares);
       const hasStore = options.openRecords !== undefined;
-      const { me } = cluster;
-      const common = { outlet, primitives: options.primitives, limits: this.#limits, hasStore, me };
+      const { me, secret } = cluster;
+      const { primitives } = options;
+      const common = { outlet, primitives, limits: this.#limits, hasStore, me, secret };
       const clients = this.#clients;
       this.#edges = edges;
       this.#edgeClients = new EdgeClients({ ...common, clients, edges, senders, receivers });

@@ -121,6 +121,20 @@ test("a sender's words come to the other relay in their order, and its answers t
   expect(play.reports).toEqual([]);
 });
 
+test.each(["offer", "inspect", "revoke"] as const)(
+  "C8 the network between two relays sees no proof in a sender's %s",
+  async (t) => {
+    await using play = new Play();
+    const { proof, offer } = share;
+    const message = t === "offer" ? OFFER : { t, share: offer.share, proof };
+    play.sender().line.say(encodeControl(message));
+    const line = await play.keeper.line();
+    await until(() => line.heard.length === 1);
+    expect(line.heard).toEqual([message]);
+    expect(line.seen.some((bytes) => Buffer.from(bytes).includes(proof))).toBe(false);
+  },
+);
+
 test("what a sender said before its line closed comes to the other relay all the same", async () => {
   await using play = new Play();
   const [sender, line] = await play.open();
@@ -275,7 +289,8 @@ describe("C9 a relay that stores a share and", () => {
 test("a sender says no more than a little before it is welcome there", async () => {
   await using play = new Play(() => undefined);
   const sender = play.sender();
-  for (let sent = 0; sent <= EARLY_MOST_BYTES; sent += 1024) sender.line.say(new Uint8Array(1024));
+  const end = encodeControl({ t: "end", share: share.offer.share });
+  for (let sent = 0; sent <= EARLY_MOST_BYTES; sent += end.length) sender.line.say(end);
   expect(sender.fault?.code).toBe("too-fast");
 });
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { createHmac } from "node:crypto";
+import type { Message } from "../../../protocol/mod.ts";
 import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { ClusterSecret, type NamedLine } from "../../../relay/cluster/proof.ts";
 import { CLUSTER_VERSION, type OwnMessageOf } from "../../../relay/cluster/wire.ts";
@@ -54,6 +55,22 @@ test("an id is blinded to the first half of an HMAC, in hex", () => {
   expect(ours.blinded(id)).toBe(whole.slice(0, 32));
   const others = new ClusterSecret(bytes(32, 9), nodePrimitives);
   expect(others.blinded(id)).not.toBe(ours.blinded(id));
+});
+
+test("the proof of a share is hidden by an HMAC of the share and the type of the message", () => {
+  const proof = bytes(32, 7);
+  const hidden = (t: "inspect" | "revoke"): Uint8Array => {
+    const mask = hmac(`fileshare cluster proof ${t} ${share.toHex()}`);
+    return mask.map((byte) => byte ^ 7);
+  };
+  for (const t of ["inspect", "revoke"] as const) {
+    const message = { t, share, proof };
+    expect(ours.hidden(message)).toEqual({ ...message, proof: hidden(t) });
+    expect(ours.hidden(ours.hidden(message))).toEqual(message);
+  }
+  expect(hidden("inspect")).not.toEqual(hidden("revoke"));
+  const end: Message = { t: "end", share };
+  expect(ours.hidden(end)).toBe(end);
 });
 
 test("the proof of an edge holds for its line", () => {

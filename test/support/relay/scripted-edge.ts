@@ -143,7 +143,13 @@ export class EdgeLine implements AsyncDisposable {
 
   send(message: Message | OwnMessage | Uint8Array | string): void {
     const isRaw = typeof message === "string" || message instanceof Uint8Array;
-    this.socket.send(isRaw ? message : encodeCluster(message));
+    this.socket.send(isRaw ? message : encodeCluster(this.#hidden(message)));
+  }
+
+  /** A line that carries a sender shows no proof of its share. */
+  #hidden(message: Message | OwnMessage): Message | OwnMessage {
+    const isProof = this.hello?.forward !== undefined && "proof" in message;
+    return isProof ? new ClusterSecret(CLUSTER_SECRET, nodePrimitives).hidden(message) : message;
   }
 
   join(share: Uint8Array, from: number, window: number): void {

@@ -27,6 +27,8 @@ type Carrying = Bun.ServerWebSocket<Carried>;
 export class KeeperLine {
   readonly hello: OwnMessageOf<"edge-hello">;
   readonly heard: (Message | OwnMessage)[] = [];
+  /** The messages, as the network saw them. */
+  readonly seen: Uint8Array[] = [];
   /** Bytes of frames that came. */
   bytes = 0;
   isOpen = true;
@@ -92,7 +94,10 @@ export class ScriptedKeeper implements AsyncDisposable {
             if (lie === undefined) opened.say({ t: "edge-welcome", mac: this.proof(hello) });
             else lie(opened, hello);
           } else if (isFrame(bytes)) line.bytes += bytes.length;
-          else line.heard.push(decodeHeard(bytes));
+          else {
+            line.seen.push(bytes);
+            line.heard.push(this.#decode(bytes));
+          }
         },
         close: (socket) => {
           const line = bySocket.get(socket);
@@ -119,12 +124,12 @@ export class ScriptedKeeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server.stop(true);
   }
-}
 
-function decodeHeard(bytes: Uint8Array): Message | OwnMessage {
-  try {
-    return decodeControl(bytes, "sender");
-  } catch {
-    return decodeFromEdge(bytes);
+  #decode(bytes: Uint8Array): Message | OwnMessage {
+    try {
+      return this.#secret.hidden(decodeControl(bytes, "sender"));
+    } catch {
+      return decodeFromEdge(bytes);
+    }
   }
 }
