@@ -16,7 +16,6 @@ const KEPT = [
   { seed: 278, why: "receivers that have all and are gone keep others out of a full share" },
   { seed: 290, why: "an owner says whom its sender admits before the hub has the share" },
   { seed: 9409, why: "an owner says whom its sender admits before it names the share" },
-  { seed: 5615, why: "a relay that stood still reads the offer of a sender that left since" },
   { seed: 1843, why: "the sender of a stream comes with records further on than its new relay is" },
 ] as const;
 

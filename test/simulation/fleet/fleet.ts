@@ -192,6 +192,7 @@ export class Fleet {
       this.#directory,
       isReached,
       () => this.#hasLostWrites,
+      this.#scenario.connections > 1,
     );
     this.#seats[index] = seat;
     place.host = world.clock;

@@ -2,12 +2,15 @@
 import { drainMicrotasks } from "bun:jsc";
 
 import type { DirectoryEvents, DirectoryKv, Outcome } from "../../../relay/cluster/directory-kv.ts";
+import { CLOSE_MS } from "../../../relay/limits/limits.ts";
 import { DirectoryClient, type MemoryDirectory } from "../cluster/memory-directory.ts";
 import { Violation } from "../world.ts";
 import type { RelayWorld } from "./host.ts";
 
 /** A relay that knows a newer owner lets go of its sender within that time: the message to the worker. ms */
 const YIELD_MS = 50;
+/** Further lines of a sender end when its main line is closed. ms */
+const FURTHER_MS = CLOSE_MS + YIELD_MS;
 
 export class DirectorySeat {
   readonly id: string;
@@ -22,13 +25,18 @@ export class DirectorySeat {
   /** By share, since when this relay knows that another one owns it. ms */
   readonly #lostAt = new Map<string, number>();
 
+  readonly #yieldMs: number;
+
+  /** @param isSeveral senders have several lines */
   constructor(
     id: string,
     world: RelayWorld,
     directory: MemoryDirectory,
     isReached: () => boolean,
     hasLost: () => boolean,
+    isSeveral: boolean,
   ) {
+    this.#yieldMs = isSeveral ? FURTHER_MS : YIELD_MS;
     this.id = id;
     this.#world = world;
     this.#directory = directory;
@@ -95,7 +103,8 @@ export class DirectorySeat {
   /** A sender at this relay gave a record. @param name of the share in the directory */
   wrote(name: string): void {
     const since = this.#lostAt.get(name);
-    if (since === undefined || this.#hasLost() || this.#world.clock.now - since < YIELD_MS) return;
+    if (since === undefined || this.#hasLost() || this.#world.clock.now - since < this.#yieldMs)
+      return;
     throw new Violation(`${this.id} takes records of a share that it knows another relay owns`);
   }
 
