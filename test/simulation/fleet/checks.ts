@@ -35,7 +35,9 @@ export function checkFleetEnds(
     if (facts.excused.has(index)) continue;
     for (const party of parties) checkCopy(party, sender, isStrict);
     const { startAt } = scenario.shares[index]!;
-    if (isCalm) for (const party of parties) checkInTime(party, sender, startAt);
+    // One that is admitted late may be too late.
+    const isInTime = isCalm && !scenario.admits;
+    if (isInTime) for (const party of parties) checkInTime(party, sender, startAt);
     if (isStrict) checkOutcome(scenario, parties, sender, facts.restarted.has(index));
     const isOnce = isCalm && !facts.isDropping && facts.restarted.size === 0;
     if (isOnce) checkUploads(scenario, parties, sender);
