@@ -18,6 +18,8 @@ export class RelayHost implements Time {
   /** By so much its clock is behind. ms */
   #behindMs = 0;
   #waiting: (() => void)[] = [];
+  /** When it went on last, by its clock. ms */
+  resumedAt = -Infinity;
 
   constructor(clock: Time) {
     this.#clock = clock;
@@ -59,6 +61,7 @@ export class RelayHost implements Time {
     if (this.#isClockStill) this.#behindMs += this.#clock.now - since;
     this.#pausedAt = undefined;
     this.#isClockStill = false;
+    this.resumedAt = this.now;
     for (const task of this.#waiting.splice(0)) this.run(task);
   }
 

@@ -1,12 +1,19 @@
 /** The seat of one life of a relay in its cluster: the directory in memory, as the relay sees it, and what it knows of owners. */
 import { drainMicrotasks } from "bun:jsc";
 
-import type { DirectoryEvents, DirectoryKv, Outcome } from "../../../relay/cluster/directory-kv.ts";
+import {
+  RELAY_GONE_MS,
+  type DirectoryEvents,
+  type DirectoryKv,
+  type Outcome,
+} from "../../../relay/cluster/directory-kv.ts";
 import { CLOSE_MS } from "../../../relay/limits/limits.ts";
 import { DirectoryClient, type MemoryDirectory } from "../cluster/memory-directory.ts";
 import { Violation } from "../world.ts";
 import type { RelayWorld } from "./host.ts";
 
+/** More than `ClusterBook` takes to trust its watch again. ms */
+const STALE_MS = RELAY_GONE_MS + 1000;
 /** A relay that knows a newer owner lets go of its sender within that time: the message to the worker. ms */
 const YIELD_MS = 50;
 /** Further lines of a sender end when its main line is closed. ms */
@@ -25,6 +32,8 @@ export class DirectorySeat {
   /** By share, since when this relay knows that another one owns it. ms */
   readonly #lostAt = new Map<string, number>();
 
+  /** The watch told all in this session. */
+  #isSynced = false;
   readonly #yieldMs: number;
 
   /** @param isSeveral senders have several lines */
@@ -55,11 +64,17 @@ export class DirectorySeat {
             events.share(entry);
           }),
         relay: (entry) => this.#event(() => events.relay(entry)),
-        synced: (keys) => this.#event(() => events.synced(keys)),
+        synced: (keys) =>
+          this.#event(() => {
+            this.#isSynced = true;
+            for (const name of this.#lostAt.keys()) this.#lostAt.set(name, clock.now);
+            events.synced(keys);
+          }),
         connected: (isConnected) =>
           clock.run(() => {
             this.#world.trace(() => `is ${isConnected ? "" : "not "}connected`);
             this.#lostAt.clear();
+            this.#isSynced = false;
             events.connected(isConnected);
           }),
       },
@@ -103,6 +118,9 @@ export class DirectorySeat {
   /** A sender at this relay gave a record. @param name of the share in the directory */
   wrote(name: string): void {
     const since = this.#lostAt.get(name);
+    // After it stood still it trusts the watch no sooner.
+    const isStale = this.#world.clock.now - this.#world.clock.resumedAt < STALE_MS;
+    if (!this.#isSynced || isStale) return;
     if (since === undefined || this.#hasLost() || this.#world.clock.now - since < this.#yieldMs)
       return;
     throw new Violation(`${this.id} takes records of a share that it knows another relay owns`);
