@@ -172,6 +172,7 @@ describe("a relay that takes its records slowly", () => {
     const quick = new CarriedSender(play.forwards, other, play.channel);
     quick.line.say(encodeControl(OFFER));
     const fast = await other.line();
+    await until(() => fast.heard.length > 0);
     let given = 0;
     while (given < MUCH_BYTES) {
       const rooms = quick.rooms;
