@@ -97,7 +97,7 @@ function isChannelQuestion(message: ToStoreBook): message is ChannelQuestion {
   return message.t === "asked" || message.t === "unasked" || message.t === "look-up";
 }
 
-/** A relay: mirrors relay/main/supervisor.ts. */
+/** A relay: mirrors relay/main/share-keepers.ts and what its supervisor does with it. */
 export class SimRelay {
   readonly #world: World;
   readonly #settings: RelaySettings;

@@ -1,0 +1,212 @@
+/**
+ * The keepers of a relay's shares: its directory, and the keepers of its store and of its place in a cluster, if it has them.
+ * It binds the three together, and gives each word of a worker about a share to the keeper it is for. A claim goes to the
+ * cluster, then to the store, then to the directory. The supervisor owns it.
+ */
+import { randomBytes } from "node:crypto";
+
+import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
+import type { FromCluster } from "../cluster/messages.ts";
+import { ClusterSecret } from "../cluster/proof.ts";
+import { RELAY_ID_BYTES } from "../cluster/wire.ts";
+import type { WriteFence } from "../cluster/write-fence.ts";
+import type { LiveLimits } from "../limits/limits.ts";
+import type { DownloadWord } from "../share/edge-downloads.ts";
+import type { ChannelQuestion } from "../share/look-ups.ts";
+import type { FromDirectory, FromStoreBook, ToDirectory, ToStoreBook } from "../share/messages.ts";
+import type { ShareClaim } from "../store/book-effects.ts";
+import { isWhole } from "../store/kept-share.ts";
+import type { OpenStore } from "../store/open-store.ts";
+import type { Reporter } from "../worker/reports.ts";
+import { ClusterKeeper, type BucketOfCluster } from "./cluster-keeper.ts";
+import { Directory } from "./directory.ts";
+import type { ClusterOptions } from "./options.ts";
+import { StoreKeeper } from "./store-keeper.ts";
+
+export interface ShareKeepersOptions {
+  readonly limits: LiveLimits;
+  readonly store: OpenStore | undefined;
+  /** Of a store that other relays of the cluster use too. */
+  readonly fence: WriteFence;
+  readonly cluster: ClusterOptions | undefined;
+  /** See `ClusterKeeperOptions`. */
+  readonly publicOrigin: string | undefined;
+  /** See `DirectoryOutput`. */
+  readonly changed: (() => void) | undefined;
+  readonly toWorker: (worker: number, message: FromDirectory | FromStoreBook | FromCluster) => void;
+  readonly workers: () => Iterable<number>;
+  readonly report: Reporter;
+}
+
+export class ShareKeepers {
+  readonly directory: Directory;
+  /** Of stored shares; undefined: the relay stores none. */
+  readonly store: StoreKeeper | undefined;
+  /** Undefined: the relay is in no cluster. */
+  readonly cluster: ClusterKeeper | undefined;
+
+  constructor(options: ShareKeepersOptions) {
+    const { limits, store, cluster, toWorker, workers, report } = options;
+    this.directory = new Directory(
+      {
+        toWorker,
+        workers,
+        report,
+        changed: options.changed,
+        opened: (key) => this.cluster?.opened(key),
+        refused: (key) => this.cluster?.refused(key),
+        ended: (key, channel) => this.cluster?.ended(key, channel),
+      },
+      limits,
+    );
+    this.store =
+      store &&
+      new StoreKeeper({
+        store,
+        limits,
+        directory: this.directory,
+        toWorker,
+        workers,
+        report,
+        cluster: {
+          kept: (share, place, isPart) => this.cluster?.kept(share, place, isPart),
+          released: (share) => this.cluster?.released(share),
+          adopts: (name) => this.cluster?.adopts(name) === true,
+          isNameOf: (name, share) => this.cluster?.isNameOf(name, share) === true,
+          adopted: (name) => this.cluster?.adopted(name),
+        },
+      });
+    const keeper = this.store;
+    this.cluster =
+      cluster &&
+      new ClusterKeeper({
+        name: cluster.name,
+        site: cluster.site,
+        me: randomBytes(RELAY_ID_BYTES).toString("hex"),
+        secret: secretOf(cluster),
+        publicOrigin: options.publicOrigin,
+        open: async (events) => {
+          const { openNatsKv } = await import("../cluster/nats-kv.ts");
+          return await openNatsKv(cluster, events, report);
+        },
+        directory: this.directory,
+        claim: (claim) => this.#claim(claim),
+        store: keeper && {
+          kind: store?.place.kind ?? "disk",
+          ordered: (order) => keeper.ordered(order),
+          dropped: (key) => keeper.dropped(key),
+          inquired: (asked) => void keeper.inquired(asked),
+          bucket: bucketOf(store, cluster, options.fence),
+        },
+        toWorker,
+        workers,
+        report,
+        clock: () => performance.now(),
+      });
+    for (const one of keeper?.shares ?? []) {
+      this.cluster?.kept(one.share, one.share.place, !isWhole(one));
+    }
+    for (const each of keeper?.book.tombstones ?? []) this.cluster?.kept(each, undefined, false);
+  }
+
+  /** Channels with a live sender or a stored share, in hex; each once. */
+  liveChannels(most: number): string[] {
+    const live = this.directory.liveChannels(most);
+    const stored = this.store?.book.channels(most) ?? [];
+    return [...new Set([...live, ...stored])].slice(0, most);
+  }
+
+  /** Ends a share for all who are in it. @returns false: no share has that number */
+  removeShare(number: number): boolean {
+    const now = performance.now();
+    const stored = this.store?.remove(number);
+    if (stored !== undefined) this.directory.forbid(stored, now);
+    return stored !== undefined || this.directory.remove(number, now);
+  }
+
+  heard(message: ToDirectory): void {
+    if (message.t === "claim") {
+      this.#claimed(message);
+      return;
+    }
+    const isLeft = message.t === "orphan" || message.t === "close";
+    // Its sender may be at another worker by now.
+    if (isLeft && this.directory.isOwner(message.key, message.epoch)) {
+      this.store?.senderLeft(message.key);
+    }
+    this.directory.handle(message, performance.now());
+  }
+
+  heardOfStore(message: ToStoreBook): void {
+    if (isChannelQuestion(message)) this.cluster?.handle(message);
+    if (message.t === "inspect" || message.t === "revoke") this.#asked(message);
+    else if (isDownload(message) && this.cluster?.tellOwner(message) === true) return;
+    else this.store?.handle(message);
+  }
+
+  workerLost(worker: number): void {
+    this.store?.workerLost(worker);
+    this.cluster?.workerLost(worker);
+    this.directory.workerLost(worker, performance.now(), (channel) =>
+      this.store?.book.askerIn(channel),
+    );
+  }
+
+  tick(now: number): void {
+    this.directory.tick(now);
+    this.store?.tick();
+    this.cluster?.tick();
+  }
+
+  drain(): void {
+    this.directory.drain();
+    this.cluster?.drain();
+  }
+
+  /** The sender's share may be at another relay. */
+  #asked(message: Extract<ToStoreBook, { t: "inspect" | "revoke" }>): void {
+    const { t: question, ...asked } = message;
+    const { key } = asked;
+    const isHere = this.store?.book.knows(key) === true;
+    if (this.cluster === undefined || isHere) this.store?.handle(message);
+    else this.cluster.inquire({ ...asked, question });
+  }
+
+  /** The cluster is asked first, then the store. */
+  #claimed(claim: ShareClaim): void {
+    if (this.cluster === undefined) {
+      this.#claim(claim);
+      return;
+    }
+    const refusal = this.directory.refusalOf(claim, performance.now());
+    if (refusal === undefined) this.cluster.claim(claim);
+    else this.directory.refuse(claim, refusal, true);
+  }
+
+  #claim(claim: ShareClaim): void {
+    if (claim.uplink === undefined && this.store?.claim(claim) === true) return;
+    this.directory.claim(claim, performance.now());
+  }
+}
+
+export function secretOf({ secret }: ClusterOptions): ClusterSecret {
+  return new ClusterSecret(secret, nodePrimitives);
+}
+
+function bucketOf(
+  store: OpenStore | undefined,
+  cluster: ClusterOptions,
+  fence: WriteFence,
+): BucketOfCluster | undefined {
+  if (store?.shared === undefined || store.place.kind !== "s3") return undefined;
+  const id = secretOf(cluster).storeOf(store.place);
+  return { id, fence, found: store.shared.found };
+}
+
+function isChannelQuestion(message: ToStoreBook): message is ChannelQuestion {
+  return message.t === "asked" || message.t === "unasked" || message.t === "look-up";
+}
+
+function isDownload(message: ToStoreBook): message is DownloadWord {
+  return message.t === "begun" || message.t === "finishing" || message.t === "download";
+}
