@@ -23,7 +23,7 @@ import { isPagePath, type PageDoor } from "../page/page-door.ts";
 import type { Peers } from "../net/peer.ts";
 import type { SocketData } from "../net/socket.ts";
 import type { Sockets } from "../net/sockets.ts";
-import type { ProvedHello } from "../share/hub.ts";
+import type { ProvedHello } from "../share/hellos.ts";
 import type { SocketId } from "../share/outlet.ts";
 import type { Reports } from "./reports.ts";
 

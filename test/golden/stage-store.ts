@@ -3,7 +3,7 @@ import { StoreKeeper } from "../../relay/main/store-keeper.ts";
 import type { Directory } from "../../relay/main/directory.ts";
 import { LiveLimits } from "../../relay/limits/limits.ts";
 import { DEFAULT_LIMITS } from "../../relay/limits/operator-limits.ts";
-import type { StoreTerms } from "../../relay/share/hub.ts";
+import type { StoreTerms } from "../../relay/share/hellos.ts";
 import type { FromStoreBook, ToDirectory, ToStoreBook } from "../../relay/share/messages.ts";
 import { MemoryDisk, MemoryLedger } from "../support/relay/record-stores.ts";
 
