@@ -1,4 +1,4 @@
-import type { HandedBlock } from "../log/block-log.ts";
+import { BlockLog, type HandedBlock } from "../log/block-log.ts";
 import type { HandoverState, PeerMessage } from "./messages.ts";
 import type { BlockPool } from "../log/block-pool.ts";
 
@@ -48,6 +48,27 @@ export class Handover {
   give(to: number, state: HandoverState | undefined): void {
     if (state !== undefined) this.#given.set(to, state.blocks);
     this.#send(to, { t: "handover", state });
+  }
+
+  /**
+   * State that came for a worker that has the sender by now. Only what is ours can be given on.
+   * @param frameBytes of a record
+   */
+  passThrough(
+    from: number,
+    successor: number,
+    state: HandoverState | undefined,
+    frameBytes: number,
+  ): void {
+    if (state === undefined) {
+      this.give(successor, undefined);
+      return;
+    }
+    const log = new BlockLog(this.#pool, frameBytes, true);
+    log.adopt(state.blocks, from, state.firstKept);
+    this.#send(from, { t: "adopted" });
+    const blocks = log.handOver();
+    this.give(successor, { ...state, firstKept: log.firstKept, blocks });
   }
 
   /** The awaited state of a worker is here; undefined: it had none. */

@@ -1,14 +1,12 @@
 /**
  * A share at its home, the worker with its sender: the sender's socket, the origin and its log,
  * which stay while the sender is away and go when it comes to another worker. Serves the fan-outs
- * of all workers, its own and others'. `LocalShare` owns it and hands it the messages of all
- * fan-outs.
+ * of all workers, its own and others', and speaks to them through `HomeFanouts`. `LocalShare` owns it
+ * and hands it the messages of all fan-outs.
  */
-import { CREDIT_RECORDS, type FaultError, type Frame, type Message } from "../../protocol/mod.ts";
+import type { FaultError, Frame, Message } from "../../protocol/mod.ts";
 
 import { SETTLE_MS, type LiveLimits } from "../limits/limits.ts";
-import { StallTimer } from "../limits/stall-timer.ts";
-import type { Fanout } from "./fanout.ts";
 import { Handover, type Awaited } from "./handover.ts";
 import type { Traffic } from "./lanes.ts";
 import { BlockLog, type RecordReader } from "../log/block-log.ts";
@@ -16,14 +14,16 @@ import type { HandoverState, PeerMessage } from "./messages.ts";
 import type { RecordRun } from "../store/record-store.ts";
 import type { StoredState } from "../store/stored-share.ts";
 import { hasAccepted, hasAgreed } from "./fanout-receiver.ts";
+import { HomeFanouts, type HomeFanoutsOptions } from "./home-fanouts.ts";
 import { HomeStore, type HomeStoreOptions } from "./home-store.ts";
 import { Origin } from "./origin.ts";
 import type { CreditBudget } from "./sender-credit.ts";
+import { SenderSilence } from "./sender-silence.ts";
 import type { SocketId } from "./outlet.ts";
 import { WHOLE_WEIGHT, type BlockPool } from "../log/block-pool.ts";
 import { LogTrimmer } from "./log-trimming.ts";
 import { HEAD_START_AGREED_BYTES, HEAD_START_WEIGHT_PART } from "./head-start.ts";
-import { Admissions, type Admission } from "./admissions.ts";
+import type { Admission } from "./admissions.ts";
 
 /** Unsent bytes to a sender; above them no reports of its receivers are added. */
 export const SENDER_QUEUE_BYTES = 1024 ** 2;
@@ -39,19 +39,14 @@ export type FanoutMessage = Extract<
   { t: "need" | "report" | "receipt" | "watermark" | "came" | "detached" | "listens" }
 >;
 
-export interface HomeOptions extends HomeStoreOptions {
-  readonly worker: number;
+export interface HomeOptions extends HomeStoreOptions, Omit<HomeFanoutsOptions, "credit"> {
   readonly pool: BlockPool;
-  readonly fanout: Fanout;
-  readonly toPeer: (to: number, message: PeerMessage) => void;
   readonly now: () => number;
   readonly limits: LiveLimits;
   /** Instead of PASS_BYTES_PER_SECOND. */
   readonly passBytesPerSecond: number | undefined;
   /** Of all senders of the worker. */
   readonly budget: CreditBudget;
-  /** Of a share that can't be read again, once another relay listens at this worker: see `PeerMessage`. */
-  readonly kept: (first: number) => void;
   /** The first receiver came. */
   readonly joined: () => void;
   /** The first receiver took more than a look: it agreed, and has a record, or it has all. */
@@ -71,26 +66,26 @@ export class HomeShare {
   #isRemote = false;
   #weight = WHOLE_WEIGHT;
   readonly #options: HomeOptions;
-  /** Other workers with receivers of this share. */
-  readonly #remote = new Set<number>();
-  /** Workers at which other relays listen, this one too, and the first record that they were told. */
-  readonly #listening = new Set<number>();
-  #firstTold: number | undefined;
+  readonly #fanouts: HomeFanouts;
   #trimming: LogTrimmer;
   #quietSince: number | undefined;
-  readonly #admissions = new Admissions();
   /** Frames of the sender that came here, wanted or not. */
   readonly came: Traffic = { frames: 0, bytes: 0 };
   /** Of origins that are no more. */
   #wantedAgain = 0;
   #joined = false;
   #accepted = false;
-  #silence = new StallTimer();
+  readonly #silence: SenderSilence;
   readonly #store: HomeStore;
+
   constructor(options: HomeOptions) {
     this.#options = options;
-    this.#handover = new Handover(options.pool, options.toPeer);
-    this.#trimming = new LogTrimmer(options.pool);
+    const { worker, pool, fanout, toPeer, kept } = options;
+    const credit = (): number | undefined => this.origin?.credit;
+    this.#fanouts = new HomeFanouts({ worker, fanout, toPeer, kept, credit });
+    this.#handover = new Handover(pool, toPeer);
+    this.#trimming = new LogTrimmer(pool);
+    this.#silence = new SenderSilence(options.limits, options.over);
     this.#store = new HomeStore(options, {
       origin: () => this.origin,
       makeOrigin: () => (this.origin ??= this.#createOrigin()),
@@ -113,7 +108,7 @@ export class HomeShare {
   /** Where the log is of no use, a sender that is faster than the only receiver waits rather than fill it. */
   #pace({ isSoonReadAgain }: Origin): void {
     const { fanout, outlet } = this.#options;
-    if (!isSoonReadAgain || this.#remote.size > 0) return;
+    if (!isSoonReadAgain || !this.#fanouts.areHere) return;
     const receiver = fanout.lone;
     if (receiver !== undefined) outlet.paceBy?.(receiver);
   }
@@ -122,7 +117,7 @@ export class HomeShare {
   acknowledged(before: number): void {
     // The store copies from the log what it had no room for.
     if (this.#store.isBehind) return;
-    if (this.#remote.size === 0) this.origin?.acknowledged(before);
+    if (this.#fanouts.areHere) this.origin?.acknowledged(before);
   }
 
   /** Bytes of frames that the store gave. */
@@ -248,33 +243,26 @@ export class HomeShare {
 
   /** The sender admitted a receiver, or dismissed it: it may be on any worker. */
   decide(admission: Admission): void {
-    const { fanout, toPeer } = this.#options;
-    this.#admissions.add(admission);
-    const list = [admission];
-    fanout.decide(list);
-    for (const worker of this.#remote) toPeer(worker, { t: "admissions", list });
+    this.#fanouts.decide(admission);
   }
 
   /** The sender took a receipt: its receiver may be on any worker. */
   receipted(receiver: Uint8Array): void {
-    const { fanout, toPeer } = this.#options;
     this.origin?.receipted(receiver);
     // Receivers of a stored share hear it when the book has it.
-    if (this.#store.isStored) return;
-    fanout.confirmed(receiver);
-    for (const worker of this.#remote) toPeer(worker, { t: "confirmed", receiver });
+    if (!this.#store.isStored) this.#fanouts.confirmed(receiver);
   }
 
   /** A message of the fan-out of a worker, this one's too. */
   handle(message: FanoutMessage, from: number): void {
     switch (message.t) {
       case "need":
-        this.#serve(from);
+        this.#fanouts.serve(from);
         this.#weighLog();
         this.origin?.need(message.needs, from);
         return;
       case "report":
-        this.#serve(from);
+        this.#fanouts.serve(from);
         if (!this.#joined) this.#options.joined();
         this.#joined = true;
         if (message.entries.some(hasAccepted)) this.#accept();
@@ -282,26 +270,23 @@ export class HomeShare {
         if (message.entries.some(hasAgreed)) this.origin?.goOnAhead();
         return;
       case "receipt":
-        this.#serve(from);
+        this.#fanouts.serve(from);
         this.#accept();
         if (message.wasSent) this.#store.noteReceipt(message.receipt, message.wasServed);
         this.origin?.receipt(message.receipt);
         return;
       case "watermark":
-        if (message.next !== undefined) this.#serve(from);
+        if (message.next !== undefined) this.#fanouts.serve(from);
         this.origin?.hold(from, message.next);
         return;
       case "came":
-        this.#sendCame(from, message.receiver, message.next);
+        this.#fanouts.came(from, message.receiver, message.next, this.origin?.keptFor ?? []);
         return;
       case "listens":
-        this.#serve(from);
-        this.#listening.add(from);
-        if (this.origin?.firstKept !== undefined) this.#sendKept(from, this.origin.firstKept);
+        this.#fanouts.listens(from, this.origin?.firstKept);
         return;
       case "detached":
-        this.#remote.delete(from);
-        this.#listening.delete(from);
+        this.#fanouts.detached(from);
         this.origin?.needsNothing(from);
         return;
     }
@@ -319,8 +304,7 @@ export class HomeShare {
   }
 
   workerLost(worker: number): void {
-    this.#remote.delete(worker);
-    this.#listening.delete(worker);
+    this.#fanouts.detached(worker);
     this.origin?.workerLost(worker, this.#options.now());
     for (const awaited of this.#handover.workerLost(worker)) this.#resumeFrom(awaited, undefined);
   }
@@ -331,13 +315,9 @@ export class HomeShare {
   }
 
   #weighLog(): void {
-    const isAhead = !this.#isAttached && this.origin?.hasHeadStart === true;
+    const isAhead = !this.#fanouts.areAttached && this.origin?.hasHeadStart === true;
     const part = isAhead ? HEAD_START_WEIGHT_PART : 1;
     this.#log?.weigh(Math.max(1, Math.floor(this.#weight * part)));
-  }
-
-  get #isAttached(): boolean {
-    return this.#options.fanout.attached > 0 || this.#remote.size > 0;
   }
 
   tick(now: number): void {
@@ -350,9 +330,9 @@ export class HomeShare {
       this.origin.tick();
     }
     const before = this.origin.heldUp(now);
-    if (before !== undefined) this.#sendHeldUp(before);
-    this.#tellFirst(this.origin);
-    const attached = this.#isAttached;
+    if (before !== undefined) this.#fanouts.heldUp(before);
+    this.#fanouts.tellFirst(this.origin.firstKept);
+    const attached = this.#fanouts.areAttached;
     this.#tellSender(now);
     const isServed = socket !== undefined || this.needsNoSender;
     const abandoned = !isServed && !this.#accepted;
@@ -362,34 +342,9 @@ export class HomeShare {
       this.#log.size <= Math.ceil(HEAD_START_AGREED_BYTES / this.#options.pool.blockBytes);
     this.#weighLog();
     this.#trimming.tick(this.#log, this.origin, { attached, abandoned, isAhead }, now);
-    this.#endIfSilent(this.origin, now);
-  }
-
-  #tellFirst({ firstKept }: Origin): void {
-    if (firstKept === undefined || firstKept === this.#firstTold) return;
-    this.#firstTold = firstKept;
-    for (const worker of this.#listening) this.#sendKept(worker, firstKept);
-  }
-
-  #sendKept(to: number, first: number): void {
-    const { worker, kept, toPeer } = this.#options;
-    if (to === worker) kept(first);
-    else toPeer(to, { t: "kept", first });
-  }
-
-  /** A sender that is asked and sends nothing. Clients of other doors have limits of their own there. */
-  #endIfSilent({ isAwaited, arrived, wantsFirst, offer }: Origin, now: number): void {
-    const { limits, over } = this.#options;
+    // Clients of other doors have limits of their own there.
     if (this.ownerSocket === undefined || this.ownerSocket < 0) return;
-    const waited = this.#silence.stalledFor(isAwaited ? arrived : undefined, now);
-    // The first record holds the manifest: a sender gives it before any receiver agrees.
-    const name = wantsFirst ? "start-timeout" : "record-timeout";
-    // A store that is away is waited for, and ends the share itself.
-    if (wantsFirst && this.#store.has(0)) return;
-    // Bytes of a pipe may take their time after that.
-    if (!(wantsFirst || offer.seekable) || waited < limits.now[name]) return;
-    this.#silence = new StallTimer();
-    over(limits.over(name));
+    this.#silence.tick(this.origin, () => this.#store.has(0), now);
   }
 
   /** A download counts: its receiver heard of it at its own worker. */
@@ -400,12 +355,6 @@ export class HomeShare {
   #accept(): void {
     if (!this.#accepted) this.#options.accepted();
     this.#accepted = true;
-  }
-
-  #sendHeldUp(before: number): void {
-    const { fanout, toPeer } = this.#options;
-    fanout.heldUp(before);
-    for (const worker of this.#remote) toPeer(worker, { t: "held-up", before });
   }
 
   /**
@@ -436,7 +385,8 @@ export class HomeShare {
   }
 
   #createOrigin(): Origin {
-    const { worker, pool, offer, fanout, toPeer, now, limits, budget } = this.#options;
+    const { pool, offer, fanout, now, limits, budget } = this.#options;
+    const fanouts = this.#fanouts;
     const { isReadAgain, passBytesPerSecond } = this.#options;
     const log = new BlockLog(pool, Origin.frameBytes(offer), !isReadAgain);
     log.weigh(this.#weight);
@@ -448,28 +398,12 @@ export class HomeShare {
       {
         toSender: (message) => this.#toSender(message),
         pass: (index, frame, keep) => {
-          return this.#remote.size === 0 && fanout.pass(index, frame, keep, now());
+          return fanouts.areHere && fanout.pass(index, frame, keep, now());
         },
-        available: (index, memory) => {
-          fanout.available(index, now(), memory);
-          if (this.#remote.size === 0) return;
-          const place = log.open(index);
-          if (place === undefined) return;
-          for (const other of this.#remote) toPeer(other, { t: "available", index, place });
-          log.close(place);
-        },
-        gone: (to, before) => {
-          if (to === worker) fanout.gone(before);
-          else toPeer(to, { t: "gone", before });
-        },
-        full: (to, receiver) => {
-          if (to === worker) fanout.refuse(receiver);
-          else toPeer(to, { t: "full", receiver });
-        },
-        ahead: (records) => {
-          fanout.readAhead(records);
-          for (const other of this.#remote) toPeer(other, { t: "ahead", records });
-        },
+        available: (index, memory) => fanouts.available(log, index, now(), memory),
+        gone: (to, before) => fanouts.gone(to, before),
+        full: (to, receiver) => fanouts.full(to, receiver),
+        ahead: (records) => fanouts.ahead(records),
         mostReceivers: () => limits.now["receivers-per-share"],
         now,
         logged: (index) => this.#logged(log, index),
@@ -499,7 +433,7 @@ export class HomeShare {
   /** The rest from the worker before is here; undefined: nothing. */
   #resumeFrom({ from, successor }: Awaited, state: HandoverState | undefined): void {
     if (successor !== undefined) {
-      this.#handover.give(successor, state && this.#passThrough(from, state));
+      this.#handover.passThrough(from, successor, state, Origin.frameBytes(this.#options.offer));
       return;
     }
     if (state !== undefined && this.#log !== undefined) {
@@ -510,36 +444,6 @@ export class HomeShare {
     if (this.#senderFirst !== undefined) this.senderBack(this.#senderFirst);
   }
 
-  /** Only what is ours can be given on. */
-  #passThrough(from: number, state: HandoverState): HandoverState {
-    const { pool, offer, toPeer } = this.#options;
-    const log = new BlockLog(pool, Origin.frameBytes(offer), true);
-    log.adopt(state.blocks, from, state.firstKept);
-    toPeer(from, { t: "adopted" });
-    const blocks = log.handOver();
-    return { ...state, firstKept: log.firstKept, blocks };
-  }
-
-  /** Another worker hears of new records from now on. */
-  #serve(worker: number): void {
-    if (worker === this.#options.worker || this.#remote.has(worker)) return;
-    this.#remote.add(worker);
-    const records = this.origin?.credit ?? CREDIT_RECORDS;
-    if (records > CREDIT_RECORDS) this.#options.toPeer(worker, { t: "ahead", records });
-    if (this.#admissions.size === 0) return;
-    this.#options.toPeer(worker, { t: "admissions", list: this.#admissions.list });
-  }
-
-  /** The receiver's line to any other worker is broken, whether that is seen there or not. */
-  #sendCame(where: number, receiver: Uint8Array, next: number): void {
-    const { worker, fanout, toPeer } = this.#options;
-    for (const other of this.origin?.keptFor ?? []) {
-      if (other === where) continue;
-      if (other === worker) fanout.cameElsewhere(receiver, next);
-      else toPeer(other, { t: "came", receiver, next });
-    }
-  }
-
   #dropOrigin(): void {
     this.#log?.destroy();
     this.#log = undefined;
@@ -547,9 +451,6 @@ export class HomeShare {
     // Its credit is others' from now on.
     this.origin?.senderLost();
     this.origin = undefined;
-    this.#remote.clear();
-    this.#listening.clear();
-    this.#firstTold = undefined;
-    this.#admissions.clear();
+    this.#fanouts.clear();
   }
 }
