@@ -78,3 +78,9 @@ export interface AskedShare {
 }
 
 export type Say = (effect: ClusterEffect) => void;
+
+export type Report = (report: {
+  readonly level: "info" | "warn";
+  readonly event: string;
+  readonly fields: Readonly<Record<string, string | number>>;
+}) => void;

@@ -8,60 +8,32 @@
  *   claims of links -----------------------------------------> RemoteShares ----> claim, drop
  *   heartbeats ----------------------------------------------> KnownRelays -----> entries removed
  *
- * While NATS does not answer, shares and links go on as they are; see `Ownership` for claims.
+ * While NATS does not answer (`DirectoryTrust`), shares and links go on as they are; see `Ownership` for claims.
  */
-import { FaultError } from "../../protocol/mod.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
-import type { AskedShare, ClusterEffect } from "./book-effects.ts";
-import {
-  HEARTBEAT_MS,
-  RELAY_GONE_MS,
-  type Entry,
-  type Outcome,
-  type OwnerValue,
-  type RelayValue,
-} from "./directory-kv.ts";
+import type { OverShare } from "../store/stored-share.ts";
+import type { AskedShare, ClusterEffect, Report } from "./book-effects.ts";
+import type { Entry, Outcome, OwnerValue, RelayValue } from "./directory-kv.ts";
+import { DirectoryTrust } from "./directory-trust.ts";
+import { removeGone, type GoneRelaysHost } from "./gone-relays.ts";
+import { answerTo } from "./inquiry.ts";
 import { KnownRelays, type ClusterRelay } from "./known-relays.ts";
 import { KnownShares, type KnownShare } from "./known-shares.ts";
-import type { OverShare } from "../store/stored-share.ts";
 import { Links, type Link } from "./links.ts";
+import type { Refuge, ThroughAsk } from "./messages.ts";
 import { OpenQuestions } from "./open-questions.ts";
-import type { Refuge, ToCluster } from "./messages.ts";
-import { Ownership, strayed } from "./ownership.ts";
+import { OwnerValues, type OwnerValuesOptions } from "./owner-values.ts";
+import { Ownership } from "./ownership.ts";
 import { RemoteShares } from "./remote-shares.ts";
-import type { KeptShare, Slot } from "./slot.ts";
+import { ShareNews } from "./share-news.ts";
+import type { KeptShare } from "./slot.ts";
 
-/** A tick that is late by that much: the relay stood still, and others may take it for gone. ms */
-const PAUSE_MS = RELAY_GONE_MS / 2;
-/** A watch that did not begin anew within that time after such a pause has missed nothing. ms */
-const STALE_MS = RELAY_GONE_MS;
-
-/** Relays with the same bucket have so long to take over what a relay that is gone kept there. ms */
-export const ABANDONED_MS = 10 * 60_000;
-type ThroughAsk = Pick<
-  Extract<ToCluster, { t: "through" }>,
-  "worker" | "channel" | "owner" | "level"
->;
-
-export interface ClusterBookOptions {
-  /** This relay's id in hex. */
-  readonly me: string;
+export interface ClusterBookOptions extends OwnerValuesOptions {
   /** See `routes.ts`; undefined: it is nowhere in particular. */
   readonly site?: string | undefined;
-  readonly blinded: (id: string) => string;
-  /** See `ClusterSecret.masked`; undefined: look-ups find no share of a channel without receivers here. */
-  readonly masked?: ((channel: string, share: string) => string) | undefined;
-  /** See `ClusterSecret.maskedPlace`; undefined: the directory has no places. */
-  readonly maskedPlace?: ((place: string, share: string) => string) | undefined;
-  /** See `OwnerValue.store`; undefined: this relay stores in no bucket. */
-  readonly store?: string | undefined;
   /** In [0, 1). */
   readonly random: () => number;
-  readonly report: (report: {
-    readonly level: "info" | "warn";
-    readonly event: string;
-    readonly fields: Readonly<Record<string, string | number>>;
-  }) => void;
+  readonly report: Report;
   /** Instead of CLUSTER_SHARES_MOST. */
   readonly sharesMost?: number | undefined;
 }
@@ -78,46 +50,46 @@ export interface ClusterCounts {
 /** All times in ms of one clock that does not jump. */
 export class ClusterBook {
   readonly #options: ClusterBookOptions;
+  readonly #values: OwnerValues;
+  readonly #trust: DirectoryTrust;
   readonly #known: KnownShares;
   readonly #relays: KnownRelays;
   readonly #ownership: Ownership;
   readonly #links: Links;
   readonly #remotes: RemoteShares;
   readonly #questions: OpenQuestions;
+  readonly #news: ShareNews;
+  readonly #gone: GoneRelaysHost;
   #effects: ClusterEffect[] = [];
   #now: number;
-  #tickedAt: number;
-  #isConnected = false;
-  #isSynced = false;
-  #wasSynced = false;
-  /** Since the relay stood still; undefined: it did not, or the watch began anew since. */
-  #staleSince: number | undefined;
-  #heartbeatAt = 0;
-  #isFull = false;
   #isRetiring = false;
 
   constructor(options: ClusterBookOptions, now: number) {
-    const { me, site, blinded, random, sharesMost } = options;
+    const { me, site, blinded, random, report, sharesMost } = options;
+    const say = (effect: ClusterEffect): void => void this.#effects.push(effect);
     this.#options = options;
     this.#now = now;
-    this.#tickedAt = now;
+    this.#trust = new DirectoryTrust(say, now);
+    const values = new OwnerValues(options);
+    this.#values = values;
     const known = new KnownShares(me, sharesMost);
     this.#known = known;
-    this.#relays = new KnownRelays(me, random);
-    const say = (effect: ClusterEffect): void => void this.#effects.push(effect);
+    const relays = new KnownRelays(me, random);
+    this.#relays = relays;
+    const heritageOf = (entry: KnownShare): OwnerValue | undefined =>
+      this.#isRetiring ? undefined : values.heritageOf(entry);
     const isHeld = (name: string): boolean => this.#ownership.isHeld(name);
     this.#ownership = new Ownership({
       me,
       known,
       say,
-      ownerValue: (share) => this.#ownerValue(share),
-      keeperOf: (entry) => this.#keeperOf(entry),
-      heritageOf: (entry) => this.#heritageOf(entry),
-      placeIn: (name, place) =>
-        this.#options.maskedPlace?.(place, name.split(".")[1] ?? "") ?? place,
-      isGone: (relay) => this.#relays.isGone(relay, this.#now),
-      isReady: () => this.#isReady,
-      learn: (name, value, revision) => this.#learn(name, value, revision),
+      ownerValue: (share) => values.of(share),
+      keeperOf: (entry) => relays.keeperOf(entry, this.#now),
+      heritageOf,
+      placeIn: (name, place) => values.placeIn(name, place),
+      isGone: (relay) => relays.isGone(relay, this.#now),
+      isReady: () => this.#trust.isReady,
+      learn: (name, value, revision) => this.#news.learn(name, value, revision, this.#now),
       free: (name) => this.#remotes.changed(name),
     });
     this.#links = new Links({
@@ -127,9 +99,9 @@ export class ClusterBook {
       blinded,
       random,
       say,
-      addressOf: (relay) => this.#relays.addressOf(relay),
-      siteOf: (relay) => this.#relays.siteOf(relay),
-      relaysAt: (prefix) => this.#relays.at(prefix),
+      addressOf: (relay) => relays.addressOf(relay),
+      siteOf: (relay) => relays.siteOf(relay),
+      relaysAt: (prefix) => relays.at(prefix),
       serves: (link) => this.#remotes.isServedBy(link),
       over: (link) => this.#remotes.linkOver(link),
     });
@@ -140,13 +112,17 @@ export class ClusterBook {
       known,
       say,
       isOpen: (key) => this.#remotes.isOpen(key),
-      knowsAll: () => this.#wasSynced,
+      knowsAll: () => this.#trust.wasSynced,
       lookInto: (entry, { worker, key }) => {
-        const channel = this.#channelOf(entry, key);
+        const channel = values.channelOf(entry, key);
         if (channel !== undefined) this.#links.lookedInto(worker, channel, this.#now);
         return this.#links.to(entry.relay, entry.channel) !== undefined || channel !== undefined;
       },
     });
+    const [links, remotes, questions] = [this.#links, this.#remotes, this.#questions];
+    this.#news = new ShareNews({ known, links, remotes, questions, report });
+    const evict = (entry: KnownShare): void => this.#ownership.kept.evict(entry);
+    this.#gone = { known, relays, heritageOf, evict, report, say };
   }
 
   get counts(): ClusterCounts {
@@ -156,23 +132,23 @@ export class ClusterBook {
       owned: this.#ownership.owned,
       links: this.#links.size,
       waitingClaims: this.#ownership.waitingClaims + this.#remotes.waitingClaims,
-      isConnected: this.#isReady,
+      isConnected: this.#trust.isReady,
     };
   }
 
   get isConnected(): boolean {
-    return this.#isReady;
+    return this.#trust.isReady;
   }
 
   /** See `KnownRelays.refuge`. */
   refuge(now: number, name: string | undefined): Refuge {
-    return this.#isReady ? this.#relays.refuge(now, name) : "none";
+    return this.#trust.isReady ? this.#relays.refuge(now, name) : "none";
   }
 
   /** Says the heartbeat anew, which has changed. */
   announce(now: number): void {
-    this.#heartbeatAt = now;
-    if (this.#isConnected) this.#heartbeat();
+    this.#trust.hasten(now);
+    this.#trust.heartbeat(this.#now);
   }
 
   /** The relay drains: the others hear of it, and this one takes over no share that would soon be another one's again. */
@@ -249,75 +225,53 @@ export class ClusterBook {
   /** The store of this relay knows the share: at its start, and from then on. */
   kept(share: KeptShare, now: number): void {
     this.#now = now;
-    // Shares that are over leave room for others.
-    if (share.place === undefined && this.#known.isHalfFull) {
-      this.released(share.key, share.channel, now);
-      return;
-    }
-    this.#ownership.kept(this.nameOf(share.channel, share.key), share);
+    this.#ownership.kept.kept(this.nameOf(share.channel, share.key), share);
   }
 
   /** It knows it no more. */
   released(key: string, channel: string, now: number): void {
     this.#now = now;
-    this.#ownership.released(this.nameOf(channel, key));
+    this.#ownership.kept.released(this.nameOf(channel, key));
   }
 
   /** The bucket of this relay had these shares when it started: this one keeps those that no relay has. */
   found(shares: Iterable<KeptShare>, now: number): void {
     this.#now = now;
     for (const share of shares) {
-      const { key, channel, ...kept } = share;
-      const value = this.#ownerValue({ key, channel, kept, heritage: undefined });
-      this.#ownership.found(this.nameOf(channel, key), share, value);
+      this.#ownership.kept.found(this.nameOf(share.channel, share.key), share);
     }
   }
 
   /** Whether this relay still takes over the share that its store reads. */
   adopts(name: string): boolean {
-    return this.#ownership.adopts(name);
+    return this.#ownership.kept.adopts(name);
   }
 
   /** `kept` came before, unless there is nothing to keep. */
   adopted(name: string, now: number): void {
     this.#now = now;
-    this.#ownership.adopted(name);
+    this.#ownership.kept.adopted(name);
   }
 
   /** This relay may have been taken for gone: it proves its shares in the bucket anew. */
   doubt(now: number): void {
     this.#now = now;
-    this.#ownership.doubt();
+    this.#ownership.kept.doubt();
   }
 
   /** The directory says that each share which this relay keeps in a bucket is its own. */
   get isProven(): boolean {
-    return this.#isReady && this.#ownership.isProven;
+    return this.#trust.isReady && this.#ownership.kept.isProven;
   }
 
   /** A sender asks about a share that the store of this relay does not know: an effect answers it. */
   inquire(asked: AskedShare, now: number): void {
     this.#now = now;
-    const share = this.#options.blinded(asked.key);
-    const { me } = this.#options;
-    const entry = [...this.#known.ofShare(share)].find((each) => each.relay !== me && each.stored);
+    const shares = [...this.#known.ofShare(this.#options.blinded(asked.key))];
+    const entry = shares.find(({ relay, stored }) => relay !== this.#options.me && stored);
     const address = entry && this.#relays.addressOf(entry.relay);
-    if (entry !== undefined && asked.isForwarded) {
-      this.#effects.push({ t: "unasked-share", ...asked, fault: strayed() });
-    } else if (entry !== undefined && address !== undefined) {
-      const { worker, socket, key, question } = asked;
-      const { relay } = entry;
-      const channel = this.#channelOf(entry, key);
-      this.#effects.push({ t: "forward", worker, socket, key, channel, relay, address, question });
-    } else if (entry !== undefined) {
-      const fault = new FaultError("going-away", "the relay that stores the share is away");
-      this.#effects.push({ t: "unasked-share", ...asked, fault });
-    } else if (!this.#isReady || this.#known.isFull) {
-      const fault = new FaultError("going-away", "the directory of its cluster does not answer");
-      this.#effects.push({ t: "unasked-share", ...asked, fault });
-    } else {
-      this.#effects.push({ t: "unknown-share", ...asked });
-    }
+    const knowsAll = this.#trust.isReady && !this.#known.isFull;
+    this.#effects.push(answerTo(asked, { entry, address, knowsAll, values: this.#values }));
   }
 
   asked(worker: number, channel: string, now: number): void {
@@ -375,7 +329,7 @@ export class ClusterBook {
     const { key, value, revision } = entry;
     if (value !== undefined) this.#relays.seen(value.relay, now);
     if (this.#ownership.isBehind(entry)) return;
-    this.#learn(key, value, revision);
+    this.#news.learn(key, value, revision, now);
     this.#ownership.told(key);
   }
 
@@ -386,28 +340,24 @@ export class ClusterBook {
         this.#links.changed(channel, false, now);
       }
     }
-    if (this.#isReady) this.#lookAround();
+    if (this.#trust.isReady) this.#lookAround();
     // Another relay took this one for gone.
-    if (entry.key === this.#options.me && entry.value === undefined) this.#heartbeatAt = now;
+    if (entry.key === this.#options.me && entry.value === undefined) this.#trust.hasten(now);
   }
 
   synced(keys: ReadonlySet<string>, now: number): void {
     this.#now = now;
     this.#ownership.synced();
     for (const name of this.#known.names) {
-      if (!keys.has(name)) this.#learn(name, undefined, 0);
+      if (!keys.has(name)) this.#news.learn(name, undefined, 0, now);
     }
-    this.#trust(now);
+    this.#trusted(now);
   }
 
   connected(isConnected: boolean, now: number): void {
     this.#now = now;
-    this.#isConnected = isConnected;
-    this.#isSynced = false;
-    this.#staleSince = undefined;
-    this.#heartbeatAt = now;
-    if (isConnected) this.#heartbeat();
-    else this.#ownership.disconnected(now);
+    this.#trust.connected(isConnected, now);
+    if (!isConnected) this.#ownership.disconnected(now);
   }
 
   outcome(op: number, outcome: Outcome, now: number): void {
@@ -417,34 +367,22 @@ export class ClusterBook {
 
   tick(now: number): void {
     this.#now = now;
-    const gap = now - this.#tickedAt;
-    this.#tickedAt = now;
-    if (gap > PAUSE_MS && this.#isSynced) {
-      this.#isSynced = false;
-      this.#staleSince = now;
-    }
-    if (this.#staleSince !== undefined && now - this.#staleSince >= STALE_MS) this.#trust(now);
-    if (this.#isConnected) this.#heartbeat();
-    if (this.#isReady) {
-      this.#removeGone(now);
+    if (this.#trust.tick(now)) this.#trusted(now);
+    this.#trust.heartbeat(now);
+    if (this.#trust.isReady) {
+      removeGone(this.#gone, now);
       this.#lookAround();
     }
     this.#ownership.tick(now);
     this.#remotes.tick(now);
     this.#links.tick(now);
     this.#questions.tick(now);
-    if (!this.#known.isFull) this.#isFull = false;
-  }
-
-  get #isReady(): boolean {
-    return this.#isConnected && this.#isSynced;
+    this.#news.tick();
   }
 
   /** The directory agrees with all known entries. */
-  #trust(now: number): void {
-    this.#isSynced = true;
-    this.#wasSynced = true;
-    this.#staleSince = undefined;
+  #trusted(now: number): void {
+    this.#trust.synced();
     this.#relays.startAnew(now);
     this.#lookAround();
     this.#ownership.lookAgain();
@@ -456,95 +394,8 @@ export class ClusterBook {
     if (this.#relays.lookAround(this.#now)) this.#links.relaysChanged(this.#now);
   }
 
-  #heartbeat(): void {
-    if (this.#now < this.#heartbeatAt) return;
-    this.#heartbeatAt = this.#now + HEARTBEAT_MS;
-    this.#effects.push({ t: "put-relay" });
-  }
-
-  #removeGone(now: number): void {
-    const sharesOf = (id: string): number => this.#known.countOf(id);
-    for (const { id, isFirst, hasLeft, silentMs } of this.#relays.gone(now, sharesOf)) {
-      // The farewell of one that has left goes by itself: relays that start now shall see it.
-      if (isFirst && !hasLeft) {
-        const fields = { relay: id, shares: sharesOf(id) };
-        this.#options.report({ level: "warn", event: "relay-gone", fields });
-        this.#effects.push({ t: "remove-relay", id });
-      }
-      for (const entry of this.#known.ofRelay(id)) {
-        const isOthers = entry.place !== undefined && entry.stored === "s3";
-        // Relays with that bucket may come, and would find the share anyway when they start.
-        const waits = isOthers && this.#heritageOf(entry) === undefined && silentMs < ABANDONED_MS;
-        if (!waits) this.#ownership.evict(entry);
-      }
-    }
-  }
-
-  /** @param value undefined: there is no such share */
-  #learn(name: string, value: OwnerValue | undefined, revision: number): void {
-    const before = this.#known.get(name);
-    if (value === undefined) this.#known.delete(name);
-    else if (!this.#known.set(name, value, revision, this.#now)) this.#full();
-    const after = this.#known.get(name);
-    const entry = after ?? before;
-    if (entry === undefined) return;
-    if (after?.isOver === true) this.#questions.changed(entry.share);
-    if (after?.relay === before?.relay) return;
-    this.#links.changed(entry.channel, after !== undefined, this.#now);
-    this.#remotes.changed(name);
-    this.#questions.changed(entry.share);
-  }
-
-  #full(): void {
-    if (this.#isFull) return;
-    this.#isFull = true;
-    const fields = { shares: this.#known.size };
-    this.#options.report({ level: "warn", event: "cluster-full", fields });
-  }
-
   /** In the directory. */
   nameOf(channel: string, key: string): string {
-    const { blinded } = this.#options;
-    return `${blinded(channel)}.${blinded(key)}`;
-  }
-
-  #ownerValue(slot: Pick<Slot, "key" | "channel" | "kept" | "heritage">): OwnerValue {
-    const { key, channel, kept, heritage } = slot;
-    if (heritage !== undefined) return heritage;
-    const { me, blinded, masked, maskedPlace } = this.#options;
-    const { stored, isPart = false, place, store } = kept ?? {};
-    const isOver = kept !== undefined && place === undefined;
-    return {
-      relay: me,
-      ...(masked && { channel: masked(channel, key) }),
-      ...(stored && { stored }),
-      ...(isPart && { isPart }),
-      ...(isOver && { isOver }),
-      ...(place && maskedPlace && { place: maskedPlace(place, blinded(key)) }),
-      ...(store && { store }),
-    };
-  }
-
-  /** See `OwnershipHost`. */
-  #heritageOf({ masked, stored, place, store }: KnownShare): OwnerValue | undefined {
-    if (this.#isRetiring) return undefined;
-    const isOurs = stored === "s3" && place !== undefined && store === this.#options.store;
-    return isOurs ? { relay: this.#options.me, channel: masked, stored, place, store } : undefined;
-  }
-
-  /** In hex; undefined: the directory does not tell it. */
-  #channelOf({ masked, channel: blindedChannel }: KnownShare, key: string): string | undefined {
-    if (masked === undefined) return undefined;
-    const channel = this.#options.masked?.(masked, key);
-    const isTrue = channel !== undefined && this.#options.blinded(channel) === blindedChannel;
-    return isTrue ? channel : undefined;
-  }
-
-  /** See `OwnershipHost`. */
-  #keeperOf({ relay, stored }: KnownShare): { address: string | undefined } | undefined {
-    if (stored === undefined || !this.#relays.isAlive(relay, this.#now)) return undefined;
-    // Relays of another version take no senders of this one, which then has the share as one that is not stored.
-    if (this.#relays.isForeign(relay)) return undefined;
-    return { address: this.#relays.addressOf(relay) };
+    return this.#values.nameOf(channel, key);
   }
 }

@@ -4,6 +4,7 @@
  * its entries are removed by compare-and-set alone, and it claims them again when it comes back.
  */
 import { RELAY_GONE_MS, type Entry, type RelayValue } from "./directory-kv.ts";
+import type { KnownShare } from "./known-shares.ts";
 import type { Refuge } from "./messages.ts";
 import { prefixesOf } from "./routes.ts";
 import { CLUSTER_VERSION } from "./wire.ts";
@@ -83,6 +84,17 @@ export class KnownRelays {
   isForeign(id: string): boolean {
     const version = this.#relays.get(id)?.value?.version;
     return version !== undefined && version !== CLUSTER_VERSION;
+  }
+
+  /** See `WaitingClaimsHost.keeperOf`. */
+  keeperOf(
+    { relay, stored }: Pick<KnownShare, "relay" | "stored">,
+    now: number,
+  ): { address: string | undefined } | undefined {
+    if (stored === undefined || !this.isAlive(relay, now)) return undefined;
+    // Relays of another version take no senders of this one, which then has the share as one that is not stored.
+    if (this.isForeign(relay)) return undefined;
+    return { address: this.addressOf(relay) };
   }
 
   /** Undefined: it has none, or is not known. */

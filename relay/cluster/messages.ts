@@ -77,3 +77,8 @@ export type ToCluster =
       readonly owner: string;
       readonly level: number | undefined;
     };
+
+export type ThroughAsk = Pick<
+  Extract<ToCluster, { t: "through" }>,
+  "worker" | "channel" | "owner" | "level"
+>;

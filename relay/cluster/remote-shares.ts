@@ -7,7 +7,7 @@ import type { ShareClaim } from "../store/book-effects.ts";
 import type { Say } from "./book-effects.ts";
 import type { KnownShares } from "./known-shares.ts";
 import type { Link } from "./links.ts";
-import { CLAIMS_WAITING_MOST } from "./ownership.ts";
+import { CLAIMS_WAITING_MOST } from "./waiting-claims.ts";
 
 /** The watch is later than the owner by less; a link claims again when it hears of the share again. ms */
 export const UPLINK_WAIT_MS = 10_000;

@@ -1,4 +1,4 @@
-/** A name of the directory of which this relay owns or keeps the share, claims it, or removes the entry. `Ownership` has them. */
+/** A name of the directory of which this relay owns or keeps the share, claims it, or removes the entry. `Slots` has them. */
 import type { ShareClaim } from "../store/book-effects.ts";
 import type { OwnerValue, StoreKind } from "./directory-kv.ts";
 import type { KnownShare } from "./known-shares.ts";

@@ -1,7 +1,7 @@
 /** Shares in a bucket that several relays use, whose owner is gone, or stood still and comes back. */
 import { describe, expect, test } from "bun:test";
 
-import { ABANDONED_MS } from "../../../relay/cluster/cluster-book.ts";
+import { ABANDONED_MS } from "../../../relay/cluster/gone-relays.ts";
 import { RELAY_GONE_MS, type OwnerValue } from "../../../relay/cluster/directory-kv.ts";
 import { CLUSTER_VERSION } from "../../../relay/cluster/wire.ts";
 import { REMOVE_SPREAD_MS } from "../../../relay/cluster/known-relays.ts";

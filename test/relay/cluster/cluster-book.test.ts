@@ -5,11 +5,13 @@ import {
   AGAIN_MS,
   CHANGES_MOST,
   CHANGE_MS,
+  TOLD_MS,
+} from "../../../relay/cluster/share-changes.ts";
+import {
   CLAIMS_WAITING_MOST,
   CLAIM_WAIT_MS,
   OPEN_MS,
-  TOLD_MS,
-} from "../../../relay/cluster/ownership.ts";
+} from "../../../relay/cluster/waiting-claims.ts";
 import { CLUSTER_VERSION } from "../../../relay/cluster/wire.ts";
 import { claimOf } from "../../support/relay/book-play.ts";
 import { ClusterPlay, nameOf } from "../../support/relay/cluster-play.ts";

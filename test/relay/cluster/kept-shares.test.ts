@@ -3,8 +3,9 @@ import { describe, expect, test } from "bun:test";
 
 import { RELAY_GONE_MS, type OwnerValue } from "../../../relay/cluster/directory-kv.ts";
 import { REMOVE_SPREAD_MS } from "../../../relay/cluster/known-relays.ts";
-import { AGAIN_MS, CLAIM_WAIT_MS, TOLD_MS } from "../../../relay/cluster/ownership.ts";
 import type { BookQuestion } from "../../../relay/cluster/messages.ts";
+import { AGAIN_MS, TOLD_MS } from "../../../relay/cluster/share-changes.ts";
+import { CLAIM_WAIT_MS } from "../../../relay/cluster/waiting-claims.ts";
 import { CHANNEL, ClusterPlay, nameOf } from "../../support/relay/cluster-play.ts";
 import { hexOf } from "../../support/relay/stored-shares.ts";
 

@@ -6,7 +6,7 @@ import type { ClusterEffect } from "../../../relay/cluster/book-effects.ts";
 import { ClusterBook } from "../../../relay/cluster/cluster-book.ts";
 import { CLUSTER_VERSION } from "../../../relay/cluster/wire.ts";
 import { QUESTION_MS } from "../../../relay/cluster/open-questions.ts";
-import { CLAIM_WAIT_MS } from "../../../relay/cluster/ownership.ts";
+import { CLAIM_WAIT_MS } from "../../../relay/cluster/waiting-claims.ts";
 import type { ShareClaim } from "../../../relay/store/book-effects.ts";
 import type { Random } from "../random.ts";
 import { Violation } from "../world.ts";

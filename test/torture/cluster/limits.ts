@@ -2,7 +2,7 @@
 import { LOST_GRACE_MS } from "../../../protocol/mod.ts";
 import { RELAY_GONE_MS } from "../../../relay/cluster/directory-kv.ts";
 import { WELCOME_MS } from "../../../relay/cluster/greeting.ts";
-import { CLAIM_WAIT_MS } from "../../../relay/cluster/ownership.ts";
+import { CLAIM_WAIT_MS } from "../../../relay/cluster/waiting-claims.ts";
 import { RECONNECT_MS } from "../../../relay/cluster/uplink.ts";
 import { FINISH_MS } from "../limits.ts";
 
