@@ -270,7 +270,7 @@ export class StoreKeeper implements ManagedStore {
       case "quiet":
       case "loud":
         this.book.quiet(order.key, order.t === "quiet");
-        if (order.t === "quiet") this.#options.directory.quiet(order.key);
+        if (order.t === "quiet") this.#options.directory.stored.quiet(order.key);
         break;
       case "adopt":
         this.#adoptions.add(order, this.#host.clock());
@@ -337,7 +337,7 @@ export class StoreKeeper implements ManagedStore {
     this.#words = this.#words.filter((word) => word.key !== key);
     this.#leavingWords = this.#leavingWords.filter((word) => word.key !== key);
     for (const effect of this.book.disown(key, fault)) this.#do(effect);
-    directory.give(key, this.#host.clock());
+    directory.stored.give(key, this.#host.clock());
     if (place !== undefined) store.ledger.disown?.(place);
   }
 
@@ -481,10 +481,10 @@ export class StoreKeeper implements ManagedStore {
         if (!this.#lost.has(effect.claim.worker)) directory.refuse(effect.claim, effect.fault);
         return;
       case "open":
-        directory.openStored(effect.worker, effect.opened, now);
+        directory.stored.open(effect.worker, effect.opened, now);
         return;
       case "unload":
-        directory.unload(effect.key);
+        directory.stored.unload(effect.key);
         return;
       case "end":
         directory.end(effect.key, effect.fault);
@@ -492,7 +492,7 @@ export class StoreKeeper implements ManagedStore {
       case "state": {
         const { key, state: stored, durable } = effect;
         const heirOf = (channel: string): number | undefined => this.book.askerIn(channel);
-        if (directory.storedState(key, stored, heirOf)) {
+        if (directory.stored.state(key, stored, heirOf)) {
           this.#toAll({ t: "stored-state", key, stored, durable });
         }
         return;

@@ -435,9 +435,9 @@ describe("a share that the relay stores", () => {
 
   test("is whole from the moment at which the book says so", () => {
     const play = new Play();
-    expect(play.directory.storedState("s", whole)).toBe(false);
+    expect(play.directory.stored.state("s", whole)).toBe(false);
     claimed(play, { ...whole, isWhole: false });
-    expect(play.directory.storedState("s", whole)).toBe(true);
+    expect(play.directory.stored.state("s", whole)).toBe(true);
     expect(play.orphan(0, 1)).toEqual([]);
   });
 
@@ -450,24 +450,24 @@ describe("a share that the relay stores", () => {
   test("is opened for a receiver, unloaded, and opened in a later epoch", () => {
     const play = new Play();
     const open = (worker: number): string[] => {
-      play.directory.openStored(worker, storedAs(whole), play.now);
+      play.directory.stored.open(worker, storedAs(whole), play.now);
       return play.told();
     };
     expect(open(1)).toEqual(["0: s of 1, epoch 1", "1: s of 1, epoch 1"]);
     expect(open(0)).toEqual([]);
     expect(play.directory.openedEver).toBe(0);
-    play.directory.unload("s");
+    play.directory.stored.unload("s");
     expect(play.told()).toEqual(["0: s unloaded", "1: s unloaded"]);
     expect(open(0)).toEqual(["0: s of 0, epoch 2", "1: s of 0, epoch 2"]);
     expect(claimed(play, whole)).toEqual(["0: s of 0, epoch 3 for socket 5", "1: s of 0, epoch 3"]);
-    play.directory.unload("s");
+    play.directory.stored.unload("s");
     expect(play.told()).toEqual([]);
   });
 
   test("goes to another worker that has receivers when its own dies, or is unloaded", () => {
     for (const heir of [1, undefined]) {
       const play = new Play();
-      play.directory.openStored(0, storedAs(whole), 0);
+      play.directory.stored.open(0, storedAs(whole), 0);
       play.told();
       play.up.delete(0);
       play.directory.workerLost(0, 0, () => heir);
@@ -479,9 +479,9 @@ describe("a share that the relay stores", () => {
   test("is left to another relay that serves it: its clients come again", () => {
     const play = new Play();
     claimed(play, whole);
-    play.directory.quiet("s");
+    play.directory.stored.quiet("s");
     expect(play.told()).toEqual(["0: s dismissed", "1: s dismissed"]);
-    play.directory.quiet("s");
+    play.directory.stored.quiet("s");
     expect(play.told()).toEqual([]);
   });
 
@@ -490,12 +490,12 @@ describe("a share that the relay stores", () => {
     const claim = { t: "claim", worker: 0, socket: -1, channel: "c", key: "s", offer } as const;
     play.directory.claim({ ...claim, uplink: { link: 1, relay: "b" } }, play.now);
     play.told();
-    play.directory.quiet("s");
-    play.directory.openStored(1, storedAs(whole), play.now);
+    play.directory.stored.quiet("s");
+    play.directory.stored.open(1, storedAs(whole), play.now);
     expect(play.told()).toEqual([]);
     play.directory.drop("s", play.now);
     play.told();
-    play.directory.openStored(1, storedAs(whole), play.now);
+    play.directory.stored.open(1, storedAs(whole), play.now);
     expect(play.told()).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2"]);
     expect(play.tick(SENDER_GRACE_MS)).toEqual([]);
     expect(play.directory.shares).toBe(1);
@@ -504,11 +504,11 @@ describe("a share that the relay stores", () => {
   test("is not opened while the relay drains, nor beyond the shares of its channel", () => {
     const play = new Play({ "shares-per-channel": 1 });
     play.claim(0, 1, "other");
-    play.directory.openStored(0, storedAs(whole), 0);
+    play.directory.stored.open(0, storedAs(whole), 0);
     expect(play.told()).toEqual([]);
     const draining = new Play();
     draining.directory.drain();
-    draining.directory.openStored(0, storedAs(whole), 0);
+    draining.directory.stored.open(0, storedAs(whole), 0);
     expect(draining.told()).toEqual([]);
   });
 });

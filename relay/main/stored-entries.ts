@@ -1,0 +1,136 @@
+/**
+ * Shares of the directory that the relay stores. Such a share may be there without its sender: a worker is then its home that
+ * reads it from the store, and it goes when no receiver asks for it. The keeper of the store decides, and the directory and
+ * the cluster say what happens to homes and senders.
+ */
+import type { LiveLimits } from "../limits/limits.ts";
+import type { OpenedShare, StoredState } from "../store/stored-share.ts";
+import type { DirectoryEntries, DirectoryOutput, Entry } from "./directory-entries.ts";
+
+/** The worker that serves stored shares of a channel; undefined: nobody asks for them. */
+export type HeirOf = (channel: string) => number | undefined;
+
+export const NO_HEIR: HeirOf = () => undefined;
+
+export class StoredEntries {
+  readonly #output: DirectoryOutput;
+  readonly #entries: DirectoryEntries;
+  readonly #limits: LiveLimits;
+
+  constructor(output: DirectoryOutput, entries: DirectoryEntries, limits: LiveLimits) {
+    this.#output = output;
+    this.#entries = entries;
+    this.#limits = limits;
+  }
+
+  /** A receiver came to a stored share that no worker serves. */
+  open(worker: number, { number, facts, state }: OpenedShare, now: number): void {
+    const { key, channel, offer, capability } = facts;
+    const dropped = this.#entries.get(key);
+    if (this.#entries.isDraining || (dropped !== undefined && !isDropped(dropped))) return;
+    // Its receivers here read a stream as from its sender, and come again for one that can be read from the store.
+    if (!offer.seekable) this.#entries.dismiss(key);
+    const known = this.#entries.get(key);
+    if (known === undefined) {
+      // One `offers` message lists all shares of the channel; the others follow when one goes.
+      if (this.#entries.counts.inChannel(channel) >= this.#limits.now["shares-per-channel"]) return;
+      this.#entries.counts.add(channel, undefined);
+    }
+    const epoch = this.#entries.nextEpoch(key);
+    const record = { key, channel, offer, capability, owner: worker, epoch, stored: state };
+    const entry: Entry = {
+      record,
+      number,
+      home: worker,
+      senderHere: false,
+      orphanedAt: undefined,
+      address: undefined,
+      openedAt: now,
+      joined: true,
+      accepted: true,
+    };
+    this.#entries.put(entry);
+    this.#tellOpened(entry);
+  }
+
+  /** @returns whether it is open */
+  state(key: string, stored: StoredState, heirOf: HeirOf = NO_HEIR): boolean {
+    const entry = this.#entries.get(key);
+    if (entry?.record.stored === undefined) return false;
+    entry.record = { ...entry.record, stored };
+    // Its sender was lost when the last records were on their way to the store.
+    if (isStored(entry) && entry.record.owner === undefined) {
+      this.inherit(entry, entry.home ?? heirOf(entry.record.channel));
+    }
+    return true;
+  }
+
+  /** Its channel has no receiver. */
+  unload(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry !== undefined && isStored(entry) && !entry.senderHere) this.#entries.unload(entry);
+  }
+
+  /** Another relay of the cluster serves the receivers of a stored share, which come again and find it there. */
+  quiet(key: string): void {
+    const record = this.#entries.get(key)?.record;
+    if (record?.stored !== undefined && record.remote === undefined) this.#entries.dismiss(key);
+  }
+
+  /** Another relay of the cluster stores it now: its receivers here wait for a link to that one. */
+  give(key: string, now: number): void {
+    const entry = this.#entries.get(key);
+    if (entry?.record.stored === undefined || entry.record.remote !== undefined) return;
+    // Receivers of a stream come again: here it was read from the store, and there it comes as from its sender.
+    if (this.#entries.isDraining || !entry.record.offer.seekable) {
+      this.#entries.dismiss(key);
+      return;
+    }
+    const { epoch } = entry.record;
+    entry.record = { ...entry.record, stored: undefined, owner: undefined };
+    entry.senderHere = false;
+    entry.isGiven = true;
+    entry.orphanedAt = now;
+    this.#entries.changed();
+    this.#entries.toAll({ t: "orphaned", key, epoch, isGiven: true });
+  }
+
+  /** Its sender left, and it needs none. */
+  left(entry: Entry): void {
+    entry.senderHere = false;
+    this.#entries.changed();
+    this.#entries.report("debug", "sender-lost", entry, {});
+  }
+
+  /** @param heir undefined: nobody asks for it */
+  inherit(entry: Entry, heir: number | undefined): void {
+    entry.senderHere = false;
+    if (heir === undefined) {
+      this.#entries.unload(entry);
+      return;
+    }
+    entry.home = heir;
+    entry.orphanedAt = undefined;
+    entry.record = { ...entry.record, owner: heir, epoch: entry.record.epoch + 1 };
+    this.#tellOpened(entry);
+  }
+
+  /** Of a whole share: its home has all records. */
+  #tellOpened({ record }: Entry): void {
+    const whole = [{ first: 0, count: record.stored?.records ?? record.offer.records }];
+    for (const each of this.#output.workers()) {
+      const durable = each === record.owner ? whole : undefined;
+      this.#output.toWorker(each, { t: "opened", record, socket: undefined, durable });
+    }
+  }
+}
+
+/** It needs its sender no more. */
+export function isStored({ record }: Pick<Entry, "record">): boolean {
+  return record.stored?.isWhole === true;
+}
+
+/** No link reads it from the other relay that had it. */
+function isDropped({ record, isGiven = false }: Entry): boolean {
+  return (isGiven || record.remote !== undefined) && record.owner === undefined;
+}
