@@ -82,7 +82,7 @@ export class Sum {
     const target = `linux-${process.arch}`;
     const build = ["deploy/build/main.ts", "--only", target, "--out", shared];
     const isBuilt = await this.step("binary", build, false);
-    return isBuilt ? { FILESHARE_BINARY: join(shared, `fileshare-${target}`) } : {};
+    return isBuilt ? { TESTED_BINARY: join(shared, `fileshare-${target}`) } : {};
   }
 
   /** Ends the process. Its last line is what machines read. */

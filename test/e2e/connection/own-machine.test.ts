@@ -27,7 +27,8 @@ describe("a folder that was removed", () => {
     using folder = temporaryFolder();
     const here = `"${folder.path}/here"`;
     const shell = `mkdir ${here}; cd ${here}; rmdir ${here}; exec "$@"`;
-    const env = { FILESHARE_CODE: CODE };
+    // A preload of the tests has Bun start otherwise.
+    const env = { FILESHARE_CODE: CODE, BUN_OPTIONS: "" };
     const { exitCode, err } = await run(words.split(" "), { shell, env });
     // In a binary Bun itself says so, before the program starts.
     const [code, why] =

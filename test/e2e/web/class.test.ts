@@ -108,9 +108,10 @@ const BLUR = `{
 }`;
 const BUTTON_PLACE = `document.querySelector(".receive > button").getBoundingClientRect().y`;
 
-/** Gives the page a text as the browser does when a person pastes it. */
+/** Gives the page a text as the browser does when a person pastes it, who has seen the page: its frame is drawn. */
 function pasting(text: string): string {
-  return `(() => {
+  return `(async () => {
+    await new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)));
     const clipboardData = new DataTransfer();
     clipboardData.setData("text/plain", ${JSON.stringify(text)});
     document.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
