@@ -70,12 +70,10 @@ export class ClusterBook {
     this.#options = options;
     this.#now = now;
     this.#trust = new DirectoryTrust(say, now);
-    const values = new OwnerValues(options);
-    this.#values = values;
-    const known = new KnownShares(me, sharesMost);
-    this.#known = known;
-    const relays = new KnownRelays(me, random);
-    this.#relays = relays;
+    this.#values = new OwnerValues(options);
+    this.#known = new KnownShares(me, sharesMost);
+    this.#relays = new KnownRelays(me, random);
+    const [values, known, relays] = [this.#values, this.#known, this.#relays];
     const heritageOf = (entry: KnownShare): OwnerValue | undefined =>
       this.#isRetiring ? undefined : values.heritageOf(entry);
     const isHeld = (name: string): boolean => this.#ownership.isHeld(name);
