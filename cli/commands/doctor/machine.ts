@@ -55,8 +55,7 @@ export async function checkOpenFiles(
 ): Promise<Finding> {
   const { fine, warning } = findings("open files");
   if (platform === "win32") return fine("Windows has no limit for them");
-  const child = Bun.spawn(["sh", "-c", "ulimit -n"], { stderr: "ignore" });
-  const said = (await child.stdout.text()).trim();
+  const said = await shellSays("ulimit -n");
   const limit = said === "unlimited" ? Infinity : Number(said || NaN);
   if (Number.isNaN(limit)) {
     return warning("The limit of open files is unknown");
@@ -66,6 +65,16 @@ export async function checkOpenFiles(
     `${said} at most; a relay needs one for each client`,
     `Raise it before a relay is started: ulimit -n ${OPEN_FILES_WANTED}`,
   );
+}
+
+/** @returns empty where no program can be started */
+async function shellSays(command: string): Promise<string> {
+  try {
+    const child = Bun.spawn(["sh", "-c", command], { stderr: "ignore" });
+    return (await child.stdout.text()).trim();
+  } catch {
+    return "";
+  }
 }
 
 interface Output {

@@ -15,6 +15,7 @@ import { join } from "node:path";
 import { workersOption } from "../../../cli/commands/relay-options.ts";
 import { editorCommand } from "../../../cli/commands/run-config.ts";
 import { checkOpenFiles } from "../../../cli/commands/doctor/machine.ts";
+import { environment } from "../../support/clients/own-state.ts";
 import { completePath } from "../../../cli/commands/what-to-send.ts";
 import { onHangup, onInterrupt, stopSignals } from "../../../cli/system/interrupts.ts";
 import { BUSY_WAITS_MS, retryBusy } from "../../../cli/system/retry-busy.ts";
@@ -239,4 +240,9 @@ test("Windows has an editor of its own, takes the words of EDITOR apart, and has
     "c.toml",
   ]);
   expect((await checkOpenFiles("win32")).verdict).toBe("fine");
+});
+
+test("a machine that starts no shell has a limit of open files that is not known", async () => {
+  using _ = environment({ PATH: "/nowhere" });
+  expect((await checkOpenFiles("linux")).verdict).toBe("warning");
 });
