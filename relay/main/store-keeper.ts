@@ -1,11 +1,11 @@
 /**
  * Runs the book of stored shares: gives it messages of workers and the time, saves its changes one batch after the
- * other, and hands its effects to the directory and the workers. The supervisor owns it, if the relay has a store.
+ * other, and hands its effects to `StoreOutput`. `ShareKeepers` owns it, if the relay has a store.
  */
 import { randomBytes } from "node:crypto";
 
-import { FaultError, socketFault } from "../../protocol/mod.ts";
-import { SETTLE_MS, type LiveLimits } from "../limits/limits.ts";
+import { FaultError } from "../../protocol/mod.ts";
+import type { LiveLimits } from "../limits/limits.ts";
 import type { AskedShare, StoreOrder } from "../cluster/book-effects.ts";
 import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
 import { REFUSABLE, type BookEffect, type ShareClaim } from "../store/book-effects.ts";
@@ -19,35 +19,19 @@ import type { StoredShare } from "../store/stored-share.ts";
 import type { Reporter } from "../worker/reports.ts";
 import { Adoptions, type Adoption } from "./adoptions.ts";
 import type { Directory } from "./directory.ts";
+import { HeldClaims } from "./held-claims.ts";
 import { RecordRemover } from "./record-remover.ts";
+import { SavedWords } from "./saved-words.ts";
+import { StoreOutput } from "./store-output.ts";
 
 const PLACE_BYTES = 16;
 /** Clients wait so long for the save that they depend on. Then they hear that the store failed, and ask again. ms */
 const LATE_SAVE_MS = 15_000;
 /** A bucket that does not answer holds up the end of the relay so long at most. ms */
 const CLOSE_MS = 10_000;
-/** Of one share, while its home settles: a sender has one line at a time, and tries again. items */
-const HELD_CLAIMS = 8;
-/** As the home of a share that is looked up in the bucket. */
-const NO_WORKER = -1;
 const LATE = "a save takes long";
 const UNSURE = "the directory of its cluster does not confirm this relay, so it saves nothing";
 const TAKEN_OVER = "another relay of its cluster stores the share now";
-const TOO_MANY_HELD = "too many connections of this share wait for its store";
-
-/** Claims of a share whose records are about to be durable at another worker. */
-interface Held {
-  readonly home: number;
-  /** By `KeeperHost.clock`. ms */
-  readonly until: number;
-  readonly claims: ShareClaim[];
-}
-
-/** About one share. */
-interface Word {
-  readonly key: string;
-  readonly say: () => void;
-}
 
 /** Time and chance, which the simulation has of its own. */
 export interface KeeperHost {
@@ -95,10 +79,7 @@ export class StoreKeeper implements ManagedStore {
   readonly #host: KeeperHost;
   readonly #remover: RecordRemover;
   readonly #adoptions: Adoptions;
-  /** To the cluster, once what is in the book now is saved: see `#afterSave`. */
-  #words: Word[] = [];
-  #leavingWords: Word[] = [];
-  #isAdopting = false;
+  readonly #words = new SavedWords((key) => this.book.keeps(key));
   /** Something is to be saved, and may not be. ms */
   #unsureSince: number | undefined;
   #isScheduled = false;
@@ -106,10 +87,8 @@ export class StoreKeeper implements ManagedStore {
   /** The start of the latest save, and its effects. ms */
   #savingAt = 0;
   #effects: readonly BookEffect[] = [];
-  /** Since the save began. */
-  readonly #lost = new Set<number>();
-  /** By key: shares that are stored in part, so the limits of the store bound them. */
-  readonly #held = new Map<string, Held>();
+  readonly #held: HeldClaims;
+  readonly #output: StoreOutput;
   #isFailing = false;
   #isClosed = false;
   readonly saves = { done: 0, failed: 0 };
@@ -129,11 +108,23 @@ export class StoreKeeper implements ManagedStore {
         if (!this.#isClosed) this.#trouble(error);
       },
     });
-    const told = store.shared === undefined ? cluster : cluster && this.#afterSave(cluster);
+    const told = store.shared === undefined ? cluster : cluster && this.#words.afterSave(cluster);
     const given = { limits, saved, hashOf, newPlace, newNumber, cluster: told };
     this.book = new StoreBook(given, host.wallTime());
+    const { book } = this;
+    const { clock } = host;
+    const { toWorker, workers, report } = options;
+    this.#output = new StoreOutput({ book, directory, toWorker, workers, report, clock });
+    this.#held = new HeldClaims({
+      book,
+      directory,
+      toWorker,
+      clock,
+      lookUpEnd: store.shared && ((key) => this.#lookUpEnd(key)),
+      claim: (claim) => this.#claim(claim),
+    });
     // The supervisor tells of what was saved before.
-    this.#words = [];
+    this.#words.forgetAll();
   }
 
   get counts(): BookCounts {
@@ -152,20 +143,7 @@ export class StoreKeeper implements ManagedStore {
       directory.refuse(claim, refusal);
       return true;
     }
-    return this.#holds(claim) || this.#looksIntoBucket(claim) || this.#claim(claim);
-  }
-
-  /** A share that a relay which is gone ended is not stored anew by a sender that missed it. */
-  #looksIntoBucket(claim: ShareClaim): boolean {
-    const { key, store } = claim;
-    const { shared } = this.#options.store;
-    if (shared === undefined || store === undefined || this.book.knows(key)) return false;
-    const held = { home: NO_WORKER, until: this.#host.clock() + SETTLE_MS, claims: [claim] };
-    this.#held.set(key, held);
-    void this.#lookUpEnd(key).then(() => {
-      if (this.#held.get(key) === held) this.#release(key);
-    });
-    return true;
+    return this.#held.takes(claim) || this.#claim(claim);
   }
 
   async #lookUpEnd(key: string): Promise<void> {
@@ -180,7 +158,7 @@ export class StoreKeeper implements ManagedStore {
   /** No relay has the share of this question: it may be over, and its last relay gone. */
   async inquired({ worker, socket, key, question }: AskedShare): Promise<void> {
     await this.#lookUpEnd(key);
-    if (!this.#lost.has(worker)) this.handle({ t: question, worker, socket, key });
+    if (!this.#output.lost.has(worker)) this.handle({ t: question, worker, socket, key });
   }
 
   #claim(claim: ShareClaim): boolean {
@@ -188,32 +166,6 @@ export class StoreKeeper implements ManagedStore {
     if (!isMine) this.book.opened(claim.channel);
     this.#schedule();
     return isMine;
-  }
-
-  /** A sender that came to another worker gives nothing twice: the home before says first what is durable. */
-  #holds(claim: ShareClaim): boolean {
-    const { key, worker, store } = claim;
-    const { directory, toWorker } = this.#options;
-    const held = this.#held.get(key);
-    if (held !== undefined) {
-      if (held.claims.length < HELD_CLAIMS) held.claims.push(claim);
-      else directory.refuse(claim, new FaultError("going-away", TOO_MANY_HELD));
-      return true;
-    }
-    const home = directory.homeOf(key);
-    if (store === undefined || home === undefined || home === worker) return false;
-    if (!this.book.isUnfinished(key)) return false;
-    this.#held.set(key, { home, until: this.#host.clock() + SETTLE_MS, claims: [claim] });
-    toWorker(home, { t: "settle", key });
-    return true;
-  }
-
-  #release(key: string): void {
-    const { claims = [] } = this.#held.get(key) ?? {};
-    this.#held.delete(key);
-    for (const claim of claims) {
-      if (!this.#claim(claim)) this.#options.directory.claim(claim, this.#host.clock());
-    }
   }
 
   senderLeft(key: string): void {
@@ -258,7 +210,7 @@ export class StoreKeeper implements ManagedStore {
         book.revoke(message.worker, message.socket, message.key, now);
         break;
       case "settled":
-        if (this.#held.get(message.key)?.home === message.worker) this.#release(message.key);
+        this.#held.settled(message.key, message.worker);
         break;
     }
     this.#schedule();
@@ -282,32 +234,6 @@ export class StoreKeeper implements ManagedStore {
     this.#schedule();
   }
 
-  /** In a common bucket another relay may take a share over at once: it finds there what this one said. */
-  #afterSave({ kept, released }: ClusterOfBook): ClusterOfBook {
-    const later = (key: string, say: () => void): void => {
-      if (this.#isAdopting) say();
-      else this.#words.push({ key, say });
-    };
-    return {
-      kept: (share, place, isPart) => {
-        const { key } = share;
-        later(key, () => {
-          if (place !== undefined || !this.book.keeps(key)) kept(share, place, isPart);
-        });
-      },
-      released: (share) => {
-        const { key } = share;
-        later(key, () => {
-          if (!this.book.keeps(key)) released(share);
-        });
-      },
-    };
-  }
-
-  #tellCluster(): void {
-    for (const { say } of this.#leavingWords.splice(0)) say();
-  }
-
   #adopt({ name, place }: Adoption, { share, over }: AdoptedShare): void {
     const { cluster, store } = this.#options;
     if (this.#isClosed || cluster?.adopts(name) !== true) {
@@ -318,9 +244,7 @@ export class StoreKeeper implements ManagedStore {
       // The relay before removed the facts, and maybe not all records.
       this.#remover.remove([place], this.#host.wallTime());
     } else if (cluster.isNameOf(name, share) && !this.book.keeps(share.key)) {
-      this.#isAdopting = true;
-      this.book.adopt(share, over, this.#host.wallTime());
-      this.#isAdopting = false;
+      this.#words.sayAtOnce(() => this.book.adopt(share, over, this.#host.wallTime()));
     }
     cluster.adopted(name);
     this.#schedule();
@@ -334,9 +258,8 @@ export class StoreKeeper implements ManagedStore {
     const isSaid = (effect: BookEffect): boolean =>
       !REFUSABLE.has(effect.t) && !isAbout(effect, key);
     this.#effects = this.#effects.filter(isSaid);
-    this.#words = this.#words.filter((word) => word.key !== key);
-    this.#leavingWords = this.#leavingWords.filter((word) => word.key !== key);
-    for (const effect of this.book.disown(key, fault)) this.#do(effect);
+    this.#words.forget(key);
+    for (const effect of this.book.disown(key, fault)) this.#output.do(effect);
     directory.stored.give(key, this.#host.clock());
     if (place !== undefined) store.ledger.disown?.(place);
   }
@@ -348,12 +271,9 @@ export class StoreKeeper implements ManagedStore {
   }
 
   workerLost(worker: number): void {
-    this.#lost.add(worker);
+    this.#output.lost.add(worker);
     this.book.workerLost(worker, this.#host.wallTime());
-    for (const [key, { home, claims }] of this.#held) {
-      claims.splice(0, claims.length, ...claims.filter((claim) => claim.worker !== worker));
-      if (home === worker) this.#release(key);
-    }
+    this.#held.workerLost(worker);
   }
 
   /** @returns its key; undefined: no stored share has that number */
@@ -370,11 +290,11 @@ export class StoreKeeper implements ManagedStore {
     if (since !== undefined && now - since >= LATE_SAVE_MS) {
       const fault = new FaultError("store-failed", this.#saving === undefined ? UNSURE : LATE);
       this.#effects = this.#effects.filter(({ t }) => !REFUSABLE.has(t));
-      for (const effect of this.book.saveLate(fault)) this.#do(effect);
+      for (const effect of this.book.saveLate(fault)) this.#output.do(effect);
     }
     this.#remover.tick(now);
     this.#adoptions.tick(this.#host.clock());
-    for (const [key, { until }] of this.#held) if (this.#host.clock() >= until) this.#release(key);
+    this.#held.tick();
     this.#schedule();
   }
 
@@ -391,8 +311,8 @@ export class StoreKeeper implements ManagedStore {
         await ledger.save(batch.change);
         this.#remover.remove(batch.change.removed, this.#host.wallTime());
       }
-      this.#leavingWords.push(...this.#words.splice(0));
-      this.#tellCluster();
+      this.#words.saving();
+      this.#words.say();
     } catch (error) {
       this.#trouble(error);
     }
@@ -416,12 +336,12 @@ export class StoreKeeper implements ManagedStore {
     if (this.#waitsForDirectory()) return;
     const batch = this.book.take(this.#host.wallTime());
     if (batch === undefined) return;
-    this.#lost.clear();
-    this.#leavingWords.push(...this.#words.splice(0));
+    this.#output.lost.clear();
+    this.#words.saving();
     if (batch.isEmpty) {
       this.book.saved();
-      this.#tellCluster();
-      for (const effect of batch.effects) this.#do(effect);
+      this.#words.say();
+      for (const effect of batch.effects) this.#output.do(effect);
       this.#schedule();
       return;
     }
@@ -441,7 +361,7 @@ export class StoreKeeper implements ManagedStore {
       return false;
     }
     this.#unsureSince ??= this.#host.wallTime();
-    for (const effect of this.book.takeReading()) this.#do(effect);
+    for (const effect of this.book.takeReading()) this.#output.do(effect);
     return true;
   }
 
@@ -450,9 +370,9 @@ export class StoreKeeper implements ManagedStore {
     this.#isFailing = false;
     this.saves.done++;
     this.book.saved();
-    this.#tellCluster();
+    this.#words.say();
     this.#remover.remove(removed, this.#host.wallTime());
-    for (const effect of this.#effects) this.#do(effect);
+    for (const effect of this.#effects) this.#output.do(effect);
     this.#schedule();
   }
 
@@ -462,71 +382,9 @@ export class StoreKeeper implements ManagedStore {
     const fault = error instanceof FaultError ? error : new FaultError("store-failed");
     if (!this.#isFailing) this.#trouble(error);
     this.#isFailing = true;
-    for (const effect of this.book.saveFailed(fault, this.#host.wallTime())) this.#do(effect);
+    const effects = this.book.saveFailed(fault, this.#host.wallTime());
+    for (const effect of effects) this.#output.do(effect);
     this.#schedule();
-  }
-
-  #do(effect: BookEffect): void {
-    const { directory, toWorker, report } = this.#options;
-    const now = this.#host.clock();
-    if ("worker" in effect && this.#lost.has(effect.worker)) return;
-    switch (effect.t) {
-      case "claim": {
-        const { claim, opened } = effect;
-        if (this.#lost.has(claim.worker) || directory.claim(claim, now, opened)) return;
-        this.book.refused(claim.key);
-        return;
-      }
-      case "refuse":
-        if (!this.#lost.has(effect.claim.worker)) directory.refuse(effect.claim, effect.fault);
-        return;
-      case "open":
-        directory.stored.open(effect.worker, effect.opened, now);
-        return;
-      case "unload":
-        directory.stored.unload(effect.key);
-        return;
-      case "end":
-        directory.end(effect.key, effect.fault);
-        return;
-      case "state": {
-        const { key, state: stored, durable } = effect;
-        const heirOf = (channel: string): number | undefined => this.book.askerIn(channel);
-        if (directory.stored.state(key, stored, heirOf)) {
-          this.#toAll({ t: "stored-state", key, stored, durable });
-        }
-        return;
-      }
-      case "counted":
-        this.#toAll(effect);
-        return;
-      case "sender-failed": {
-        const { code, detail } = effect.fault;
-        this.#toAll({ t: "sender-failed", key: effect.key, fault: socketFault(code), detail });
-        return;
-      }
-      case "socket-failed": {
-        const { worker, socket, fault } = effect;
-        const { code, detail } = fault;
-        toWorker(worker, { t: "socket-failed", socket, fault: socketFault(code), detail });
-        return;
-      }
-      case "looked-up":
-      case "answer":
-      case "over":
-        toWorker(effect.worker, effect);
-        return;
-      case "report": {
-        const { event, number, fields } = effect;
-        const level = event === "store-failed" ? "error" : "info";
-        report({ level, event, fields: { share: number, ...fields } });
-        return;
-      }
-    }
-  }
-
-  #toAll(message: FromStoreBook): void {
-    for (const worker of this.#options.workers()) this.#options.toWorker(worker, message);
   }
 
   #trouble(error: unknown): void {

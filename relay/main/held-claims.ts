@@ -1,0 +1,103 @@
+import { FaultError } from "../../protocol/mod.ts";
+import { SETTLE_MS } from "../limits/limits.ts";
+import type { FromStoreBook } from "../share/messages.ts";
+import type { ShareClaim } from "../store/book-effects.ts";
+import type { StoreBook } from "../store/store-book.ts";
+import type { Directory } from "./directory.ts";
+
+/** Of one share, while its home settles: a sender has one line at a time, and tries again. items */
+const HELD_CLAIMS = 8;
+/** As the home of a share that is looked up in the bucket. */
+const NO_WORKER = -1;
+const TOO_MANY_HELD = "too many connections of this share wait for its store";
+
+/** Claims of a share whose records are about to be durable at another worker. */
+interface Held {
+  readonly home: number;
+  /** By `KeeperHost.clock`. ms */
+  readonly until: number;
+  readonly claims: ShareClaim[];
+}
+
+export interface HeldClaimsHost {
+  readonly book: StoreBook;
+  readonly directory: Directory;
+  readonly toWorker: (worker: number, message: FromStoreBook) => void;
+  /** As the directory's. ms */
+  readonly clock: () => number;
+  /** Undefined: the relay shares its store with no other. */
+  readonly lookUpEnd: ((key: string) => Promise<void>) | undefined;
+  /** @returns false: the directory may have it at once */
+  readonly claim: (claim: ShareClaim) => boolean;
+}
+
+/** Claims that wait until the relay knows what the store has of their share, or whether it is over. */
+export class HeldClaims {
+  readonly #host: HeldClaimsHost;
+  /** By key: shares that are stored in part, so the limits of the store bound them. */
+  readonly #byKey = new Map<string, Held>();
+
+  constructor(host: HeldClaimsHost) {
+    this.#host = host;
+  }
+
+  /** @returns false: nothing is to be waited for */
+  takes(claim: ShareClaim): boolean {
+    return this.#holds(claim) || this.#looksIntoBucket(claim);
+  }
+
+  settled(key: string, worker: number): void {
+    if (this.#byKey.get(key)?.home === worker) this.#release(key);
+  }
+
+  workerLost(worker: number): void {
+    for (const [key, { home, claims }] of this.#byKey) {
+      claims.splice(0, claims.length, ...claims.filter((claim) => claim.worker !== worker));
+      if (home === worker) this.#release(key);
+    }
+  }
+
+  tick(): void {
+    const { clock } = this.#host;
+    for (const [key, { until }] of this.#byKey) if (clock() >= until) this.#release(key);
+  }
+
+  /** A share that a relay which is gone ended is not stored anew by a sender that missed it. */
+  #looksIntoBucket(claim: ShareClaim): boolean {
+    const { key, store } = claim;
+    const { book, clock, lookUpEnd } = this.#host;
+    if (lookUpEnd === undefined || store === undefined || book.knows(key)) return false;
+    const held = { home: NO_WORKER, until: clock() + SETTLE_MS, claims: [claim] };
+    this.#byKey.set(key, held);
+    void lookUpEnd(key).then(() => {
+      if (this.#byKey.get(key) === held) this.#release(key);
+    });
+    return true;
+  }
+
+  /** A sender that came to another worker gives nothing twice: the home before says first what is durable. */
+  #holds(claim: ShareClaim): boolean {
+    const { key, worker, store } = claim;
+    const { book, directory, toWorker, clock } = this.#host;
+    const held = this.#byKey.get(key);
+    if (held !== undefined) {
+      if (held.claims.length < HELD_CLAIMS) held.claims.push(claim);
+      else directory.refuse(claim, new FaultError("going-away", TOO_MANY_HELD));
+      return true;
+    }
+    const home = directory.homeOf(key);
+    if (store === undefined || home === undefined || home === worker) return false;
+    if (!book.isUnfinished(key)) return false;
+    this.#byKey.set(key, { home, until: clock() + SETTLE_MS, claims: [claim] });
+    toWorker(home, { t: "settle", key });
+    return true;
+  }
+
+  #release(key: string): void {
+    const { claims = [] } = this.#byKey.get(key) ?? {};
+    this.#byKey.delete(key);
+    for (const claim of claims) {
+      if (!this.#host.claim(claim)) this.#host.directory.claim(claim, this.#host.clock());
+    }
+  }
+}
