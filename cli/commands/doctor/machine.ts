@@ -52,10 +52,11 @@ export function checkState(env: Environment): Finding {
 
 export async function checkOpenFiles(
   platform: NodeJS.Platform = process.platform,
+  shell = "sh",
 ): Promise<Finding> {
   const { fine, warning } = findings("open files");
   if (platform === "win32") return fine("Windows has no limit for them");
-  const said = await shellSays("ulimit -n");
+  const said = await says([shell, "-c", "ulimit -n"]);
   const limit = said === "unlimited" ? Infinity : Number(said || NaN);
   if (Number.isNaN(limit)) {
     return warning("The limit of open files is unknown");
@@ -68,9 +69,9 @@ export async function checkOpenFiles(
 }
 
 /** @returns empty where no program can be started */
-async function shellSays(command: string): Promise<string> {
+async function says(command: string[]): Promise<string> {
   try {
-    const child = Bun.spawn(["sh", "-c", command], { stderr: "ignore" });
+    const child = Bun.spawn(command, { stderr: "ignore" });
     return (await child.stdout.text()).trim();
   } catch {
     return "";

@@ -15,7 +15,6 @@ import { join } from "node:path";
 import { workersOption } from "../../../cli/commands/relay-options.ts";
 import { editorCommand } from "../../../cli/commands/run-config.ts";
 import { checkOpenFiles } from "../../../cli/commands/doctor/machine.ts";
-import { environment } from "../../support/clients/own-state.ts";
 import { completePath } from "../../../cli/commands/what-to-send.ts";
 import { onHangup, onInterrupt, stopSignals } from "../../../cli/system/interrupts.ts";
 import { BUSY_WAITS_MS, retryBusy } from "../../../cli/system/retry-busy.ts";
@@ -243,6 +242,6 @@ test("Windows has an editor of its own, takes the words of EDITOR apart, and has
 });
 
 test("a machine that starts no shell has a limit of open files that is not known", async () => {
-  using _ = environment({ PATH: "/nowhere" });
-  expect((await checkOpenFiles("linux")).verdict).toBe("warning");
+  const { verdict } = await checkOpenFiles("linux", "/nowhere/sh");
+  expect(verdict).toBe("warning");
 });
