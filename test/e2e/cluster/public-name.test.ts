@@ -53,7 +53,7 @@ describe.skipIf(lacksNats)(
   () => {
     test("go on there by themselves", async () => {
       await using at = await named();
-      const file = makeFile(folder.path, "name.bin", 12 * MiB);
+      const file = makeFile(folder.path, "name.bin", 32 * MiB);
       const code = newCode();
       await using sender = send({ relay: at.relay, code, path: file.path, limit: SLOW });
       const out = outFolder(folder.path);
@@ -78,7 +78,7 @@ if (!lacksNats) {
   describeIn("chromium", (browser) => {
     test("a page goes on there with what it receives", async () => {
       await using at = await named();
-      const file = makeFile(folder.path, "received.bin", 12 * MiB);
+      const file = makeFile(folder.path, "received.bin", 40 * MiB);
       const code = newCode();
       await using sender = send({ relay: at.relay, code, path: file.path, limit: SLOW });
       await using page = await openCode(browser(), at.page, code);
@@ -92,7 +92,7 @@ if (!lacksNats) {
 
     test("a page goes on there with what it sends", async () => {
       await using at = await named();
-      const file = makeFile(folder.path, "sent.bin", 24 * MiB);
+      const file = makeFile(folder.path, "sent.bin", 40 * MiB);
       await using page = await browser().open(at.page);
       const code = parseCode(await sendPaths(page, [file.path]));
       const out = outFolder(folder.path);
