@@ -46,11 +46,10 @@ export class EdgeReceivers {
   receipt(line: SocketId, receipt: Receipt): void {
     const key = toHex(receipt.receiver);
     const known = this.#places.get(key);
-    if (known === undefined && this.#isFull) {
-      this.#output.full(line, receipt.receiver);
-      return;
+    // A receiver that has all takes no place from others, and waits for the answer. The home bounds what it keeps.
+    if (known !== undefined || !this.#isFull) {
+      this.#places.set(key, { line, entry: known?.entry, receipt });
     }
-    this.#places.set(key, { line, entry: known?.entry, receipt });
     this.#output.receipt(receipt);
   }
 

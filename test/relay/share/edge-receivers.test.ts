@@ -91,12 +91,12 @@ describe("receivers of other relays", () => {
     expect(take()).toEqual(["A receipt"]);
   });
 
-  test("are as many as a share may have; others are told so, and have the place of one that goes", () => {
+  test("are as many as a share may have; others are told so, give receipts, and have the place of one that goes", () => {
     const { receivers, take, receipt } = play(2);
     receivers.report(1, [entryOf(A, "live"), entryOf(B, "live")]);
     receivers.report(2, [entryOf(C, "live")]);
     receipt(2, C);
-    expect(take()).toEqual(["A live 0", "B live 0", "C full 2", "C full 2"]);
+    expect(take()).toEqual(["A live 0", "B live 0", "C full 2", "C receipt"]);
     // Receivers that are in go on.
     receivers.report(2, [entryOf(A, "live", 1)]);
     receivers.report(1, [entryOf(B, "left", 0)]);

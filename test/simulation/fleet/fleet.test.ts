@@ -17,6 +17,10 @@ const KEPT = [
   { seed: 290, why: "an owner says whom its sender admits before the hub has the share" },
   { seed: 9409, why: "an owner says whom its sender admits before it names the share" },
   { seed: 1843, why: "the sender of a stream comes with records further on than its new relay is" },
+  {
+    seed: 119774,
+    why: "a receiver that had no place at a full share has all, and its receipt comes",
+  },
 ] as const;
 
 function play(seed: number): void {
