@@ -143,16 +143,12 @@ export class ClusterBook {
     return this.#trust.isReady ? this.#relays.refuge(now, name) : "none";
   }
 
-  /** Says the heartbeat anew, which has changed. */
-  announce(now: number): void {
-    this.#trust.hasten(now);
-    this.#trust.heartbeat(this.#now);
-  }
-
   /** The relay drains: the others hear of it, and this one takes over no share that would soon be another one's again. */
   retire(now: number): void {
+    this.#now = now;
     this.#isRetiring = true;
-    this.announce(now);
+    this.#trust.hasten(now);
+    this.#trust.heartbeat(now);
   }
 
   /** Of what is kept for a time alone: all 0 when nothing is to be done. */
@@ -182,13 +178,12 @@ export class ClusterBook {
 
   // Workers, and this relay's directory
 
-  /** @returns true: an effect answers it */
-  claim(claim: ShareClaim, now: number): boolean {
+  /** An effect answers it. */
+  claim(claim: ShareClaim, now: number): void {
     this.#now = now;
     const name = this.nameOf(claim.channel, claim.key);
     if (claim.uplink === undefined) this.#ownership.claim(claim, name, now);
     else this.#remotes.claim(claim, name, now);
-    return true;
   }
 
   /** This relay's directory gave the share to a claim that was passed on. */

@@ -155,7 +155,9 @@ export class KeptShares {
       return (slot.kept ?? slot.heritage) !== undefined && this.isLeft(slot, entry);
     }
     if ((isOpen && slot.isUnproven) || (isInBucket(slot) && slot.isDoubted)) return true;
-    const { stored, isPart = false, isOver = false, place, store } = ownerValue(slot);
+    const isStored = (slot.kept ?? slot.heritage) !== undefined;
+    const wanted: Partial<OwnerValue> = isStored ? ownerValue(slot) : {};
+    const { stored, isPart = false, isOver = false, place, store } = wanted;
     const isSame = entry.stored === stored && entry.isOver === isOver;
     return !isSame || entry.isPart !== isPart || entry.place !== place || entry.store !== store;
   }

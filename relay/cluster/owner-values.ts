@@ -1,7 +1,7 @@
 /** What the directory has about a share: the name and the value of its entry, as this relay writes and reads them. */
 import type { OwnerValue } from "./directory-kv.ts";
 import type { KnownShare } from "./known-shares.ts";
-import type { Slot } from "./slot.ts";
+import type { KeptHere, Slot } from "./slot.ts";
 
 export interface OwnerValuesOptions {
   /** This relay's id in hex. */
@@ -17,6 +17,8 @@ export interface OwnerValuesOptions {
 
 export class OwnerValues {
   readonly #options: OwnerValuesOptions;
+  /** Of kept shares: masks take an HMAC each, and a store has many shares. */
+  readonly #ofKept = new WeakMap<KeptHere, OwnerValue>();
 
   constructor(options: OwnerValuesOptions) {
     this.#options = options;
@@ -29,8 +31,15 @@ export class OwnerValues {
 
   /** See `KeptSharesHost.ownerValue`. */
   of(share: Pick<Slot, "key" | "channel" | "kept" | "heritage">): OwnerValue {
-    const { key, channel, kept, heritage } = share;
+    const { kept, heritage } = share;
     if (heritage !== undefined) return heritage;
+    if (kept === undefined) return this.#valueOf(share);
+    const value = this.#ofKept.get(kept) ?? this.#valueOf(share);
+    this.#ofKept.set(kept, value);
+    return value;
+  }
+
+  #valueOf({ key, channel, kept }: Pick<Slot, "key" | "channel" | "kept">): OwnerValue {
     const { me, blinded, masked, maskedPlace } = this.#options;
     const { stored, isPart = false, place, store } = kept ?? {};
     const isOver = kept !== undefined && place === undefined;

@@ -133,7 +133,8 @@ export class Ownership {
     for (const slot of this.#slots.all()) {
       this.#changes.tickUntold(slot, now);
       this.#claims.tick(slot, now);
-      this.#slots.touch(slot);
+      // Time alone changes what these need; a store has many others.
+      if (slot.claims.length > 0 || slot.tries > 0) this.#slots.touch(slot);
     }
   }
 

@@ -184,6 +184,26 @@ describe("the entry of a kept share", () => {
   });
 });
 
+test("time alone costs no mask, however many shares a store has", () => {
+  let masks = 0;
+  const counted = (text: string): string => {
+    masks++;
+    return masked(text);
+  };
+  const play = new ClusterPlay({ masked: counted, maskedPlace: counted });
+  play.connect();
+  for (let number = 1; number <= 20; number++) {
+    const share = { key: hexOf(number), channel: CHANNEL, place: `place ${number}` };
+    play.book.kept({ ...share, stored: "disk" }, play.now);
+    play.effects();
+    play.outcome(number, number);
+  }
+  expect(masks).toBeGreaterThan(0);
+  masks = 0;
+  play.later(10_000);
+  expect(masks).toBe(0);
+});
+
 describe("after a restart", () => {
   test("the entry of this store's relay of before is taken over at once", () => {
     const play = new DiskPlay();
