@@ -395,16 +395,6 @@ export class ClusterKeeper implements ManagedCluster {
         directory.drop(effect.key, clock());
         store?.dropped(effect.key);
         return;
-      case "link": {
-        const { worker, ...message } = effect;
-        toWorker(worker, message);
-        return;
-      }
-      case "forward": {
-        const { worker, ...message } = effect;
-        toWorker(worker, message);
-        return;
-      }
       case "over": {
         const { worker, list, ...message } = effect;
         for (const { share, reason } of list) {
@@ -413,7 +403,9 @@ export class ClusterKeeper implements ManagedCluster {
         toWorker(worker, { ...message, list });
         return;
       }
+      case "link":
       case "unlink":
+      case "forward":
       case "looked-up": {
         const { worker, ...message } = effect;
         toWorker(worker, message);

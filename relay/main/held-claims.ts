@@ -7,9 +7,12 @@ import type { Directory } from "./directory.ts";
 
 /** Of one share, while its home settles: a sender has one line at a time, and tries again. items */
 const HELD_CLAIMS = 8;
+/** Shares that are looked up in the bucket at once for claims, and as many for questions: anybody may offer or ask about any share. */
+export const LOOK_UPS_MOST = 64;
 /** As the home of a share that is looked up in the bucket. */
 const NO_WORKER = -1;
 const TOO_MANY_HELD = "too many connections of this share wait for its store";
+const TOO_MANY_LOOK_UPS = "too many senders wait for the bucket";
 
 /** Claims of a share whose records are about to be durable at another worker. */
 interface Held {
@@ -26,7 +29,7 @@ export interface HeldClaimsHost {
   /** As the directory's. ms */
   readonly clock: () => number;
   /** Undefined: the relay shares its store with no other. */
-  readonly lookUpEnd: ((key: string) => Promise<void>) | undefined;
+  readonly lookUpEnd: ((key: string) => Promise<unknown>) | undefined;
   /** @returns false: the directory may have it at once */
   readonly claim: (claim: ShareClaim) => boolean;
 }
@@ -34,8 +37,9 @@ export interface HeldClaimsHost {
 /** Claims that wait until the relay knows what the store has of their share, or whether it is over. */
 export class HeldClaims {
   readonly #host: HeldClaimsHost;
-  /** By key: shares that are stored in part, so the limits of the store bound them. */
+  /** By key: shares that are stored in part, so the limits of the store bound them, and those that are looked up. */
   readonly #byKey = new Map<string, Held>();
+  #lookUps = 0;
 
   constructor(host: HeldClaimsHost) {
     this.#host = host;
@@ -65,11 +69,17 @@ export class HeldClaims {
   /** A share that a relay which is gone ended is not stored anew by a sender that missed it. */
   #looksIntoBucket(claim: ShareClaim): boolean {
     const { key, store } = claim;
-    const { book, clock, lookUpEnd } = this.#host;
+    const { book, directory, clock, lookUpEnd } = this.#host;
     if (lookUpEnd === undefined || store === undefined || book.knows(key)) return false;
+    if (this.#lookUps >= LOOK_UPS_MOST) {
+      directory.refuse(claim, new FaultError("going-away", TOO_MANY_LOOK_UPS));
+      return true;
+    }
+    this.#lookUps++;
     const held = { home: NO_WORKER, until: clock() + SETTLE_MS, claims: [claim] };
     this.#byKey.set(key, held);
     void lookUpEnd(key).then(() => {
+      this.#lookUps--;
       if (this.#byKey.get(key) === held) this.#release(key);
     });
     return true;

@@ -1,17 +1,20 @@
 import type { ClusterOfBook } from "../store/share-shelf.ts";
 
-/** About one share. */
 interface Word {
   readonly key: string;
   readonly say: () => void;
 }
 
+/** The last words of each kind about each share. */
+type Words = Map<string, Word>;
+
 /** What the book says to the cluster, once what is in the book by then is saved: see `afterSave`. */
 export class SavedWords {
   readonly #keeps: (key: string) => boolean;
-  #later: Word[] = [];
+  /** A save that waits for long finds three words at most for each share that the book took in meanwhile. */
+  readonly #later: Words = new Map();
   /** Of the save under way. */
-  #leaving: Word[] = [];
+  readonly #leaving: Words = new Map();
   #isAtOnce = false;
 
   constructor(keeps: (key: string) => boolean) {
@@ -20,20 +23,20 @@ export class SavedWords {
 
   /** In a common bucket another relay may take a share over at once: it finds there what this one said. */
   afterSave({ kept, released }: ClusterOfBook): ClusterOfBook {
-    const later = (key: string, say: () => void): void => {
+    const later = (kind: string, key: string, say: () => void): void => {
       if (this.#isAtOnce) say();
-      else this.#later.push({ key, say });
+      else setLast(this.#later, `${kind} ${key}`, { key, say });
     };
     return {
       kept: (share, place, isPart) => {
         const { key } = share;
-        later(key, () => {
+        later(place === undefined ? "over" : "kept", key, () => {
           if (place !== undefined || !this.#keeps(key)) kept(share, place, isPart);
         });
       },
       released: (share) => {
         const { key } = share;
-        later(key, () => {
+        later("released", key, () => {
           if (!this.#keeps(key)) released(share);
         });
       },
@@ -49,20 +52,30 @@ export class SavedWords {
 
   /** The next save has what they are about. */
   saving(): void {
-    this.#leaving.push(...this.#later.splice(0));
+    for (const [name, word] of this.#later) setLast(this.#leaving, name, word);
+    this.#later.clear();
   }
 
   /** It is done. */
   say(): void {
-    for (const { say } of this.#leaving.splice(0)) say();
+    const words = [...this.#leaving.values()];
+    this.#leaving.clear();
+    for (const { say } of words) say();
   }
 
   forget(key: string): void {
-    this.#later = this.#later.filter((word) => word.key !== key);
-    this.#leaving = this.#leaving.filter((word) => word.key !== key);
+    for (const words of [this.#later, this.#leaving]) {
+      for (const [name, word] of words) if (word.key === key) words.delete(name);
+    }
   }
 
   forgetAll(): void {
-    this.#later = [];
+    this.#later.clear();
   }
+}
+
+/** In place of the one before, and after all others. */
+function setLast(words: Words, name: string, word: Word): void {
+  words.delete(name);
+  words.set(name, word);
 }

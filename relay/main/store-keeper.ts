@@ -4,7 +4,7 @@
  */
 import { randomBytes } from "node:crypto";
 
-import { FaultError } from "../../protocol/mod.ts";
+import { FaultError, socketFault } from "../../protocol/mod.ts";
 import type { LiveLimits } from "../limits/limits.ts";
 import type { AskedShare, StoreOrder } from "../cluster/book-effects.ts";
 import type { FromStoreBook, ToStoreBook } from "../share/messages.ts";
@@ -19,7 +19,7 @@ import type { StoredShare } from "../store/stored-share.ts";
 import type { Reporter } from "../worker/reports.ts";
 import { Adoptions, type Adoption } from "./adoptions.ts";
 import type { Directory } from "./directory.ts";
-import { HeldClaims } from "./held-claims.ts";
+import { HeldClaims, LOOK_UPS_MOST } from "./held-claims.ts";
 import { RecordRemover } from "./record-remover.ts";
 import { SavedWords } from "./saved-words.ts";
 import { StoreOutput } from "./store-output.ts";
@@ -89,6 +89,7 @@ export class StoreKeeper implements ManagedStore {
   #effects: readonly BookEffect[] = [];
   readonly #held: HeldClaims;
   readonly #output: StoreOutput;
+  #lookUps = 0;
   #isFailing = false;
   #isClosed = false;
   readonly saves = { done: 0, failed: 0 };
@@ -146,19 +147,31 @@ export class StoreKeeper implements ManagedStore {
     return this.#held.takes(claim) || this.#claim(claim);
   }
 
-  async #lookUpEnd(key: string): Promise<void> {
+  /** @returns whether the bucket answered; if not, the next save tells of it */
+  async #lookUpEnd(key: string): Promise<boolean> {
     try {
       const over = await this.#options.store.ledger.over?.(key);
       if (over !== undefined && !this.book.knows(key)) this.book.learn(over);
+      return true;
     } catch {
-      // The bucket is away, as the next save tells.
+      return false;
     }
   }
 
   /** No relay has the share of this question: it may be over, and its last relay gone. */
   async inquired({ worker, socket, key, question }: AskedShare): Promise<void> {
-    await this.#lookUpEnd(key);
-    if (!this.#output.lost.has(worker)) this.handle({ t: question, worker, socket, key });
+    const isBusy = this.#lookUps >= LOOK_UPS_MOST;
+    this.#lookUps++;
+    const isKnown = !isBusy && (await this.#lookUpEnd(key));
+    this.#lookUps--;
+    if (this.#output.lost.has(worker)) return;
+    if (isKnown) {
+      this.handle({ t: question, worker, socket, key });
+      return;
+    }
+    const detail = isBusy ? "too many questions wait for the bucket" : "the bucket does not answer";
+    const fault = socketFault("going-away");
+    this.#options.toWorker(worker, { t: "socket-failed", socket, fault, detail });
   }
 
   #claim(claim: ShareClaim): boolean {
