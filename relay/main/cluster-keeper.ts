@@ -29,6 +29,7 @@ import type { FromStoreBook } from "../share/messages.ts";
 import type { ShareClaim } from "../store/book-effects.ts";
 import type { StoredShare } from "../store/stored-share.ts";
 import type { Reporter } from "../worker/reports.ts";
+import { BucketRight } from "./bucket-right.ts";
 import type { Directory } from "./directory.ts";
 
 /** NATS that does not answer holds up the end of the relay so long at most; the others find out by its heartbeat. ms */
@@ -95,9 +96,8 @@ export class ClusterKeeper implements ManagedCluster {
   readonly #asking = new Set<Promise<void>>();
   #since: number;
   #wasConnected = false;
-  /** Of the fence, as the book knows of them. */
-  #lapses = 0;
-  #wasProven = false;
+  /** Undefined: the relay uses no bucket together with others. */
+  readonly #right: BucketRight | undefined;
   #isActing = false;
   #isClosed = false;
   readonly #public: string | undefined;
@@ -124,9 +124,12 @@ export class ClusterKeeper implements ManagedCluster {
       },
       this.#since,
     );
-    const found = store?.bucket?.found.splice(0) ?? [];
+    const { fence, found = [] } = store?.bucket ?? {};
+    const { toWorker, workers } = options;
+    const book = this.#book;
+    this.#right = fence && new BucketRight({ fence, book, toWorker, workers });
     this.#book.found(
-      found.map((share) => this.#keptOf(share, share.place, "s3")),
+      found.splice(0).map((share) => this.#keptOf(share, share.place, "s3")),
       this.#since,
     );
   }
@@ -255,7 +258,7 @@ export class ClusterKeeper implements ManagedCluster {
 
   /** Whether the directory says that all shares which this relay keeps in the bucket are its own. */
   get isProven(): boolean {
-    return this.#lapses === this.#options.store?.bucket?.fence.lapses && this.#book.isProven;
+    return this.#right?.isProven === true;
   }
 
   released({ key, channel }: ShareName): void {
@@ -317,9 +320,7 @@ export class ClusterKeeper implements ManagedCluster {
   #tell(tell: (now: number) => void): void {
     if (this.#isClosed) return;
     const now = this.#options.clock();
-    const lapses = this.#options.store?.bucket?.fence.lapses ?? 0;
-    if (lapses !== this.#lapses) this.#book.doubt(now);
-    this.#lapses = lapses;
+    this.#right?.look(now);
     tell(now);
     const { isConnected } = this.#book;
     if (isConnected !== this.#wasConnected) {
@@ -336,19 +337,7 @@ export class ClusterKeeper implements ManagedCluster {
       for (const effect of effects) this.#do(effect, kv);
     }
     this.#isActing = false;
-    const wasProven = this.#wasProven;
-    this.#wasProven = this.isProven;
-    if (this.#wasProven && !wasProven) this.#tellMayWrite();
-  }
-
-  /** After the workers have heard of the shares that are another relay's by now. */
-  #tellMayWrite(): void {
-    const { store, toWorker, workers } = this.#options;
-    const fence = store?.bucket?.fence;
-    if (fence === undefined || fence.left === 0) return;
-    const { left } = fence;
-    const until = fence.now.wall + left;
-    for (const worker of workers()) toWorker(worker, { t: "may-write", left, until });
+    this.#right?.settled();
   }
 
   #do(effect: ClusterEffect, kv: DirectoryKv): void {
@@ -369,7 +358,7 @@ export class ClusterKeeper implements ManagedCluster {
           if (outcome.t !== "done" || sent === undefined) return;
           fence?.held(sent);
           this.#tell(() => undefined);
-          this.#tellMayWrite();
+          this.#right?.tell();
         };
         void this.#ask(kv.putRelay(this.me, this.#value), taken);
         return;
