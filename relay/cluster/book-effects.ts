@@ -40,30 +40,30 @@ export type ClusterEffect =
       readonly t: "over";
       readonly worker: number;
       readonly channel: string;
-      /** That relay. */
+      /** The relay that stored them. */
       readonly relay: string;
       readonly list: readonly OverShare[];
     }
-  // Of shares that stores keep:
+  // Answers about shares that stores keep:
   /** No relay of the cluster stores the share of this question. */
   | ({ readonly t: "unknown-share" } & AskedShare)
   /** The directory can't be asked now: the sender may come again. */
   | ({ readonly t: "unasked-share"; readonly fault: FaultError } & AskedShare)
   | StoreOrder;
 
-/** To the store of this relay. */
+/** An order to the store of this relay. */
 export type StoreOrder =
-  /** Another relay owns a share that this relay's disk keeps: its own copy opens for no receiver, until `loud`. */
+  /** Another relay owns a share that this relay's disk keeps: the copy here opens for no receiver until `loud`. */
   | { readonly t: "quiet" | "loud"; readonly key: string }
-  /** This relay owns a share now that a relay kept in the same bucket which is gone. */
+  /** This relay now owns a share that a gone relay kept in the same bucket. */
   | {
       readonly t: "adopt";
       readonly name: string;
       readonly place: string;
-      /** Of this relay as its owner. */
+      /** The epoch of this relay as its owner. */
       readonly epoch: number;
     }
-  /** Another relay owns a share that this relay kept in their bucket: this one forgets it, and leaves the bucket as it is. */
+  /** Another relay owns a share that this relay kept in their bucket: the store forgets it and leaves the bucket as it is. */
   | { readonly t: "disown"; readonly key: string };
 
 /** A question of a sender about its share. */

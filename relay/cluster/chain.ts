@@ -1,6 +1,6 @@
-/** Edges ask again within that time after a line to this relay broke: until then it goes on for them. ms */
+/** Edges ask again within this time after their line to this relay broke. Until then the link stays for them. ms */
 export const ASK_LINGER_MS = 15_000;
-/** A gateway that does not serve is passed over so long, and twice as long each time that it fails again. ms */
+/** Edges pass over a gateway that failed for the first time, and twice as long after each further failure, up to the most. ms */
 export const GATEWAY_REST_MS = { first: 60_000, most: 16 * 60_000 } as const;
 
 interface Rest {
@@ -9,13 +9,13 @@ interface Rest {
   isOver: boolean;
 }
 
-/** The part of this relay in the ways to one owner, for one channel: edges that read through it, and gateways that failed it. */
+/** This relay on the ways to one owner, for one channel: the edges that read through it, and the gateways that failed it. */
 export class Chain {
   /** The least level at which edges ask, by worker. */
   readonly #levels = new Map<number, number>();
-  /** Levels that were asked for, and until when they still count. */
+  /** Levels that edges asked for before, and the time until which each one still counts. */
   readonly #lingering = new Map<number, number>();
-  /** By relay; it has as many as there are relays. */
+  /** Gateways that failed, by relay: at most as many as there are relays. */
   readonly #rests = new Map<string, Rest>();
 
   get askedAt(): number | undefined {
@@ -50,7 +50,7 @@ export class Chain {
     return this.#rests.get(gateway)?.isOver === false;
   }
 
-  /** @returns whether something ended that the way depends on */
+  /** @returns whether a level or a rest ended, so that the way may be another one */
   tick(now: number): boolean {
     let hasEnded = false;
     for (const [level, until] of this.#lingering) {
@@ -60,7 +60,7 @@ export class Chain {
     }
     for (const [gateway, rest] of this.#rests) {
       const { until, ms, isOver } = rest;
-      // It did not fail since.
+      // The gateway did not fail since then.
       if (now >= until + ms) this.#rests.delete(gateway);
       if (isOver || now < until) continue;
       rest.isOver = true;

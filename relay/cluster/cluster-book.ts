@@ -29,7 +29,7 @@ import { ShareNews } from "./share-news.ts";
 import type { KeptShare } from "./slot.ts";
 
 export interface ClusterBookOptions extends OwnerValuesOptions {
-  /** See `routes.ts`; undefined: it is nowhere in particular. */
+  /** The site of this relay, see `routes.ts`; undefined: it has none. */
   readonly site?: string | undefined;
   /** In [0, 1). */
   readonly random: () => number;
@@ -143,7 +143,7 @@ export class ClusterBook {
     return this.#trust.isReady ? this.#relays.refuge(now, name) : "none";
   }
 
-  /** The relay drains: the others hear of it, and this one takes over no share that would soon be another one's again. */
+  /** The relay drains. The others hear of it, and it takes over no more shares, which would soon move again. */
   retire(now: number): void {
     this.#now = now;
     this.#isRetiring = true;
@@ -178,7 +178,7 @@ export class ClusterBook {
 
   // Workers, and this relay's directory
 
-  /** An effect answers it. */
+  /** An effect answers the claim. */
   claim(claim: ShareClaim, now: number): void {
     this.#now = now;
     const name = this.nameOf(claim.channel, claim.key);
@@ -215,19 +215,19 @@ export class ClusterBook {
     this.#ownership.ended(this.nameOf(channel, key));
   }
 
-  /** The store of this relay knows the share: at its start, and from then on. */
+  /** The store of this relay knows the share: since the relay's start, or from now on. */
   kept(share: KeptShare, now: number): void {
     this.#now = now;
     this.#ownership.kept.kept(this.nameOf(share.channel, share.key), share);
   }
 
-  /** It knows it no more. */
+  /** The store knows the share no more. */
   released(key: string, channel: string, now: number): void {
     this.#now = now;
     this.#ownership.kept.released(this.nameOf(channel, key));
   }
 
-  /** The bucket of this relay had these shares when it started: this one keeps those that no relay has. */
+  /** The bucket had these shares when this relay started. This relay takes over each one that no relay has. */
   found(shares: Iterable<KeptShare>, now: number): void {
     this.#now = now;
     for (const share of shares) {
@@ -240,19 +240,19 @@ export class ClusterBook {
     return this.#ownership.kept.adopts(name);
   }
 
-  /** `kept` came before, unless there is nothing to keep. */
+  /** The store has read the share. `kept` came before, unless the share is over. */
   adopted(name: string, now: number): void {
     this.#now = now;
     this.#ownership.kept.adopted(name);
   }
 
-  /** This relay may have been taken for gone: it proves its shares in the bucket anew. */
+  /** Other relays may have taken this one for gone: it proves its shares in the bucket anew. */
   doubt(now: number): void {
     this.#now = now;
     this.#ownership.kept.doubt();
   }
 
-  /** The directory says that each share which this relay keeps in a bucket is its own. */
+  /** The directory names this relay as the owner of each share that it keeps in a bucket. */
   get isProven(): boolean {
     return this.#trust.isReady && this.#ownership.kept.isProven;
   }
@@ -300,7 +300,7 @@ export class ClusterBook {
     this.#links.linked(link, this.#now);
   }
 
-  /** Stored shares of the relay at its other end are over. */
+  /** Stored shares of the relay at the link's other end are over. */
   over(link: number, list: readonly OverShare[]): void {
     this.#links.over(link, list);
   }
@@ -382,12 +382,12 @@ export class ClusterBook {
     this.#questions.lookAgain();
   }
 
-  /** The ways to owners go by relays that live. */
+  /** Ways to owners depend on which relays live, so the links look at them again. */
   #lookAround(): void {
     if (this.#relays.lookAround(this.#now)) this.#links.relaysChanged(this.#now);
   }
 
-  /** In the directory. */
+  /** The name of a share in the directory. */
   nameOf(channel: string, key: string): string {
     return this.#values.nameOf(channel, key);
   }

@@ -22,15 +22,15 @@ export interface OwnerValue {
   readonly relay: string;
   /** The channel, which only the cluster's relays can read: see `ClusterSecret.masked`. A look-up by the share alone needs it. */
   readonly channel?: string | undefined;
-  /** The relay's store knows the share, whole or not, so it stays there without its sender. */
+  /** The store of the relay keeps the share, whole or in part, so the entry stays without the sender. */
   readonly stored?: StoreKind | undefined;
-  /** Records are missing: a relay that stores the whole share takes it over. */
+  /** Some records are not stored: a relay that stores the whole share takes it over. */
   readonly isPart?: boolean | undefined;
-  /** It is over: the store only knows why, for its sender and for receivers that come late. */
+  /** The share is over. The store still knows why, for its sender and for late receivers. */
   readonly isOver?: boolean | undefined;
-  /** Where that store has its records, which only the cluster's relays can read: see `ClusterSecret.maskedPlace`. */
+  /** The place of its records in that store, masked for all but relays of the cluster: see `ClusterSecret.maskedPlace`. */
   readonly place?: string | undefined;
-  /** A keyed hash that tells the relays that use the same bucket; undefined: the store is a disk. */
+  /** A keyed hash of the bucket, by which relays know that they use the same one; undefined: the store is a disk. */
   readonly store?: string | undefined;
 }
 
@@ -41,13 +41,13 @@ export interface RelayValue {
   readonly address: string;
   /** CLUSTER_VERSION of that relay. */
   readonly version: number;
-  /** Where it is, as SITE_FORM; undefined: nowhere in particular. */
+  /** The site of the relay, as SITE_FORM; undefined: it has none. */
   readonly site?: string | undefined;
-  /** It drains: nobody shall go there. */
+  /** The relay drains: no client and no edge shall go there. */
   readonly drains?: true | undefined;
-  /** Of its public address, blinded: relays with the same one are behind one name. */
+  /** Its public address, blinded: relays with the same one are behind one name. */
   readonly public?: string | undefined;
-  /** It has ended, and others need not wait before they take over what it kept in their bucket. */
+  /** The relay has ended: the others take over its shares in the bucket without waiting for RELAY_GONE_MS. */
   readonly hasLeft?: boolean | undefined;
 }
 

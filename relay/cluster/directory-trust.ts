@@ -1,20 +1,20 @@
 /**
- * Whether this relay may decide by what it knows of the directory in NATS: it is connected, and the watch has told all. Also
- * when its heartbeats go there.
+ * Whether this relay may decide by its knowledge of the directory in NATS: it is connected, and the watch has told all.
+ * It also decides when the next heartbeat goes there.
  */
 import type { Say } from "./book-effects.ts";
 import { HEARTBEAT_MS, RELAY_GONE_MS } from "./directory-kv.ts";
 
-/** A tick that is late by that much: the relay stood still, and others may take it for gone. ms */
+/** A tick that comes so late shows that the relay stood still, so the others may take it for gone. ms */
 const PAUSE_MS = RELAY_GONE_MS / 2;
-/** A watch that did not begin anew within that time after such a pause has missed nothing. ms */
+/** A watch that did not begin anew within this time after such a pause has missed no entry. ms */
 const STALE_MS = RELAY_GONE_MS;
 
 export class DirectoryTrust {
   #isConnected = false;
   #isSynced = false;
   #wasSynced = false;
-  /** Since the relay stood still; undefined: it did not, or the watch began anew since. */
+  /** The end of the last pause; undefined: there was none, or the watch began anew since. */
   #staleSince: number | undefined;
   #tickedAt: number;
   #heartbeatAt = 0;
@@ -60,7 +60,7 @@ export class DirectoryTrust {
     return this.#staleSince !== undefined && now - this.#staleSince >= STALE_MS;
   }
 
-  /** The next heartbeat is due. */
+  /** Sends a heartbeat now instead of at its time. */
   hasten(now: number): void {
     this.#heartbeatAt = now;
   }

@@ -1,6 +1,6 @@
 /**
- * The line by which one sender of this relay speaks to the relay that stores its share. It greets that relay, which is
- * told then what the sender said before. `relay/worker/forwards.ts` owns it, with the socket. No I/O.
+ * The line by which one sender of this relay speaks to the relay that stores its share. It greets that relay, and then
+ * tells it the sender's words of before. `relay/worker/forwards.ts` owns it, with the socket. No I/O.
  */
 import {
   CONTROL_BYTES,
@@ -18,14 +18,14 @@ import { decodeFromOwner, type OwnerMessage } from "./wire.ts";
 
 /** Messages of senders that prove their share. */
 const PROVING: readonly unknown[] = ["offer", "inspect", "revoke"] satisfies Message["t"][];
-/** Bytes that a sender says before it is welcome there: its offer, its end, and changes of its connections. */
+/** Bytes that a sender may say before the owner's welcome: its offer, its end, and changes of its connections. */
 export const EARLY_MOST_BYTES = 64 * 1024;
 
 export interface ForwardLineHost {
   send(bytes: Uint8Array): void;
   /** The owner says this to the sender. */
   message(message: Message): void;
-  /** The line is of no more use. */
+  /** The line failed, and its sender has to come again. */
   failed(fault: FaultError): void;
 }
 
@@ -61,7 +61,7 @@ export class ForwardLine {
       this.#host.failed(new FaultError("too-fast", "too much before its offer was accepted"));
       return;
     }
-    // The socket that it came by uses its memory again.
+    // The socket that brought the bytes uses their memory again.
     this.#early.push(bytes.slice());
   }
 
@@ -113,10 +113,10 @@ export class ForwardLine {
   }
 }
 
-/** A relay that stores shares is not there again sooner. s */
+/** The pause before the sender comes again: a relay that stores shares needs at least so long to come back. s */
 const AGAIN_SECONDS = 1;
 
-/** The sender may come again, here or elsewhere. */
+/** The fault of a sender whose line failed: it comes again, here or at another relay. */
 export function awayFor(why: string): FaultError {
   const detail = `the line to the relay of its cluster that stores the share ended: ${why}`;
   return new FaultError("going-away", detail, { after: AGAIN_SECONDS });

@@ -3,10 +3,10 @@ import { FaultError, NONCE_BYTES } from "../../protocol/mod.ts";
 import type { ClusterSecret, NamedLine } from "./proof.ts";
 import { CLUSTER_VERSION, encodeCluster, type OwnMessageOf } from "./wire.ts";
 
-/** An owner that says nothing for so long after a line was opened is gone. ms */
+/** An owner that sends no welcome for so long after a line was opened is gone. ms */
 export const WELCOME_MS = 10_000;
 
-/** This relay, as it greets others. */
+/** The names by which this relay greets others. */
 export interface Greeter {
   /** Its id. */
   readonly relay: Uint8Array;

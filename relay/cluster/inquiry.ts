@@ -1,4 +1,4 @@
-/** The answer to a sender that asks about a share which the store of this relay does not know. */
+/** The answer to a sender about a share that the store of this relay does not know. */
 import { FaultError } from "../../protocol/mod.ts";
 import type { AskedShare, ClusterEffect } from "./book-effects.ts";
 import type { KnownShare } from "./known-shares.ts";
@@ -6,11 +6,11 @@ import type { OwnerValues } from "./owner-values.ts";
 import { strayed } from "./waiting-claims.ts";
 
 export interface Inquired {
-  /** Of the relay that stores it; undefined: none does, as far as this relay knows. */
+  /** The entry of the share; undefined: no relay stores it, as far as this relay knows. */
   readonly entry: KnownShare | undefined;
-  /** Of that relay; undefined: it is not known. */
+  /** The address of the relay that stores it; undefined: it is not known. */
   readonly address: string | undefined;
-  /** The directory answers, and all of it is known. */
+  /** Whether the directory answers, and this relay knows all of it. */
   readonly knowsAll: boolean;
   readonly values: OwnerValues;
 }

@@ -1,8 +1,8 @@
 /**
- * The shares that the store of this relay keeps, or is to take over, beside what the directory says of them.
+ * The shares that the store of this relay keeps or is to take over, compared with their entries in the directory.
  *
- * A kept share holds its entry without a sender. Where another relay owns it, a copy on a disk stays `quiet` until that entry is
- * gone (`loud`), unless it may claim it (`isLeft`). A copy in a bucket is that relay's then (`disown`).
+ * A kept share holds its entry without a sender. If another relay owns it, a copy on a disk stays `quiet` until that entry is
+ * gone (`loud`), or claims the share if it may (`isLeft`). A copy in a bucket belongs to that relay (`disown`).
  *
  * In a bucket that several relays use, a share goes from a relay that is gone to another one:
  *
@@ -31,7 +31,7 @@ export interface KeptSharesHost {
 export class KeptShares {
   readonly #host: KeptSharesHost;
   readonly #slots: Slots;
-  /** Kept in a bucket, and maybe another relay's by now. */
+  /** Shares kept in a bucket that another relay may own by now. */
   readonly #doubted = new Set<Slot>();
 
   constructor(host: KeptSharesHost, slots: Slots) {
@@ -52,7 +52,7 @@ export class KeptShares {
     slot.kept = kept;
   }
 
-  /** The relay's store has it no more. */
+  /** The relay's store has the share no more. */
   released(name: string): void {
     const slot = this.#slots.get(name);
     if (slot === undefined) return;
@@ -61,7 +61,7 @@ export class KeptShares {
     this.#slots.touch(slot);
   }
 
-  /** No relay may have a share that is in the bucket of this one. */
+  /** The bucket of this relay has a share, and maybe no relay owns it. */
   found(name: string, { key, channel, ...kept }: KeptShare): void {
     const value = this.#host.ownerValue({ key, channel, kept, heritage: undefined });
     const slot = this.#slots.of(name);
@@ -75,13 +75,13 @@ export class KeptShares {
     return this.#slots.get(name)?.isAdopting === true;
   }
 
-  /** The store has read it: it is kept, or over. */
+  /** The store has read the share: it is kept, or over. */
   adopted(name: string): void {
     const slot = this.#slots.get(name);
     if (slot !== undefined) this.disinherit(slot);
   }
 
-  /** Other relays may have taken this one for gone, and each of its shares in the bucket. */
+  /** Other relays may have taken this one for gone, and taken over each of its shares in the bucket. */
   doubt(): void {
     for (const slot of this.#slots.all()) {
       if (!isInBucket(slot)) continue;
@@ -103,7 +103,7 @@ export class KeptShares {
     else this.#doubted.delete(slot);
   }
 
-  /** Removes the entry of a relay that is gone, or takes it over, unless it changes before. */
+  /** Removes the entry of a gone relay or takes it over, unless the entry changes before. */
   evict(entry: KnownShare): void {
     const slot = this.#slots.of(entry.name);
     slot.evicted = entry.revision;
@@ -114,7 +114,7 @@ export class KeptShares {
     const { heritageOf, placeIn, isGone, me, say } = this.#host;
     const isOthers = entry !== undefined && entry.relay !== me;
     if (isOthers && slot.claims.length > 0 && isGone(entry.relay)) {
-      // A sender waits for it.
+      // A sender waits for the share.
       slot.heritage ??= heritageOf(entry);
       slot.evicted = entry.revision;
     }
@@ -147,7 +147,7 @@ export class KeptShares {
     this.#host.say({ t: isOthers ? "quiet" : "loud", key });
   }
 
-  /** Of a share that is kept, inherited or open. @param isOpen a sender here has it, and no other relay owns it */
+  /** Whether a kept, inherited or open share needs an entry. @param isOpen its sender is here, and no other relay owns it */
   lacksEntry(slot: Slot, entry: KnownShare | undefined, isOpen: boolean): boolean {
     if (entry === undefined) return true;
     const { me, ownerValue } = this.#host;
@@ -163,10 +163,10 @@ export class KeptShares {
   }
 
   /**
-   * Whether a kept share need not leave it to the relay that owns it: that one is gone, has a part of it where this one has
-   * all, or was this one before a restart.
-   * Nothing else has the same random place on a disk, and one relay alone can open the folder of a store. A copy of a
-   * folder breaks that, so this happens once, before this relay had the entry itself.
+   * Whether this relay may take a kept share from its owner: the owner is gone, has a part of it while this relay has all, or
+   * was this relay before a restart.
+   * The random place on a disk proves the last: one process alone can open the folder of a store. A copied folder would
+   * have the same place, so this happens once, before this relay had the entry itself.
    */
   isLeft(slot: Slot, { revision, stored, isPart, place }: KnownShare): boolean {
     if (slot.evicted === revision) return true;

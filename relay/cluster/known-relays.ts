@@ -11,11 +11,11 @@ import { CLUSTER_VERSION } from "./wire.ts";
 
 /** Relays of one cluster; of more some have no links. */
 export const CLUSTER_RELAYS_MOST = 1000;
-/** A relay that was heard so long ago is no refuge: it may be gone. ms */
+/** A relay whose last sign of life is older is no refuge: it may be gone. ms */
 const REFUGE_SEEN_MS = RELAY_GONE_MS / 2;
 /** Each relay waits a random part of it before it removes another one, so that one does it for all. ms */
 export const REMOVE_SPREAD_MS = 5000;
-/** Likewise after one that has left. ms */
+/** The same for a relay that has left. ms */
 const LEFT_SPREAD_MS = 1000;
 
 interface KnownRelay {
@@ -29,9 +29,9 @@ interface KnownRelay {
 export interface GoneRelay {
   readonly id: string;
   readonly isFirst: boolean;
-  /** It said so. */
+  /** The relay said that it ended. */
   readonly hasLeft: boolean;
-  /** Since it gave its last sign of life. */
+  /** The time since its last sign of life. */
   readonly silentMs: number;
 }
 
@@ -49,9 +49,9 @@ export class KnownRelays {
   readonly #me: string;
   readonly #random: () => number;
   readonly #relays = new Map<string, KnownRelay>();
-  /** Those that live and have a site, by each prefix of it. */
+  /** Relays that live and have a site, by each prefix of it. */
   #bySite = new Map<string, string[]>();
-  /** The same, as text. */
+  /** The same as text, to see a change. */
   #sites = "";
 
   constructor(me: string, random: () => number) {
@@ -69,18 +69,18 @@ export class KnownRelays {
     return value?.version === CLUSTER_VERSION ? value.address : undefined;
   }
 
-  /** It gave a sign of life lately enough, as far as this relay can know. */
+  /** Whether the relay gave a sign of life within RELAY_GONE_MS, as far as this relay can know. */
   isAlive(id: string, now: number): boolean {
     const known = this.#relays.get(id);
     return known !== undefined && now - known.seenAt < RELAY_GONE_MS;
   }
 
-  /** It was there, and gives no sign of life any more. */
+  /** Whether the relay was there, and gives no sign of life any more. */
   isGone(id: string, now: number): boolean {
     return this.#relays.has(id) && !this.isAlive(id, now);
   }
 
-  /** It said its version, which this relay does not speak. */
+  /** Whether the relay speaks another version than this one. */
   isForeign(id: string): boolean {
     const version = this.#relays.get(id)?.value?.version;
     return version !== undefined && version !== CLUSTER_VERSION;
@@ -92,12 +92,12 @@ export class KnownRelays {
     now: number,
   ): { address: string | undefined } | undefined {
     if (stored === undefined || !this.isAlive(relay, now)) return undefined;
-    // Relays of another version take no senders of this one, which then has the share as one that is not stored.
+    // Relays of another version take no senders of this one. The share counts as not stored here.
     if (this.isForeign(relay)) return undefined;
     return { address: this.addressOf(relay) };
   }
 
-  /** Undefined: it has none, or is not known. */
+  /** The site of a relay; undefined: it has none, or is not known. */
   siteOf(id: string): string | undefined {
     return this.#relays.get(id)?.value?.site;
   }

@@ -18,9 +18,9 @@ export const LINKS_MOST = 10_000;
  * directory, and claims its shares again. ms
  */
 export const LINGER_MS = 60_000;
-/** A gateway by which no share comes for so long does not reach the owner: another one may. ms */
+/** A gateway by which no share comes for so long does not reach the owner. Another one may. ms */
 export const GATEWAY_SERVES_MS = 10_000;
-/** Tries of a link, one after the other, after which its gateway counts as gone: the second one follows at once. */
+/** Failed tries of a link, one after the other, after which its gateway counts as gone. The second try follows at once. */
 const GATEWAY_TRIES = 2;
 
 export interface Link {
@@ -32,13 +32,13 @@ export interface Link {
   readonly asked: Asked;
   /** Its first list of shares came, and it did not break since. */
   isUp: boolean;
-  /** Tries that failed since it was up. */
+  /** Tries that failed since the link was up. */
   failures: number;
-  /** When a share last came by it, or it was opened. */
+  /** The time at which a share last came by the link, or at which it was opened. */
   servedAt: number;
   /** Since when the directory has no share for it. */
   idleSince: number | undefined;
-  /** Stored shares of the owner that are over, as it said last. */
+  /** Stored shares of the owner that are over, as the owner said last. */
   over: readonly OverShare[];
 }
 
@@ -49,7 +49,7 @@ interface Asked {
   readonly blinded: string;
   /** By owner. */
   readonly links: Map<string, Link>;
-  /** By owner; of those alone that edges ask for here, or whose gateway failed. */
+  /** By owner: only owners for which edges ask here, or to which a gateway failed. */
   readonly chains: Map<string, Chain>;
 }
 
@@ -61,9 +61,9 @@ export interface LinksHost {
   readonly random: () => number;
   readonly addressOf: (relay: string) => string | undefined;
   readonly siteOf: (relay: string) => string | undefined;
-  /** Relays that live and have a site that begins so. */
+  /** Relays that live and have a site with this prefix. */
   readonly relaysAt: (prefix: string) => Iterable<string>;
-  /** A share comes by the link. */
+  /** Whether a share comes by the link. */
   readonly serves: (link: Link) => boolean;
   /** The link is over; its worker may be gone. */
   readonly over: (link: Link) => void;
@@ -172,7 +172,7 @@ export class Links {
     for (const worker of this.#workersFor(link.asked, link.relay)) this.#tellOver(worker, link);
   }
 
-  /** A share came by this link: those that are over tell their senders alone. */
+  /** A share came by this link: shares that are over concern their senders alone from now on. */
   opened(link: Link): void {
     link.over = [];
   }
@@ -191,7 +191,7 @@ export class Links {
     if (asked !== undefined) this.#arrange(asked, now, hasMoved);
   }
 
-  /** Other relays live, and a way may go by others. */
+  /** Other relays live than before, so ways may go by other relays. */
   relaysChanged(now: number): void {
     for (const asked of this.#asked.values()) this.#arrange(asked, now);
   }
@@ -226,7 +226,7 @@ export class Links {
     this.#forgetIfOver(asked);
   }
 
-  /** The gateway is there, and does not reach the owner. */
+  /** Gives up a gateway that is there and does not reach the owner. */
   #watch(link: Link, now: number): void {
     if (!link.isUp || link.idleSince !== undefined || this.#host.serves(link)) link.servedAt = now;
     if (now - link.servedAt < GATEWAY_SERVES_MS) return;
@@ -256,7 +256,7 @@ export class Links {
       if (before !== undefined && isSame(before.hop, hop)) continue;
       const workers = this.#workersFor(asked, relay);
       const drawn = workers[Math.floor(random() * workers.length)] ?? looking;
-      // That worker has the log.
+      // The worker of the link before has the log.
       const worker = before?.worker ?? drawn;
       if (before !== undefined) this.#unlink(before);
       if (worker === undefined) continue;
@@ -334,7 +334,7 @@ export class Links {
     this.#byBlinded.delete(blinded);
   }
 
-  /** Those with receivers, and those with lines of edges that ask for the owner. */
+  /** Workers with receivers of the channel, or with lines of edges that ask for the owner. */
   #workersFor({ channel, chains }: Asked, owner: string): number[] {
     return [...new Set([...this.#askers.of(channel), ...(chains.get(owner)?.workers ?? [])])];
   }

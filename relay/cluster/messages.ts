@@ -3,8 +3,8 @@ import type { OverShare } from "../store/stored-share.ts";
 import type { EdgeDownload } from "./wire.ts";
 
 /**
- * The clients of a relay that drains for which another relay of the cluster is there: none, those that know addresses of
- * other relays, or those too that came by the public name, which leads to other relays as well.
+ * The clients of a draining relay that can go on at another relay of the cluster: none; clients that know addresses of
+ * other relays (`known`); also clients that came by the public name, which leads to other relays as well (`named`).
  */
 export type Refuge = "none" | "known" | "named";
 
@@ -22,17 +22,17 @@ export type LinkOrder =
       readonly relay: string;
       /** HOST:PORT of the owner, or of the gateway by which its shares come. */
       readonly address: string;
-      /** 0: it is the owner. See `routes.ts`. */
+      /** 0: the address is that of the owner. See `routes.ts`. */
       readonly level: number;
     }
   | { readonly t: "unlink"; readonly link: number }
-  /** For the store of the owner. */
+  /** A word for the store of the owner. */
   | { readonly t: "tell-owner"; readonly link: number; readonly message: EdgeDownload };
 
-/** Another relay stores the share of this sender: from now on the sender is that relay's, by a line from here. */
+/** Another relay stores the share of this sender. A forward line from here carries the sender there from now on. */
 export interface ForwardOrder {
   readonly t: "forward";
-  /** Of the sender. */
+  /** The sender's socket. */
   readonly socket: number;
   /** The share in hex. */
   readonly key: string;
@@ -42,11 +42,11 @@ export interface ForwardOrder {
   readonly relay: string;
   /** HOST:PORT */
   readonly address: string;
-  /** The sender asks that alone; undefined: it offers the share, and its claim is no more this relay's. */
+  /** The sender's question; undefined: it offers the share, and the claim goes to that relay. */
   readonly question: BookQuestion | undefined;
 }
 
-/** Of a sender about its stored share. */
+/** A question of a sender about its stored share. */
 export type BookQuestion = "inspect" | "revoke";
 
 /** From a worker to the main thread. */
@@ -59,7 +59,7 @@ export type ToCluster =
       readonly worker: number;
       readonly link: number;
       readonly why: string;
-      /** The owner goes away as it should, and its shares come elsewhere. */
+      /** The owner ends in order, and its shares come up elsewhere. */
       readonly isOrderly?: true;
     }
   /** Stored shares of the owner are over. */
@@ -69,7 +69,7 @@ export type ToCluster =
       readonly link: number;
       readonly list: readonly OverShare[];
     }
-  /** Edges read shares of that owner through this worker, and ask at this level or longer ones; undefined: none does any more. */
+  /** Edges read shares of this owner through this worker, at this level or longer ones; undefined: no edge does any more. */
   | {
       readonly t: "through";
       readonly worker: number;

@@ -20,7 +20,7 @@ export interface NatsOptions {
   readonly servers: readonly string[];
   /** Of the cluster: a part of the buckets' names. */
   readonly name: string;
-  /** Reads the content of a .creds file, anew for each connection: such files are renewed. @throws FaultError `bad-cluster` */
+  /** Reads the .creds file anew for each connection, because such files are renewed. @throws FaultError `bad-cluster` */
   readonly credentials?: (() => Uint8Array) | undefined;
   readonly token?: string | undefined;
   readonly user?: string | undefined;
@@ -48,11 +48,11 @@ export async function loadNats() {
   }
 }
 
-/** The library's words, on the relay's stdout, about bytes of a server that are not of NATS. The connection ends for them. */
+/** The library's words on stdout about bytes of a server that are not of NATS. Such bytes end the connection. */
 const READER_CLOSED = "reader closed";
 let isOffStdout = false;
 
-/** The relay's own events are there, for programs; the library has no setting for it. */
+/** Programs read the relay's events on stdout, and the library has no setting to print elsewhere. */
 function keepOffStdout(): void {
   if (isOffStdout) return;
   isOffStdout = true;

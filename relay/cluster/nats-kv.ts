@@ -52,7 +52,7 @@ export type NatsTimes = typeof NATS_TIMES;
 
 /** Operations without an answer; further ones are `unknown` at once. */
 const OPERATIONS_MOST = 1000;
-/** Warnings of one kind that differ: one for each way in which a few servers can fail. */
+/** Different warnings of one kind: one for each way in which a few servers can fail. */
 const WARNINGS_MOST = 16;
 /** Markers that a relay remembers to take away; the next relay that connects finds the others. */
 const MARKERS_MOST = 20_000;
@@ -112,7 +112,7 @@ class NatsKv implements DirectoryKv {
   #roundTrip: { readonly ms: number; readonly at: number } | undefined;
   /** Markers in the bucket of shares, by key. */
   readonly #markers = new Map<string, { readonly revision: number; readonly at: number }>();
-  /** Troubles since NATS last served this relay, and forms of NATS: each is told once, as servers are tried in turn. */
+  /** Troubles since NATS last served this relay. The relay reports each once, because it tries the servers in turn. */
   readonly #troubles = new Set<string>();
   readonly #shapes = new Set<string>();
 
@@ -356,7 +356,7 @@ function reasonOf(error: unknown): string {
   return said.includes("undefined error") ? "the server closed the connection" : said;
 }
 
-/** Whether that is to be told, which is remembered. */
+/** Whether a warning is new; from now on it is not. */
 function isNew(why: string, told: Set<string>): boolean {
   if (told.has(why) || told.size >= WARNINGS_MOST) return false;
   told.add(why);

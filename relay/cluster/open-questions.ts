@@ -7,11 +7,11 @@ export const QUESTION_MS = 10_000;
 /** Of all workers; those beyond hear at once what is open. */
 export const QUESTIONS_MOST = 10_000;
 /**
- * The watch tells of a share within that time after its sender was welcomed elsewhere: until then a share that is not
- * known may be new. ms
+ * The watch tells of a share within this time after another relay accepted it: until then an unknown share may be
+ * new. ms
  */
 export const GUESS_MS = 1000;
-/** Questions for shares that are not known and wait so: a quarter of those of one worker, so that a flood takes no others' place. */
+/** Waiting questions for unknown shares: a quarter of the questions of one worker, so that a flood takes no place of others. */
 export const GUESSES_MOST = 250;
 
 interface Question {
@@ -38,7 +38,7 @@ export class OpenQuestions {
   readonly #host: OpenQuestionsHost;
   /** By blinded share. */
   readonly #open = new Map<string, Set<Question>>();
-  /** For shares that are not known. */
+  /** Questions for unknown shares. */
   readonly #guesses = new Set<Question>();
   #size = 0;
 
@@ -63,7 +63,7 @@ export class OpenQuestions {
     for (const each of this.#open.get(share) ?? []) this.#look(each, false);
   }
 
-  /** A sender of this relay has it now. @param share blinded */
+  /** A sender of this relay has the share now. @param share blinded */
   opened(share: string): void {
     for (const each of this.#open.get(share) ?? []) this.#answer(each);
   }
@@ -93,7 +93,7 @@ export class OpenQuestions {
       .toArray();
   }
 
-  /** @param mayBeNew a share that is not known may be one that the watch has not told of */
+  /** @param mayBeNew the watch may not have told of an unknown share yet */
   #look(each: Question, mayBeNew: boolean): void {
     const { me, known, isOpen, knowsAll, lookInto } = this.#host;
     const entries = [...known.ofShare(each.share)];
@@ -104,7 +104,7 @@ export class OpenQuestions {
     else if (knowsAll() && !isComing) {
       const hasRoom = this.#guesses.size < GUESSES_MOST;
       if (mayBeNew && hasRoom && entries.length === 0) this.#guesses.add(each);
-      // An own entry comes just before its sender has the share here.
+      // The relay's own entry comes just before the sender has the share here.
       if (!this.#guesses.has(each)) this.#answer(each);
     }
   }

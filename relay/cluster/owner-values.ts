@@ -1,4 +1,4 @@
-/** What the directory has about a share: the name and the value of its entry, as this relay writes and reads them. */
+/** The entries of shares in the directory: their names and values, as this relay writes and reads them. */
 import type { OwnerValue } from "./directory-kv.ts";
 import type { KnownShare } from "./known-shares.ts";
 import type { KeptHere, Slot } from "./slot.ts";
@@ -65,7 +65,7 @@ export class OwnerValues {
     return this.#options.maskedPlace?.(place, name.split(".")[1] ?? "") ?? place;
   }
 
-  /** In hex; undefined: the directory does not tell it. */
+  /** The channel in hex; undefined: the directory does not tell it. */
   channelOf({ masked, channel: blindedChannel }: KnownShare, key: string): string | undefined {
     if (masked === undefined) return undefined;
     const channel = this.#options.masked?.(masked, key);

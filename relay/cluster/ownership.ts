@@ -6,9 +6,9 @@
  *                        |  conflict, unknown: again, by what the watch tells then
  *                        `- another relay's entry came after the claim: `refuse`
  *
- * A claim compares with the entry that was known when its sender said hello, or with an own or no entry. So of two claims the one
- * that knew of the other wins, and a sender that comes to several relays in turn ends at the last.
- * `WaitingClaims` answers the claims, `ShareChanges` has the changes and their outcomes, and `KeptShares` what the store keeps.
+ * A claim compares with the entry that the relay knew when the sender said hello, or with its own entry, or with none. So
+ * of two claims the one that knew of the other wins, and a sender that comes to several relays in turn ends at the last.
+ * `WaitingClaims` answers the claims, `ShareChanges` has the changes and their outcomes, and `KeptShares` the kept shares.
  */
 import type { ShareClaim } from "../store/book-effects.ts";
 import type { Entry, Outcome, OwnerValue } from "./directory-kv.ts";
@@ -33,7 +33,7 @@ export class Ownership {
   readonly #changes: ShareChanges;
   /** Slots that need a change. */
   readonly #queue = new Set<Slot>();
-  /** What the relay's store keeps. */
+  /** The shares that the relay's store keeps. */
   readonly kept: KeptShares;
 
   constructor(host: OwnershipHost) {
@@ -189,7 +189,7 @@ export class Ownership {
     if (!slot.isOpen) return;
     // Not a later entry: the directory has gone back in time.
     const isLater = !slot.isUnproven && entry.revision > slot.proven;
-    // A relay that takes a share over from one that is gone has no sender of it.
+    // A relay that takes a share over from a gone relay has no sender of it.
     const again = !isLater || isInBucket(slot);
     slot.isOpen = false;
     // A claim that the store holds up may open it yet.

@@ -3,8 +3,8 @@
  *
  *   edge's proof:   HMAC-SHA256(secret, "fileshare cluster edge"  | owner's nonce | relay | channel | line)
  *   owner's proof:  HMAC-SHA256(secret, "fileshare cluster owner" | edge's nonce  | relay | channel | line)
- *   line:           3 | owner | level in a chain, and then a byte 0 of a control line; 1 | share of a stream; 2 | 1 if its client may store, else 0 | address
- *                   or nothing, of a forward line
+ *   line:           a control line: 0; a stream: 1 | share; a forward line: 2 | 1 if its client may store, else 0 | address,
+ *                   if it is given. A line to a gateway has 3 | owner | level before it.
  *   blinded id:     HMAC-SHA256(secret, "fileshare cluster blind " | id in hex), its first 16 bytes in hex
  *   masked channel: channel XOR HMAC-SHA256(secret, "fileshare cluster mask " | share in hex), 16 bytes in hex
  *   masked place:   place XOR HMAC-SHA256(secret, "fileshare cluster place " | blinded share), 16 bytes in hex
@@ -77,13 +77,13 @@ export class ClusterSecret {
     return toHex(mac.subarray(0, BLINDED_BYTES));
   }
 
-  /** By which the relays of one cluster hold a lease together. @param name of the cluster */
+  /** The id by which the relays of one cluster hold a lease together. @param name of the cluster */
   leaseOf(name: string): string {
     const mac = this.#primitives.hmac(this.#secret, utf8(`fileshare cluster lease ${name}`));
     return toHex(mac.subarray(0, BLINDED_BYTES));
   }
 
-  /** By which relays know that they store in the same bucket. */
+  /** The id by which relays know that they store in the same bucket. */
   storeOf({ endpoint = "", bucket, prefix }: BucketPlace): string {
     const text = `fileshare cluster store ${endpoint}\n${bucket}\n${prefix}`;
     return toHex(this.#primitives.hmac(this.#secret, utf8(text)).subarray(0, BLINDED_BYTES));
@@ -98,16 +98,16 @@ export class ClusterSecret {
   }
 
   /**
-   * The place of a stored share, as the directory has it; masked again it is the place. A relay that takes the share over
-   * knows no more than the directory tells. @param place in hex @param share blinded
+   * The masked place of a stored share, for the directory; masked again it is the place. The mask comes from the blinded
+   * share, because a relay that takes the share over knows no other id. @param place in hex @param share blinded
    */
   maskedPlace(place: string, share: string): string {
     return this.#masked(place, `fileshare cluster place ${share}`);
   }
 
   /**
-   * A message of a sender with the proof of its share hidden from readers of the line between two relays; hidden again it is
-   * the message. The types have masks of their own, so the hidden proof of an offer deletes nothing.
+   * A message of a sender, with the proof of its share hidden from readers of the line between two relays; hidden again it is
+   * the message. Each type has a mask of its own, so a copied proof of an offer deletes no share.
    */
   hidden(message: Message): Message {
     if (!("proof" in message)) return message;

@@ -58,7 +58,7 @@ export class RemoteShares {
     return this.#byKey.get(key)?.isOpen === true;
   }
 
-  /** A share that this relay has comes by the link. */
+  /** Whether a share of this relay comes by the link. */
   isServedBy(link: Link): boolean {
     return (
       this.#byLink
@@ -89,7 +89,7 @@ export class RemoteShares {
     return remote !== undefined;
   }
 
-  /** The link that reads it. */
+  /** The link that reads a share. */
   linkOf(key: string): Link | undefined {
     return this.#byKey.get(key)?.link;
   }

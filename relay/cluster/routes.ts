@@ -10,7 +10,7 @@
  * way is a ring. Pure functions.
  */
 
-/** The relay at the other end of a link. Level 0: it is the owner. Else the length of the prefix whose gateway it is. */
+/** The relay at the other end of a link. Level 0: the owner; else a gateway, and the level is the length of its prefix. */
 export interface Hop {
   readonly relay: string;
   readonly level: number;
@@ -19,13 +19,13 @@ export interface Hop {
 export interface Journey {
   readonly me: string;
   readonly owner: string;
-  /** Blinded, so that no sender can choose its gateways. */
+  /** Blinded, so that a sender can't choose its gateways. */
   readonly channel: string;
   readonly site: string | undefined;
   readonly ownerSite: string | undefined;
   /** The least level at which edges ask this relay. */
   readonly askedAt: number | undefined;
-  /** Relays with a site that begins so, without those that do not answer; this one need not be among them. */
+  /** Relays with a site of this prefix that answer; this relay need not be among them. */
   readonly relaysOf: (prefix: string) => Iterable<string>;
 }
 
@@ -37,7 +37,7 @@ export function nextHop(journey: Journey): Hop {
   for (const [at, prefix] of prefixes.entries()) {
     const level = at + 1;
     if (shared.has(prefix)) continue;
-    // It is the gateway here, and goes on from there.
+    // This relay is the gateway of that level, and goes on from there.
     if (level >= askedAt) break;
     const relay = highest([me, ...relaysOf(prefix)], channel);
     if (relay === me) break;
@@ -46,13 +46,13 @@ export function nextHop(journey: Journey): Hop {
   return hop;
 }
 
-/** `eu/lab-3`: `eu` and `eu/lab-3`. */
+/** The prefixes of a site: `eu/lab-3` has `eu` and `eu/lab-3`. */
 export function prefixesOf(site: string | undefined): string[] {
   const segments = site?.split("/") ?? [];
   return segments.map((_, at) => segments.slice(0, at + 1).join("/"));
 }
 
-/** Rendezvous hashing: if a relay comes or goes, only the channels that it has or had get another gateway. */
+/** The gateway by rendezvous hashing: a relay that comes or goes changes the gateway of its own channels alone. */
 function highest(relays: readonly string[], channel: string): string {
   let best = { relay: "", weight: -1 };
   for (const relay of relays) {
@@ -63,7 +63,7 @@ function highest(relays: readonly string[], channel: string): string {
   return best.relay;
 }
 
-/** FNV-1a, and MurmurHash3's last step: names that differ in the last letter alone get weights far apart. */
+/** FNV-1a and the last step of MurmurHash3, so names that differ in their last letter alone get weights far apart. */
 function weightOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let at = 0; at < text.length; at++) {

@@ -1,10 +1,10 @@
 /**
  * The changes of the directory's shares that are on their way, at most one for each slot, and their outcomes. A change compares
- * with the revision that was known when it began. Its outcome is no truth: an unknown one may happen later, and a done
- * one may be lost. So the watch's last word decides, and until the watch tells a change that is done, an older word of it
- * waits (`untold`).
+ * with the revision that was known when it began. An outcome is not final: a change of unknown outcome may happen later, and
+ * the directory may lose a change that is done. So the last word of the watch decides. A done change is `untold` until
+ * the watch tells it; older words of the watch do not count meanwhile.
  *
- * A put that is done passes the claims on that waited for it, if no later entry is known.
+ * A done put passes on the claims that waited for it, if no later entry is known.
  */
 import type { Say } from "./book-effects.ts";
 import type { Entry, Outcome, OwnerValue } from "./directory-kv.ts";
@@ -14,14 +14,14 @@ import type { Change, Slot, Wanted } from "./slot.ts";
 import type { Slots } from "./slots.ts";
 import type { WaitingClaims } from "./waiting-claims.ts";
 
-/** Changes that wait for their outcome at once; the others wait for these, so that NATS is not flooded. */
+/** Changes that wait for their outcome at once. Further changes wait for these, so that they do not flood NATS. */
 export const CHANGES_MOST = 256;
-/** A change without an outcome for so long has an unknown one. ms */
+/** The outcome of a change counts as unknown after so long. ms */
 export const CHANGE_MS = 30_000;
 /** Between two tries of a change; doubled with each try while no claim waits for it. ms */
 export const AGAIN_MS = 1000;
 const DOUBLED_MOST = 5;
-/** The watch tells a change that is done within that time; else the directory has lost it. ms */
+/** The watch tells a done change within this time; else the directory has lost it. ms */
 export const TOLD_MS = 30_000;
 
 export interface ShareChangesHost {
@@ -29,7 +29,7 @@ export interface ShareChangesHost {
   readonly known: KnownShares;
   /** The entry that the directory shall have for a share of this relay. */
   readonly ownerValue: (share: Pick<Slot, "key" | "channel" | "kept" | "heritage">) => OwnerValue;
-  /** Changes what is known; undefined: there is no such share. */
+  /** Takes over the known entry of a share; undefined: there is none. */
   readonly learn: (name: string, value: OwnerValue | undefined, revision: number) => void;
   readonly say: Say;
 }
@@ -92,14 +92,14 @@ export class ShareChanges {
       if (!isPut) return;
       slot.proven = revision;
       if (!change.isOutdated) slot.isUnproven = slot.isDoubted = false;
-      // Else the watch knows more: another relay has it since, or removed it.
+      // Otherwise the watch knows more: another relay has taken the share since, or removed the entry.
       if (known.get(slot.name)?.relay === me) claims.pass(slot, change.claims, now);
       return;
     }
     slot.tries++;
     const doubled = slot.claims.length > 0 ? 0 : Math.min(slot.tries - 1, DOUBLED_MOST);
     const isNews = outcome.t === "conflict" && !isSame;
-    // Another relay has it, and this one has no room to know of that.
+    // Another relay has the share, and this relay has no room to know of it.
     if (outcome.t === "conflict" && compared === 0 && known.isFull) kept.disinherit(slot);
     slot.notBefore = isNews ? 0 : now + AGAIN_MS * 2 ** doubled;
     if (outcome.t === "unknown") claims.passUnproven(slot, now);
@@ -111,12 +111,12 @@ export class ShareChanges {
     }
   }
 
-  /** The watch did not tell a change that is done in time: the directory has lost it. */
+  /** Looks whether the watch told a done change in time; else the directory has lost it. */
   tickUntold(slot: Slot, now: number): void {
     if (slot.untold !== undefined && now >= slot.untold.until) this.trustWatch(slot);
   }
 
-  /** @returns whether the watch tells what was so before a change of this relay, so it is no news */
+  /** @returns whether the watch tells an entry from before a done change of this relay, which is no news */
   isBehind({ key: name, value, revision }: Entry<OwnerValue>): boolean {
     const untold = this.#parts.slots.get(name)?.untold;
     if (untold === undefined || revision >= untold.revision) return false;
@@ -124,7 +124,7 @@ export class ShareChanges {
     return true;
   }
 
-  /** The watch is right, whatever a change of this relay said before. */
+  /** From now on the watch counts, whatever the outcome of a change was. */
   trustWatch(slot: Slot): void {
     const word = slot.untold?.word;
     slot.untold = undefined;

@@ -1,4 +1,4 @@
-/** Takes over what the directory says of a share, and tells the parts of the book that depend on its owner. */
+/** Takes over the entry of a share from the directory, and tells the parts of the book that depend on its owner. */
 import type { Report } from "./book-effects.ts";
 import type { OwnerValue } from "./directory-kv.ts";
 import type { KnownShares } from "./known-shares.ts";
@@ -16,7 +16,7 @@ export interface ShareNewsHost {
 
 export class ShareNews {
   readonly #host: ShareNewsHost;
-  /** That there is no room for more was reported, and is so still. */
+  /** The directory was full at the last look, and the relay reported it. */
   #isFull = false;
 
   constructor(host: ShareNewsHost) {

@@ -19,7 +19,7 @@ export interface Wanted {
 export interface Change extends Wanted {
   readonly op: number;
   readonly slot: Slot;
-  /** Of a put. */
+  /** The value of a put; undefined: the change removes the entry. */
   readonly value: OwnerValue | undefined;
   readonly claims: ReadonlySet<Waiting>;
   readonly at: number;
@@ -47,7 +47,7 @@ export interface KeptHere {
 }
 
 export interface KeptShare extends KeptHere {
-  /** In hex, as the channel. */
+  /** The share in hex, as the channel below. */
   readonly key: string;
   readonly channel: string;
 }
@@ -60,16 +60,16 @@ export interface Slot {
   claims: Waiting[];
   /** The relay's store has the share: its entry stays while no worker has it open. */
   kept: KeptHere | undefined;
-  /** Another relay owns a kept share, and this one serves its receivers from there. */
+  /** Another relay owns the kept share, and receivers here read it from there. */
   isQuiet: boolean;
   /**
-   * The entry that this relay takes over for a share in a bucket, from a relay that is gone or from none. It is this relay's
-   * share once the store has read it.
+   * The entry with which this relay takes a share in a bucket over, from a gone relay or from none. The relay owns the share
+   * once the store has read it.
    */
   heritage: OwnerValue | undefined;
-  /** This relay owns it, and the store was told to read it. */
+  /** This relay has the entry, and the store was told to read the share. */
   isAdopting: boolean;
-  /** Kept in a bucket, and the relay could not be sure since that no other one took it over. */
+  /** The share is kept in a bucket, and the relay is not sure since a lapse that no other one took it over. */
   isDoubted: boolean;
   /** The relay's directory has the share, from a sender of its own. */
   isOpen: boolean;
@@ -113,7 +113,7 @@ export function newSlot(name: string): Slot {
   };
 }
 
-/** The store of this relay has it in a bucket that other relays use too. */
+/** Whether the store of this relay has the share in a bucket that other relays use too. */
 export function isInBucket({ kept }: Slot): boolean {
   return kept?.stored === "s3" && kept.place !== undefined;
 }

@@ -17,7 +17,7 @@ export class Slots {
     return this.#byName.values();
   }
 
-  /** A new one, if there is none. */
+  /** The slot of a name, a new one if there is none. */
   of(name: string): Slot {
     const slot = this.#byName.get(name) ?? newSlot(name);
     this.#byName.set(name, slot);
@@ -29,12 +29,12 @@ export class Slots {
     this.#byName.delete(name);
   }
 
-  /** It is to be looked at. */
+  /** The book looks at the slot next time. */
   touch(slot: Slot): void {
     this.#due.add(slot);
   }
 
-  /** Those that are to be looked at, also the ones that a look touches. */
+  /** All slots to look at, also the ones that a look touches. */
   *takeDue(): Generator<Slot> {
     for (const slot of this.#due) {
       this.#due.delete(slot);

@@ -28,7 +28,7 @@ export function fromWireFacts(facts: WireFacts | undefined): StoredFacts | undef
   return { until, isWhole, records, downloadsLeft, begun: begun.map(toHex) };
 }
 
-/** Whether receivers have nothing to hear of. */
+/** Whether two facts are the same to receivers. */
 export function isSameFacts(one: WireFacts | undefined, other: WireFacts | undefined): boolean {
   return JSON.stringify(fromWireFacts(one)) === JSON.stringify(fromWireFacts(other));
 }

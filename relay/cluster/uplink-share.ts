@@ -90,11 +90,11 @@ export class UplinkShare {
   /** By stream: the owner takes a receiver that comes again for the same one. */
   readonly #receivers = new Map<number, Uint8Array>();
   #share: ClusterShare;
-  /** Of the sender, by receiver in hex; ADMISSIONS_PER_SHARE at most. The owner says each once. */
+  /** Decisions of the sender, by receiver in hex; ADMISSIONS_PER_SHARE at most. The owner says each once. */
   readonly #decisions = new Map<string, Message>();
-  /** The hub gave the share to the sender here, and does not hear of it before. */
+  /** The hub has given the share to this local sender. It hears no word about the share before. */
   #isAccepted = false;
-  /** As the hub knows it. */
+  /** The share as the hub knows it. */
   #saidLast: ClusterShare;
   /** Undefined: the hub refused it, and it is claimed again. */
   #sender: LocalSender | undefined;

@@ -70,7 +70,7 @@ export class Uplink {
   readonly link: Link;
   readonly #options: UplinkOptions;
   readonly #channel: Uint8Array;
-  /** Of hellos to a gateway. */
+  /** The owner and the level in hellos to a gateway; undefined: the link goes to the owner. */
   readonly #through: NamedLine["through"];
   readonly #shares = new Map<string, UplinkShare>();
   /** By id: the control line, and those of streams, of which each share has few. */
@@ -80,7 +80,7 @@ export class Uplink {
   #wait: number = RECONNECT_MS.first;
   /** Since the control line was opened. */
   #isNamed = false;
-  /** The owner said that it goes away, and did not welcome this relay since. */
+  /** The owner said that it goes away, and has not welcomed this relay since. */
   #isLeft = false;
   #ids = 0;
   #now: number;
@@ -252,7 +252,7 @@ export class Uplink {
     this.#shares.set(share.key, share);
   }
 
-  /** For the store of the owner. */
+  /** Passes a word on to the store of the owner. */
   tellOwner(message: EdgeDownload): void {
     this.#toOwner(message);
   }
@@ -285,7 +285,7 @@ export class Uplink {
     }
     this.#closeAll();
     this.#isNamed = false;
-    // A line that breaks again and again is opened less and less often.
+    // The pause before the next try grows with each line that breaks soon.
     const heldMs = line.welcomeAt === undefined ? 0 : this.#now - line.welcomeAt;
     if (heldMs >= RECONNECT_MS.most) this.#wait = RECONNECT_MS.first;
     const orderly = isOrderly && { isOrderly: true as const };

@@ -1,11 +1,11 @@
 /**
- * The claims of senders that wait for the directory, and what becomes of each:
+ * The claims of senders that wait for the directory, and their ends:
  *
  *   add --> waiting --pass--> `claim`: this relay's own directory answers with opened or refused
  *              |--forward---> `forward`: another relay keeps the share, and goes on with its sender
  *              `--refuse----> `refuse`: another relay's entry came first, or too much time passed
  *
- * `Ownership` decides which of them comes, and when. While the directory does not answer, a share that is here alone is
+ * `Ownership` decides when a claim comes to which end. While the directory does not answer, a share that is here alone is
  * passed on without its entry (`passUnproven`).
  */
 import { FaultError } from "../../protocol/mod.ts";
@@ -20,15 +20,15 @@ import type { Slots } from "./slots.ts";
  * in 12 s, and after 20 s without an answer a sender believes that its own network is at fault. ms
  */
 export const CLAIM_WAIT_MS = 15_000;
-/** Claims that wait at once: about 1 KB each. */
+/** Claims that wait at once: 1.2 KB of the heap each, measured after a collection. */
 export const CLAIMS_WAITING_MOST = 10_000;
-/** The relay's own directory opens or refuses a share within that time, a slow store included. ms */
+/** The relay's own directory opens or refuses a share within this time, a slow store included. ms */
 export const OPEN_MS = 60_000;
 
 export interface WaitingClaimsHost {
   readonly me: string;
   readonly known: KnownShares;
-  /** The relay that keeps the share, its address once that is known; undefined: it keeps none, or is gone. */
+  /** The relay that keeps the share, with its address once known; undefined: the owner keeps no shares, or is gone. */
   readonly keeperOf: (entry: KnownShare) => { readonly address: string | undefined } | undefined;
   readonly say: Say;
 }
@@ -36,7 +36,7 @@ export interface WaitingClaimsHost {
 export class WaitingClaims {
   readonly #host: WaitingClaimsHost;
   readonly #slots: Slots;
-  /** By the key of a share whose claim was passed on. */
+  /** Slots whose claim was passed on, by the key of the share. */
   readonly #passed = new Map<string, Slot>();
   #waiting = 0;
 
@@ -59,7 +59,7 @@ export class WaitingClaims {
   add(claim: ShareClaim, name: string, now: number): Slot | undefined {
     const { known, me } = this.#host;
     const entry = known.get(name);
-    // A relay that stood still reads an offer from before it, when it knows of the relay to which the sender went since.
+    // A relay that stood still may read an old offer when it already knows the relay to which the sender went since.
     const isNews =
       entry !== undefined && entry.relay !== me && entry.since > now - (claim.ageMs ?? 0);
     const seen = isNews ? undefined : entry;
@@ -79,7 +79,7 @@ export class WaitingClaims {
     return slot;
   }
 
-  /** Its claims need no answer. */
+  /** The claims of a lost worker need no answer. */
   workerLost(worker: number): void {
     for (const slot of this.#slots.all()) {
       this.#keep(slot, ({ claim }) => claim.worker !== worker);
@@ -96,7 +96,7 @@ export class WaitingClaims {
 
   /** The relay that keeps the share goes on with its senders. @returns whether claims wait for that relay's address */
   forward(slot: Slot, entry: KnownShare): boolean {
-    // Of one that is over its keeper says whether it may be stored again.
+    // The keeper of a share that is over says whether it may be stored again.
     const goes = ({ claim }: Waiting): boolean => !entry.isOver || claim.store !== undefined;
     const going = slot.claims.filter(goes);
     const keeper = going.length === 0 ? undefined : this.#host.keeperOf(entry);
@@ -124,7 +124,7 @@ export class WaitingClaims {
     this.#keep(slot, isSeen, "another relay of its cluster took the share meanwhile");
   }
 
-  /** To this relay's own directory, in the order in which they came: the last one has the share. */
+  /** Passes claims on to this relay's own directory, in the order in which they came: the last one has the share. */
   pass(slot: Slot, claims: ReadonlySet<Waiting>, now: number): void {
     for (const { claim } of slot.claims.filter((each) => claims.has(each))) {
       this.#passed.set(claim.key, slot);
@@ -135,7 +135,7 @@ export class WaitingClaims {
     this.#keep(slot, (each) => !claims.has(each));
   }
 
-  /** The directory does not answer: claims of a share that is here alone, as far as this relay knows, don't wait for it. */
+  /** Passes on the claims of a share that is here alone, as far as this relay knows, while the directory does not answer. */
   passUnproven(slot: Slot, now: number): void {
     const { known, me } = this.#host;
     const isHere = slot.isOpen || (slot.kept !== undefined && known.get(slot.name)?.relay === me);
@@ -161,7 +161,7 @@ export class WaitingClaims {
     this.#slots.touch(slot);
   }
 
-  /** @param why the others are refused for it; undefined: they need no answer */
+  /** @param why the reason that the other claims hear; undefined: they need no answer */
   #keep(slot: Slot, isKept: (waiting: Waiting) => boolean, why?: string): void {
     const kept = slot.claims.filter(isKept);
     if (kept.length === slot.claims.length) return;
@@ -179,8 +179,8 @@ export class WaitingClaims {
 }
 
 /**
- * To a sender that another relay sent here, as the one that stores its share: it is sent no further, or two relays that
- * know different things would send it round and round.
+ * The fault of a sender that another relay sent here, while this relay would send it on. Two relays with different
+ * knowledge would send it round and round.
  */
 export function strayed(): FaultError {
   return new FaultError(

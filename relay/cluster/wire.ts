@@ -42,7 +42,7 @@ export const CLUSTER_VERSION = 2;
 export const RELAY_ID_BYTES = 8;
 /** Bytes of a proof: HMAC-SHA256. */
 export const PROOF_BYTES = 32;
-/** Segments of a relay's site, and so the relays between an edge and an owner. */
+/** Segments of a relay's site, and so the most gateways between an edge and an owner. */
 export const SITE_SEGMENTS_MOST = 4;
 
 /** Characters of a client's address as limits count it: an IPv6 prefix is shorter. */
@@ -64,23 +64,23 @@ const ownSchemas = {
       channel: bytesOf(16),
       /** With it the line is a stream of this share. */
       share: v.optional(bytesOf(16)),
-      /** With it the line is about shares that the relay reads from this owner, by links of lower levels. */
+      /** With it the line is about shares of this owner, which the relay reads by a link of a lower level. */
       through: v.optional(
         v.object({
           owner: bytesOf(RELAY_ID_BYTES),
           level: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(SITE_SEGMENTS_MOST)),
         }),
       ),
-      /** With it the line is that of a client of the edge, a sender that the edge let in. */
+      /** With it the line carries a client of the edge: a sender that the edge let in. */
       forward: v.optional(
         v.object({
-          /** As limits count it; unless given it is not counted. */
+          /** The client's address as limits count it; without it the client is not counted. */
           address: v.optional(address),
-          /** Whether the edge lets it store shares. */
+          /** Whether the edge lets the client store shares. */
           mayStore: v.boolean(),
         }),
       ),
-      /** For the owner's proof. */
+      /** The nonce for the owner's proof. */
       nonce: bytesOf(NONCE_BYTES),
       /** See `proof.ts`. */
       mac: bytesOf(PROOF_BYTES),
@@ -104,7 +104,7 @@ const ownSchemas = {
           first: v.optional(
             v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(RECORD_INDEX)),
           ),
-          /** The owner stores it: it can be read again. */
+          /** The owner stores the share, so edges can read it again. */
           stored: v.optional(
             v.object({
               /** ms since 1970 */
@@ -124,7 +124,7 @@ const ownSchemas = {
   }),
   /** The share has as many receivers as it may have, without this one. */
   full: v.object({ t: v.literal("full"), share: bytesOf(16), receiver: bytesOf(16) }),
-  /** Stored shares of the channel that are over, for receivers that find no other. */
+  /** Stored shares of the channel that are over, for receivers that find no other share. */
   over: v.object({
     t: v.literal("over"),
     list: v.pipe(
@@ -132,7 +132,7 @@ const ownSchemas = {
       v.maxLength(OVER_PER_MESSAGE),
     ),
   }),
-  // Of receivers of stored shares, see `ToStoreBook`:
+  // Words about receivers of stored shares, see `ToStoreBook`:
   begun: v.object({
     t: v.literal("begun"),
     share: bytesOf(16),
@@ -150,7 +150,7 @@ const ownSchemas = {
     unconfirmed: v.optional(v.literal(true)),
     wasServed: v.boolean(),
   }),
-  /** The client of a forward line has one more connection, or one less: what came by that one may be lost. */
+  /** The client of a forward line has one more connection, or one less. Frames on a connection that closed may be lost. */
   further: v.object({ t: v.literal("further"), isOpen: v.boolean() }),
 } as const;
 
@@ -160,7 +160,7 @@ export type OwnMessageOf<T extends OwnType> = Extract<OwnMessage, { t: T }>;
 /** The client of a forward line. */
 export type ForwardedClient = NonNullable<OwnMessageOf<"edge-hello">["forward"]>;
 export type ClusterShare = OwnMessageOf<"shares">["list"][number];
-/** To the book of stored shares of the owner. */
+/** A word to the book of stored shares of the owner. */
 export type EdgeDownload = OwnMessageOf<"begun" | "finishing" | "download">;
 
 /** The messages of clients that relays say to each other too. */

@@ -2,8 +2,8 @@ import type { Fence } from "../store/s3-ledger.ts";
 import { RELAY_GONE_MS } from "./directory-kv.ts";
 
 /**
- * A relay changes the facts in a shared bucket so long after it sent a heartbeat that the directory took. The others take
- * its shares over RELAY_GONE_MS after they saw one, or later; what lies between is for clocks that run unequally. ms
+ * A relay changes facts in a shared bucket within this time of sending a heartbeat that the directory took. The others take
+ * its shares over RELAY_GONE_MS after they saw a heartbeat, or later. The difference is for clocks of unequal speed. ms
  */
 export const WRITE_MS = (RELAY_GONE_MS / 4) * 3;
 
@@ -16,13 +16,13 @@ interface Moment {
 export interface WriteFenceHost {
   readonly clock: () => number;
   readonly wallTime: () => number;
-  /** The directory names this relay as the owner of each share that it keeps in the bucket, as far as it can know. */
+  /** Whether the directory names this relay as the owner of each share in the bucket, as far as the relay can know. */
   readonly isProven: () => boolean;
 }
 
 /**
- * Whether this relay may be sure that no other one took its shares in a bucket over. After a lapse it may have lost each of
- * them: it proves them anew in the directory first. A relay that stood still finds its clock ahead.
+ * Whether this relay can be sure that no other relay took over its shares in a bucket. After a lapse it may have lost each of
+ * them, so it first proves them anew in the directory. A relay that stood still finds its clock ahead.
  */
 export class WriteFence implements Fence {
   readonly #host: WriteFenceHost;
@@ -43,14 +43,14 @@ export class WriteFence implements Fence {
     return fresh > 0 && this.#host.isProven() ? fresh : 0;
   }
 
-  /** To be kept until the directory answers. */
+  /** The moment at which a heartbeat is sent; the caller keeps it until the directory answers. */
   get now(): Moment {
     return { steady: this.#host.clock(), wall: this.#host.wallTime() };
   }
 
-  /** The directory took the heartbeat that was sent then. */
+  /** The directory took the heartbeat that was sent at that moment. */
   held(sent: Moment): void {
-    // A lapse that no question found yet is one as well.
+    // A lapse that no call found yet counts as well.
     void this.#fresh;
     if (this.#heldSince === undefined || sent.steady > this.#heldSince.steady)
       this.#heldSince = sent;
