@@ -39,7 +39,7 @@ export class WebOrigins {
     return this.#origins.has(origin);
   }
 
-  /** Whether the relay was called by the name that the operator gave it. */
+  /** Whether a client called the relay by its public name. */
   isPublicName({ origin }: ClientAddress): boolean {
     return new URL(origin).hostname === this.#publicName;
   }

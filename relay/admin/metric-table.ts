@@ -14,7 +14,7 @@ export interface MetricSource {
   readonly shares: {
     readonly senderHere: number;
     readonly senderAway: number;
-    /** Read from other relays. */
+    /** Shares that a link reads from another relay. */
     readonly remote: number;
   };
   readonly sharesOpened: number;

@@ -8,8 +8,8 @@ export const TICK_MS = 250;
 /** How long the last messages of an ending relay may take to leave before the lines are cut. */
 export const CLOSE_MS = 1000;
 /**
- * Records of a stored share become durable within so long when their sender leaves or the relay ends: 96 MiB take
- * a disk with 20 MiB/s that long. The sender sends again what takes longer. ms
+ * Records of a stored share become durable within this time when their sender leaves or the relay ends. A disk with
+ * 20 MiB/s writes 96 MiB in it. The sender sends later records again. ms
  */
 export const SETTLE_MS = 5000;
 

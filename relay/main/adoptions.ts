@@ -1,25 +1,25 @@
 import type { AdoptedShare, Ledger } from "../store/ledger.ts";
 
-/** Shares that are read from the bucket at once: each takes it three requests. */
+/** Shares that are read from the bucket at once, with three requests for each. */
 const AT_ONCE = 8;
-/** Between two tries to read one; the bucket is asked again and again within a try already. ms */
+/** The pause between two tries to read a share. Within a try the relay asks the bucket several times already. ms */
 const AGAIN_MS = 10_000;
 
 export interface Adoption {
-  /** In the directory of the cluster. */
+  /** The name of the share in the directory of the cluster. */
   readonly name: string;
   readonly place: string;
   readonly epoch: number;
 }
 
 export interface AdoptionsHost {
-  /** Whether this relay owns it still. */
+  /** Whether this relay still owns the share. */
   readonly isWanted: (adoption: Adoption) => boolean;
   readonly read: (adoption: Adoption, found: AdoptedShare) => void;
   readonly trouble: (error: unknown) => void;
 }
 
-/** Reads shares that this relay takes over. There are no more than entries in the directory of the cluster. */
+/** Reads shares that this relay takes over: at most as many as the directory of the cluster has entries. */
 export class Adoptions {
   readonly #ledger: Ledger;
   readonly #host: AdoptionsHost;

@@ -9,10 +9,10 @@ export interface BucketRightHost {
   readonly workers: () => Iterable<number>;
 }
 
-/** The right of this relay to write into a bucket that others of its cluster use: the book and the workers hear of it. */
+/** The right of this relay to write into a bucket that other relays of its cluster use too. It tells the book and the workers. */
 export class BucketRight {
   readonly #host: BucketRightHost;
-  /** Of the fence, as the book knows of them. */
+  /** Lapses of the fence that the book knows. */
   #lapses = 0;
   #wasProven = false;
 
@@ -20,12 +20,12 @@ export class BucketRight {
     this.#host = host;
   }
 
-  /** Whether the directory says that all shares which this relay keeps in the bucket are its own. */
+  /** Whether the directory names this relay as the owner of each share that it keeps in the bucket. */
   get isProven(): boolean {
     return this.#lapses === this.#host.fence.lapses && this.#host.book.isProven;
   }
 
-  /** Before the book decides anything: after a lapse it doubts its shares. */
+  /** Lets the book doubt its shares after a lapse, before it decides anything. */
   look(now: number): void {
     const { fence, book } = this.#host;
     const { lapses } = fence;
@@ -33,7 +33,7 @@ export class BucketRight {
     this.#lapses = lapses;
   }
 
-  /** After the effects of the book: workers have heard of shares that are another relay's by now. */
+  /** Tells the workers after the effects of the book: they have heard of the shares that other relays took. */
   settled(): void {
     const wasProven = this.#wasProven;
     this.#wasProven = this.isProven;

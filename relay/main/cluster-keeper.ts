@@ -35,18 +35,18 @@ import type { Directory } from "./directory.ts";
 /** NATS that does not answer holds up the end of the relay so long at most; the others find out by its heartbeat. ms */
 const CLOSE_MS = 2000;
 /**
- * Relays that are all told to end at once hear of each other within that time, and keep their clients. The port for clients is
- * closed meanwhile, so a balancer sends them elsewhere. ms
+ * Relays that are all told to end at once hear of each other within this time, and keep their clients. The port for clients
+ * is closed meanwhile, so a balancer sends new clients elsewhere. ms
  */
 export const REFUGE_AFTER_MS = 500;
 
 export interface ClusterKeeperOptions {
   readonly name: string;
   readonly me: string;
-  /** See `relay/cluster/routes.ts`. */
+  /** The site of the relay, see `relay/cluster/routes.ts`. */
   readonly site?: string | undefined;
   readonly secret: ClusterSecret;
-  /** The address that people use; undefined: any. */
+  /** The public address of the relay; undefined: the operator named none. */
   readonly publicOrigin?: string | undefined;
   /** Opens the directory in NATS; returns before there is a connection. */
   readonly open: (events: DirectoryEvents) => Promise<DirectoryKv>;
@@ -59,11 +59,11 @@ export interface ClusterKeeperOptions {
   readonly workers: () => Iterable<number>;
   readonly report: Reporter;
   readonly clock: () => number;
-  /** In [0, 1), unless Math.random. */
+  /** A number in [0, 1) (default: Math.random). */
   readonly random?: () => number;
 }
 
-/** The store of this relay, as the cluster orders it about. */
+/** The store of this relay, as the cluster's book speaks to it. */
 export interface StoreOfCluster {
   readonly kind: StoreKind;
   ordered(order: StoreOrder): void;
@@ -211,7 +211,7 @@ export class ClusterKeeper implements ManagedCluster {
     });
   }
 
-  /** A receiver here is one of a share that another relay stores. @returns false: no link reads it */
+  /** Tells the relay that stores a share of a receiver here. @returns false: no link reads the share */
   tellOwner(word: DownloadWord): boolean {
     const link = this.#book.linkOf(word.key);
     if (link === undefined) return false;
@@ -256,7 +256,7 @@ export class ClusterKeeper implements ManagedCluster {
     this.#tell((now) => this.#book.adopted(name, now));
   }
 
-  /** Whether the directory says that all shares which this relay keeps in the bucket are its own. */
+  /** Whether the directory names this relay as the owner of each share that it keeps in the bucket. */
   get isProven(): boolean {
     return this.#right?.isProven === true;
   }
@@ -284,14 +284,14 @@ export class ClusterKeeper implements ManagedCluster {
     this.#tell((now) => this.#book.retire(now));
   }
 
-  /** The clients of this relay, which drains, that shall go on at another one. */
+  /** The clients of this draining relay that shall go on at another one. */
   get refuge(): Refuge {
     const now = this.#options.clock();
     if (now - (this.#drainsSince ?? now) < REFUGE_AFTER_MS) return "none";
     return this.#book.refuge(now, this.#public);
   }
 
-  /** The other relays need not wait for its heartbeat: its live shares leave the directory. */
+  /** Takes the live shares out of the directory, so that the other relays need not wait for a heartbeat. */
   leave(): void {
     for (const { record } of this.#options.directory.list) {
       if (record.remote === undefined) this.ended(record.key, record.channel);
@@ -299,7 +299,7 @@ export class ClusterKeeper implements ManagedCluster {
     this.#isClosed = true;
   }
 
-  /** Its address leaves the directory too. What it keeps in a bucket is another relay's then. */
+  /** Takes the address out of the directory too. Other relays take over the shares in a common bucket then. */
   async close(): Promise<void> {
     this.leave();
     const kv = this.#kv;
@@ -448,7 +448,7 @@ export class ClusterKeeper implements ManagedCluster {
   }
 }
 
-/** To a question about a share that no store has. */
+/** The answer to a question about a share that no store has. */
 export function unknownAnswer({ key, question }: Pick<AskedShare, "key" | "question">): Message {
   const share = fromHex(key) ?? new Uint8Array(16);
   if (question === "revoke") return { t: "revoked", share, known: false };

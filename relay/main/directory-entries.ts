@@ -5,23 +5,23 @@ import type { Report, ReportLevel, Reporter } from "../worker/reports.ts";
 import type { ListedShare } from "../admin/manager.ts";
 import { ShareCounts } from "./share-counts.ts";
 
-/** Stored shares that were unloaded; of more the epochs begin anew, as no worker knows them any more. */
+/** Unloaded stored shares whose epochs are remembered. Epochs of others begin anew: no worker knows those shares any more. */
 const UNLOADED_SHARES = 10_000;
 const MS = 1000;
 
 export interface Entry extends ListedShare {
   record: ShareRecord;
   senderHere: boolean;
-  /** The worker that has the log; it stays so while the sender is away. */
+  /** The worker that has the log, also while the sender is away. */
   home: number | undefined;
   orphanedAt: number | undefined;
-  /** The address that offered it first, as limits count it. */
+  /** The address that offered the share first, as limits count it. */
   readonly address: string | undefined;
-  /** Another relay stores it now, and no link reads it yet. */
+  /** Another relay stores the share now, and no link reads it yet. */
   isGiven?: boolean;
-  /** Whether it ever had a receiver. */
+  /** Whether the share ever had a receiver. */
   joined: boolean;
-  /** Whether one of them took more than a look. */
+  /** Whether a receiver took more than a look. */
   accepted: boolean;
 }
 
@@ -41,9 +41,9 @@ export interface DirectoryOutput {
 /** The shares that are here now, and their counts. Removing one here tells the workers, the log and the cluster. */
 export class DirectoryEntries {
   readonly counts = new ShareCounts();
-  /** As the directory was told last. ms */
+  /** The time of the last event. ms */
   now = 0;
-  /** No share is new any more. */
+  /** The relay takes no new shares any more. */
   isDraining = false;
   readonly #output: DirectoryOutput;
   readonly #byKey = new Map<string, Entry>();
@@ -75,12 +75,12 @@ export class DirectoryEntries {
     return this.#byKey.entries();
   }
 
-  /** What operators call the next share by. */
+  /** The number by which operators call the next share. */
   newNumber(): number {
     return ++this.#numbers;
   }
 
-  /** Under which a worker gets the share next. */
+  /** The epoch under which a worker gets the share next. */
   nextEpoch(key: string): number {
     return (this.get(key)?.record.epoch ?? this.#epochs.get(key) ?? 0) + 1;
   }

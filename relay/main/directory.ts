@@ -1,8 +1,8 @@
 /**
  * The shares of the relay and the worker that holds each sender: the one place that decides, on the
  * main thread. Workers keep a copy that it sends them; messages to one worker keep their order, so
- * each copy has gone through the same states. It grants and refuses claims, and ends shares; what
- * is special about stored ones is in `StoredEntries`. `ShareKeepers` passes messages of workers on.
+ * each copy has gone through the same states. It grants and refuses claims, and ends shares.
+ * `StoredEntries` serves stored shares without a sender. `ShareKeepers` passes messages of workers on.
  */
 import {
   BoundedMap,
@@ -29,20 +29,20 @@ import type { ListedShare } from "../admin/manager.ts";
 import { DirectoryEntries, sizeOf, type DirectoryOutput, type Entry } from "./directory-entries.ts";
 import { NO_HEIR, StoredEntries, isStored, type HeirOf } from "./stored-entries.ts";
 
-/** So long whoever sent it has to think of something else. ms */
+/** The sender of a removed share can't offer it again for so long. ms */
 const REMOVED_MS = 60 * 60_000;
-/** Of more the first may come again: nobody removes so many in an hour by hand. */
+/** Removed shares that the relay remembers. An operator removes fewer in an hour. */
 const REMOVED_SHARES = 1000;
 
 export class Directory {
-  /** What is special about shares that the relay stores. */
+  /** Stored shares: it opens them without a sender, unloads them, and gives them to other relays. */
   readonly stored: StoredEntries;
   readonly #output: DirectoryOutput;
   readonly #entries: DirectoryEntries;
   readonly #limits: LiveLimits;
-  /** Shares that were ended by hand, and until when they may not come again. */
+  /** Shares that an operator removed, and the time until which they may not come again. */
   readonly #removed = new BoundedMap<string, number>(REMOVED_SHARES);
-  /** While it drains: senders go on at other relays, from which shares are read for the receivers that stay. */
+  /** The relay drains: senders go on at other relays, and links read their shares from there for receivers that stay. */
   #awaitsOwners = false;
   #openedEver = 0;
 
@@ -117,7 +117,7 @@ export class Directory {
     }
   }
 
-  /** A worker died, and with it the sockets of its senders. @param heirOf of its stored shares */
+  /** A worker died, and with it the sockets of its senders. @param heirOf chooses the next home of its stored shares */
   workerLost(worker: number, now: number, heirOf: HeirOf = NO_HEIR): void {
     this.#entries.now = now;
     this.#entries.toAll({ t: "worker-lost", worker });
@@ -144,7 +144,7 @@ export class Directory {
     if (this.#entries.get(key)?.record.remote !== undefined) this.#orphan(key, now);
   }
 
-  /** The relay to which a share was given says that it is over. */
+  /** The relay that took a share over says that it is over. */
   givenOver(key: string, fault: FaultError): void {
     if (this.#entries.get(key)?.isGiven === true) this.end(key, fault);
   }

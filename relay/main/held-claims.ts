@@ -5,11 +5,11 @@ import type { ShareClaim } from "../store/book-effects.ts";
 import type { StoreBook } from "../store/store-book.ts";
 import type { Directory } from "./directory.ts";
 
-/** Of one share, while its home settles: a sender has one line at a time, and tries again. items */
+/** Claims of one share that wait at once. A sender has one line at a time, and tries again. items */
 const HELD_CLAIMS = 8;
-/** Shares that are looked up in the bucket at once for claims, and as many for questions: anybody may offer or ask about any share. */
+/** Shares looked up in the bucket at once for claims, and as many for questions: any client may offer or ask about any share. */
 export const LOOK_UPS_MOST = 64;
-/** As the home of a share that is looked up in the bucket. */
+/** Stands for the home of a share that is looked up in the bucket. */
 const NO_WORKER = -1;
 const TOO_MANY_HELD = "too many connections of this share wait for its store";
 const TOO_MANY_LOOK_UPS = "too many senders wait for the bucket";
@@ -26,18 +26,18 @@ export interface HeldClaimsHost {
   readonly book: StoreBook;
   readonly directory: Directory;
   readonly toWorker: (worker: number, message: FromStoreBook) => void;
-  /** As the directory's. ms */
+  /** The directory's clock. ms */
   readonly clock: () => number;
   /** Undefined: the relay shares its store with no other. */
   readonly lookUpEnd: ((key: string) => Promise<unknown>) | undefined;
-  /** @returns false: the directory may have it at once */
+  /** Gives a claim to the book. @returns false: the directory may have it at once */
   readonly claim: (claim: ShareClaim) => boolean;
 }
 
 /** Claims that wait until the relay knows what the store has of their share, or whether it is over. */
 export class HeldClaims {
   readonly #host: HeldClaimsHost;
-  /** By key: shares that are stored in part, so the limits of the store bound them, and those that are looked up. */
+  /** By key: shares that are stored in part, which the limits of the store bound, and shares that are looked up. */
   readonly #byKey = new Map<string, Held>();
   #lookUps = 0;
 
@@ -45,7 +45,7 @@ export class HeldClaims {
     this.#host = host;
   }
 
-  /** @returns false: nothing is to be waited for */
+  /** @returns whether the claim waits here, or is refused; otherwise it goes on */
   takes(claim: ShareClaim): boolean {
     return this.#holds(claim) || this.#looksIntoBucket(claim);
   }
@@ -66,7 +66,7 @@ export class HeldClaims {
     for (const [key, { until }] of this.#byKey) if (clock() >= until) this.#release(key);
   }
 
-  /** A share that a relay which is gone ended is not stored anew by a sender that missed it. */
+  /** A gone relay may have ended the share. A sender that missed the end must not store it anew. */
   #looksIntoBucket(claim: ShareClaim): boolean {
     const { key, store } = claim;
     const { book, directory, clock, lookUpEnd } = this.#host;
@@ -85,7 +85,7 @@ export class HeldClaims {
     return true;
   }
 
-  /** A sender that came to another worker gives nothing twice: the home before says first what is durable. */
+  /** A sender that came to another worker sends no record twice: the home before first says which records are durable. */
   #holds(claim: ShareClaim): boolean {
     const { key, worker, store } = claim;
     const { book, directory, toWorker, clock } = this.#host;

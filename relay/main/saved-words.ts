@@ -8,12 +8,12 @@ interface Word {
 /** The last words of each kind about each share. */
 type Words = Map<string, Word>;
 
-/** What the book says to the cluster, once what is in the book by then is saved: see `afterSave`. */
+/** The words of the book to the cluster. Each leaves when the state of the book behind it is saved: see `afterSave`. */
 export class SavedWords {
   readonly #keeps: (key: string) => boolean;
   /** A save that waits for long finds three words at most for each share that the book took in meanwhile. */
   readonly #later: Words = new Map();
-  /** Of the save under way. */
+  /** Words that leave when the save under way is done. */
   readonly #leaving: Words = new Map();
   #isAtOnce = false;
 
@@ -21,7 +21,7 @@ export class SavedWords {
     this.#keeps = keeps;
   }
 
-  /** In a common bucket another relay may take a share over at once: it finds there what this one said. */
+  /** Another relay may take a share in a common bucket over at once, so the bucket has to agree with each word. */
   afterSave({ kept, released }: ClusterOfBook): ClusterOfBook {
     const later = (kind: string, key: string, say: () => void): void => {
       if (this.#isAtOnce) say();
@@ -43,20 +43,20 @@ export class SavedWords {
     };
   }
 
-  /** Words of a change that the store has already. */
+  /** Says the words of a change at once, because the store has it already. */
   sayAtOnce(change: () => void): void {
     this.#isAtOnce = true;
     change();
     this.#isAtOnce = false;
   }
 
-  /** The next save has what they are about. */
+  /** A save begins that contains the state behind the waiting words. */
   saving(): void {
     for (const [name, word] of this.#later) setLast(this.#leaving, name, word);
     this.#later.clear();
   }
 
-  /** It is done. */
+  /** The save is done: its words leave. */
   say(): void {
     const words = [...this.#leaving.values()];
     this.#leaving.clear();
@@ -74,7 +74,7 @@ export class SavedWords {
   }
 }
 
-/** In place of the one before, and after all others. */
+/** Puts a word in place of the one before, and after all others. */
 function setLast(words: Words, name: string, word: Word): void {
   words.delete(name);
   words.set(name, word);

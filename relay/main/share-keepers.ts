@@ -26,7 +26,7 @@ import { StoreKeeper } from "./store-keeper.ts";
 export interface ShareKeepersOptions {
   readonly limits: LiveLimits;
   readonly store: OpenStore | undefined;
-  /** Of a store that other relays of the cluster use too. */
+  /** The fence of a store that other relays of the cluster use too. */
   readonly fence: WriteFence;
   readonly cluster: ClusterOptions | undefined;
   /** See `ClusterKeeperOptions`. */
@@ -40,7 +40,7 @@ export interface ShareKeepersOptions {
 
 export class ShareKeepers {
   readonly directory: Directory;
-  /** Of stored shares; undefined: the relay stores none. */
+  /** The keeper of stored shares; undefined: the relay stores none. */
   readonly store: StoreKeeper | undefined;
   /** Undefined: the relay is in no cluster. */
   readonly cluster: ClusterKeeper | undefined;
@@ -109,14 +109,14 @@ export class ShareKeepers {
     for (const each of keeper?.book.tombstones ?? []) this.cluster?.kept(each, undefined, false);
   }
 
-  /** Channels with a live sender or a stored share, in hex; each once. */
+  /** Channels with a live sender or a stored share, each once, in hex. */
   liveChannels(most: number): string[] {
     const live = this.directory.liveChannels(most);
     const stored = this.store?.book.channels(most) ?? [];
     return [...new Set([...live, ...stored])].slice(0, most);
   }
 
-  /** Ends a share for all who are in it. @returns false: no share has that number */
+  /** Ends a share for all its clients. @returns false: no share has that number */
   removeShare(number: number): boolean {
     const now = performance.now();
     const stored = this.store?.remove(number);

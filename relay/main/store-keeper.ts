@@ -65,9 +65,9 @@ export interface StoreKeeperOptions {
 
 /** See `StoreBookOptions`. */
 export interface ClusterOfKeeper extends ClusterOfBook {
-  /** Whether this relay still takes over the share of that name. */
+  /** Whether this relay still takes over the share of this name. */
   readonly adopts: (name: string) => boolean;
-  /** Whether that is its name. */
+  /** Whether the share has this name in the directory. */
   readonly isNameOf: (name: string, share: StoredShare) => boolean;
   /** The share is kept, or there is none. */
   readonly adopted: (name: string) => void;
@@ -80,7 +80,7 @@ export class StoreKeeper implements ManagedStore {
   readonly #remover: RecordRemover;
   readonly #adoptions: Adoptions;
   readonly #words = new SavedWords((key) => this.book.keeps(key));
-  /** Something is to be saved, and may not be. ms */
+  /** The time since which changes wait for the right to write. ms */
   #unsureSince: number | undefined;
   #isScheduled = false;
   #saving: PromiseLike<void> | undefined;
@@ -124,7 +124,7 @@ export class StoreKeeper implements ManagedStore {
       lookUpEnd: store.shared && ((key) => this.#lookUpEnd(key)),
       claim: (claim) => this.#claim(claim),
     });
-    // The supervisor tells of what was saved before.
+    // The supervisor tells of the changes that were saved before.
     this.#words.forgetAll();
   }
 
@@ -158,7 +158,7 @@ export class StoreKeeper implements ManagedStore {
     }
   }
 
-  /** No relay has the share of this question: it may be over, and its last relay gone. */
+  /** No relay has the share of this question. It may be over, and its last relay gone. */
   async inquired({ worker, socket, key, question }: AskedShare): Promise<void> {
     const isBusy = this.#lookUps >= LOOK_UPS_MOST;
     this.#lookUps++;
@@ -229,7 +229,7 @@ export class StoreKeeper implements ManagedStore {
     this.#schedule();
   }
 
-  /** The cluster says of a kept share which relay serves it, and which relay keeps one in a common bucket. */
+  /** The cluster says which relay serves a kept share, and which relay keeps a share in a common bucket. */
   ordered(order: StoreOrder): void {
     switch (order.t) {
       case "quiet":
@@ -254,7 +254,7 @@ export class StoreKeeper implements ManagedStore {
       return;
     }
     if (share === undefined) {
-      // The relay before removed the facts, and maybe not all records.
+      // The relay before removed the facts, and perhaps not all records.
       this.#remover.remove([place], this.#host.wallTime());
     } else if (cluster.isNameOf(name, share) && !this.book.keeps(share.key)) {
       this.#words.sayAtOnce(() => this.book.adopt(share, over, this.#host.wallTime()));
@@ -263,7 +263,7 @@ export class StoreKeeper implements ManagedStore {
     this.#schedule();
   }
 
-  /** Its receivers here get it from the relay that has it now. */
+  /** Receivers here get the share from the relay that has it now. */
   #disown(key: string): void {
     const { directory, store } = this.#options;
     const place = this.book.placeOf(key);
@@ -277,7 +277,7 @@ export class StoreKeeper implements ManagedStore {
     if (place !== undefined) store.ledger.disown?.(place);
   }
 
-  /** No link reads the share any more: it may be kept here too. */
+  /** No link reads the share any more. This relay may keep it too. */
   dropped(key: string): void {
     this.book.reload(key);
     this.#schedule();
@@ -366,7 +366,7 @@ export class StoreKeeper implements ManagedStore {
     );
   }
 
-  /** Another relay may have its shares by now; meanwhile they can be read. */
+  /** Whether saves wait because another relay may have the shares by now. Receivers can read them meanwhile. */
   #waitsForDirectory(): boolean {
     const { shared } = this.#options.store;
     if (shared === undefined || shared.fence.left > 0 || !this.book.hasChanges) {

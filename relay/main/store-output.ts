@@ -12,13 +12,13 @@ export interface StoreOutputHost {
   readonly toWorker: (worker: number, message: FromStoreBook) => void;
   readonly workers: () => Iterable<number>;
   readonly report: Reporter;
-  /** As the directory's. ms */
+  /** The directory's clock. ms */
   readonly clock: () => number;
 }
 
 /** Hands effects of the book of stored shares to the directory, the workers and the log. */
 export class StoreOutput {
-  /** Workers that were lost since the save began, which hear of none of its effects. */
+  /** Workers that were lost since the save began. They hear of none of its effects. */
   readonly lost = new Set<number>();
   readonly #host: StoreOutputHost;
 

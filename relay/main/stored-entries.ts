@@ -1,13 +1,13 @@
 /**
- * Shares of the directory that the relay stores. Such a share may be there without its sender: a worker is then its home that
- * reads it from the store, and it goes when no receiver asks for it. The keeper of the store decides, and the directory and
- * the cluster say what happens to homes and senders.
+ * Shares of the directory that the relay stores. They need no sender: a worker is their home and reads them from the store,
+ * and a share goes when no receiver asks for it. The keeper of the store decides. The directory and the cluster tell of
+ * changes of homes and senders.
  */
 import type { LiveLimits } from "../limits/limits.ts";
 import type { OpenedShare, StoredState } from "../store/stored-share.ts";
 import type { DirectoryEntries, DirectoryOutput, Entry } from "./directory-entries.ts";
 
-/** The worker that serves stored shares of a channel; undefined: nobody asks for them. */
+/** The worker that serves stored shares of a channel; undefined: no receiver asks for them. */
 export type HeirOf = (channel: string) => number | undefined;
 
 export const NO_HEIR: HeirOf = () => undefined;
@@ -28,7 +28,7 @@ export class StoredEntries {
     const { key, channel, offer, capability } = facts;
     const dropped = this.#entries.get(key);
     if (this.#entries.isDraining || (dropped !== undefined && !isDropped(dropped))) return;
-    // Its receivers here read a stream as from its sender, and come again for one that can be read from the store.
+    // Receivers read a stream from a link as from its sender. They come again, because the store can read it again.
     if (!offer.seekable) this.#entries.dismiss(key);
     const known = this.#entries.get(key);
     if (known === undefined) {
@@ -53,7 +53,7 @@ export class StoredEntries {
     this.#tellOpened(entry);
   }
 
-  /** @returns whether it is open */
+  /** @returns whether the share is open */
   state(key: string, stored: StoredState, heirOf: HeirOf = NO_HEIR): boolean {
     const entry = this.#entries.get(key);
     if (entry?.record.stored === undefined) return false;
@@ -65,23 +65,23 @@ export class StoredEntries {
     return true;
   }
 
-  /** Its channel has no receiver. */
+  /** The share leaves the directory, because its channel has no receiver. */
   unload(key: string): void {
     const entry = this.#entries.get(key);
     if (entry !== undefined && isStored(entry) && !entry.senderHere) this.#entries.unload(entry);
   }
 
-  /** Another relay of the cluster serves the receivers of a stored share, which come again and find it there. */
+  /** Another relay of the cluster serves a stored share. Receivers here come again, and find it there. */
   quiet(key: string): void {
     const record = this.#entries.get(key)?.record;
     if (record?.stored !== undefined && record.remote === undefined) this.#entries.dismiss(key);
   }
 
-  /** Another relay of the cluster stores it now: its receivers here wait for a link to that one. */
+  /** Another relay of the cluster stores the share now. Receivers here wait for a link to it. */
   give(key: string, now: number): void {
     const entry = this.#entries.get(key);
     if (entry?.record.stored === undefined || entry.record.remote !== undefined) return;
-    // Receivers of a stream come again: here it was read from the store, and there it comes as from its sender.
+    // Receivers of a stream come again: the store here could read it again, and a link reads it as from its sender.
     if (this.#entries.isDraining || !entry.record.offer.seekable) {
       this.#entries.dismiss(key);
       return;
@@ -95,14 +95,14 @@ export class StoredEntries {
     this.#entries.toAll({ t: "orphaned", key, epoch, isGiven: true });
   }
 
-  /** Its sender left, and it needs none. */
+  /** The sender left, and the share needs none. */
   left(entry: Entry): void {
     entry.senderHere = false;
     this.#entries.changed();
     this.#entries.report("debug", "sender-lost", entry, {});
   }
 
-  /** @param heir undefined: nobody asks for it */
+  /** @param heir the next home; undefined: no receiver asks for the share */
   inherit(entry: Entry, heir: number | undefined): void {
     entry.senderHere = false;
     if (heir === undefined) {
@@ -115,7 +115,7 @@ export class StoredEntries {
     this.#tellOpened(entry);
   }
 
-  /** Of a whole share: its home has all records. */
+  /** Tells all workers of a whole share: its home has all records. */
   #tellOpened({ record }: Entry): void {
     const whole = [{ first: 0, count: record.stored?.records ?? record.offer.records }];
     for (const each of this.#output.workers()) {
@@ -125,12 +125,12 @@ export class StoredEntries {
   }
 }
 
-/** It needs its sender no more. */
+/** Whether the share needs its sender no more. */
 export function isStored({ record }: Pick<Entry, "record">): boolean {
   return record.stored?.isWhole === true;
 }
 
-/** No link reads it from the other relay that had it. */
+/** Whether no link reads the share from the relay that has it. */
 function isDropped({ record, isGiven = false }: Entry): boolean {
   return (isGiven || record.remote !== undefined) && record.owner === undefined;
 }

@@ -1,6 +1,6 @@
 /**
  * The life of a relay, on its main thread: it starts, drains and ends the relay, and reports what operators should know. It
- * owns the workers, what they work with, and the keepers of shares. `startRelay()` makes one; the admin listener sees it as
+ * owns the workers, their setup, and the keepers of shares. `startRelay()` makes one; the admin listener sees it as
  * `ManagedRelay`.
  */
 import { FaultError } from "../../protocol/mod.ts";
@@ -306,7 +306,7 @@ export class Supervisor implements ManagedRelay {
   async #stop(): Promise<void> {
     for (const timer of this.#timers) clearInterval(timer);
     const { store, cluster } = this.#keepers;
-    // The next owner of what lies in a common bucket takes it once this relay has saved the rest.
+    // Other relays take over the shares in a common bucket once this relay has saved the rest.
     const isShared = this.#store?.shared !== undefined;
     if (isShared) cluster?.leave();
     await Promise.all([this.#workers.end(), isShared || cluster?.close()]);
@@ -328,7 +328,7 @@ export class Supervisor implements ManagedRelay {
     if (this.#keepers.directory.shares === 0 || now >= this.#drainedBy) void this.stop();
   }
 
-  /** Clients that another relay of the cluster can serve need not wait for the end. */
+  /** Sends clients to other relays of the cluster that can serve them, instead of waiting for the end. */
   #findRefuge(): void {
     const refuge = this.#keepers.cluster?.refuge ?? "none";
     if (refuge === this.#refuge) return;

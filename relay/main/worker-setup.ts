@@ -1,6 +1,6 @@
 /**
- * What the workers of a relay work with: ports, policy, certificate, the page, and the memory that they share. A worker gets
- * it when it starts, and hears of what changes while it runs. The supervisor owns it.
+ * The setup of a relay's workers: ports, policy, certificate, the page, and the memory that they share. A worker gets it when
+ * it starts, and hears of changes while it runs. The supervisor owns it.
  */
 import {
   RefusalCounters,
@@ -65,13 +65,13 @@ export class WorkerSetup {
     });
     this.#refusals = createRefusalCounters(workers);
     this.#kept = tls === undefined ? undefined : new KeptCertificate(tls, Date.now());
-    // The kernel sends files as they are, and what goes out by TLS has to be encrypted first.
+    // The kernel sends a file as it is, and TLS has to encrypt it first.
     this.log = openLogFile({ ...options, zeroCopy: options.zeroCopy && tls === undefined });
     this.#addresses = createAddressTable(workers);
     this.limits = new LiveLimits(policy.limits, new RefusalCounters(this.#refusals));
   }
 
-  /** Where the workers listen; before the first does, where it shall. */
+  /** The ports at which the workers listen; before that, the ports that the operator asked for. */
   get ports(): Ports {
     return this.#ports;
   }
@@ -80,7 +80,7 @@ export class WorkerSetup {
     return this.#kept?.certificate;
   }
 
-  /** How often each limit was gone over. */
+  /** The number of refusals for each limit. */
   get refusalCounts(): Record<RelayLimitName, number> {
     return refusalCounts(this.#refusals);
   }
@@ -142,7 +142,7 @@ export class WorkerSetup {
   /** @param start see `WorkerPoolEvents` */
   ready(worker: number, start: WorkerStart, ports: Ports): void {
     this.#ports = ports;
-    // It may have changed since the thread was started.
+    // The policy may have changed since the thread was started.
     this.#host.post(worker, { t: "policy", policy: this.policy.current });
     const tls = this.certificate?.pair;
     if (tls !== undefined && tls !== start.tls) {
@@ -150,7 +150,7 @@ export class WorkerSetup {
     }
   }
 
-  /** What it held of the memory that workers share is free again. */
+  /** Frees the shared memory that the worker held. */
   workerEnded(worker: number): void {
     reclaim(this.log.pool, worker);
     forgetWorker(this.#addresses, worker);

@@ -1,7 +1,7 @@
 /**
- * Senders that the relay does not read for now, so that TCP slows them down. One waits for memory, another for its
- * lone receiver, which has a frame on its way: the next one would have to go into the log. A third one waits for
- * another relay, which takes its frames. A sender is read again when nothing holds it back any more. `Sockets` owns one.
+ * Senders that the relay does not read for now, so that TCP slows them down. A sender waits for memory, for its lone
+ * receiver, which has a frame on its way (the next one would have to go into the log), or for another relay, which takes
+ * its frames. The relay reads it again when no reason is left. `Sockets` owns one.
  */
 import type { SocketId } from "../share/outlet.ts";
 

@@ -19,9 +19,9 @@ export interface SocketData extends Peer {
   readonly line: Line;
   /** The server that it came to; undefined: it gets everything by itself. */
   readonly publisher: Publisher | undefined;
-  /** It came to the port of other relays; its role is `receiver` once it proved to be one, or that of its sender. */
+  /** The socket came to the port of other relays. Once it has proved itself, its role is `receiver`, or `sender` if it carries one. */
   readonly isEdge: boolean;
-  /** Of a relay that carries a sender, that one. */
+  /** The client's address; of a relay that carries a sender, that sender's. */
   client: ClientAddress;
   /** Undefined before its hello. */
   grant: Grant | undefined;

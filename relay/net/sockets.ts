@@ -180,7 +180,7 @@ export class Sockets implements Outlet, TopicHost<Socket> {
     if (role === "sender") data.line.widen();
   }
 
-  /** Another relay proved itself. @param client that it carries, if so: a sender */
+  /** Another relay proved itself. @param client the sender that it carries, if so */
   welcomed(data: SocketData, client: ForwardedClient | undefined): void {
     data.role = client === undefined ? "receiver" : "sender";
     if (client === undefined) return;

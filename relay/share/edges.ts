@@ -76,9 +76,9 @@ export class Edges implements ShareEdges {
   readonly #shares: ShareTable;
   /** Control lines by channel; the listener bounds them. */
   readonly #lines = new Map<string, Map<SocketId, EdgeClient>>();
-  /** By channel with control lines, and by owner, of which this relay is "": shares that are over. */
+  /** Shares that are over, by channel with control lines and then by owner; this relay is the owner "". */
   readonly #over = new Map<string, Map<string, readonly OverShare[]>>();
-  /** What was said of each share last to all. */
+  /** The state of each share that all control lines heard last. */
   readonly #told = new WeakMap<LocalShare, ClusterShare>();
   #lineCount = 0;
   #streamCount = 0;

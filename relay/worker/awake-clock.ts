@@ -1,12 +1,12 @@
 /**
- * ms without one look at the clock, after which a thread was not running: TICK_MS many times over. Clients said much meanwhile that it
- * has not read yet.
+ * A thread that looks at the clock after so long was not running: the pause is many times TICK_MS. It has not read yet what
+ * its clients said meanwhile. ms
  */
 export const ASLEEP_MS = 2000;
 
 /**
  * A clock that stands still while its thread does, as when a machine is moved or a process is stopped. Otherwise a relay
- * that goes on would take all its clients for silent. It never goes back.
+ * would take all its clients for silent afterwards. The clock never goes back.
  */
 export function awakeClock(real = (): number => performance.now()): () => number {
   let lookedAt = real();

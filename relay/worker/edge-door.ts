@@ -72,7 +72,7 @@ export class EdgeDoor {
     });
   }
 
-  /** It proved that it is another relay. @param client that it carries, if so */
+  /** A socket proved that it is another relay. @param client the sender that it carries, if so */
   welcomed(id: SocketId, client: ForwardedClient | undefined): void {
     const { sockets } = this.#options;
     const data = sockets.dataOf(id);

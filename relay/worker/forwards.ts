@@ -1,7 +1,7 @@
 /**
- * The lines of one worker that each carry a sender to the relay of the cluster that stores its share. What that relay does
- * not take at once waits here, in the memory budget of the worker: beyond UNREAD_BYTES the sender is not read, so a slow
- * relay holds up its own senders alone. The worker owns it.
+ * The lines of one worker that each carry a sender to the relay of the cluster that stores its share. Bytes that this relay
+ * does not take at once wait here, in the memory budget of the worker. Beyond UNREAD_BYTES the worker stops reading the
+ * sender, so a slow relay holds up its own senders alone. The worker owns it.
  */
 import {
   FRAME_BYTES,
@@ -26,13 +26,14 @@ import type { ClusterPlace } from "./thread-messages.ts";
  * usual limit of 1024 open files half of them are left to other clients.
  */
 export const FORWARDS_MOST = 256;
-/** A sender is not read while more waits for the other relay: one frame, so that the next one is there in time. */
+/** The worker reads no more of a sender while so much waits for the other relay: one frame, so the next one is there in time. */
 const UNREAD_BYTES = FRAME_BYTES;
 /**
- * More can't wait, as each of a sender's 8 connections ends within a frame of its pause. bytes
+ * The line ends if more waits. A sender that pauses can't fill it: each of its 8 connections adds at most one frame after
+ * the pause. bytes
  */
 export const UNSENT_MOST_BYTES = 16 * FRAME_BYTES;
-/** Between two looks at what the kernel took, while something waits: 100 MB/s with a frame at each. ms */
+/** The pause between two looks at the kernel's buffer while bytes wait: with a frame at each look that is 100 MB/s. ms */
 const LOOK_MS = 10;
 
 export interface ForwardsOptions {
@@ -47,7 +48,7 @@ export interface ForwardsOptions {
 export class Forwards implements Carrier {
   readonly #options: ForwardsOptions;
   readonly #lines = new Set<CarryingLine>();
-  /** Those that say the rest, by when they must have said it. ms */
+  /** Lines that send their last bytes, with their deadlines. ms */
   readonly #closing = new Map<RelayLine, number>();
   #looking: Timer | undefined;
   #isDraining = false;
@@ -103,7 +104,7 @@ export class Forwards implements Carrier {
     }
   }
 
-  /** No line is new; the hub sends the senders of the others away. */
+  /** Opens no more lines. The hub sends the senders of open lines away. */
   drain(): void {
     this.#isDraining = true;
   }
@@ -113,7 +114,7 @@ export class Forwards implements Carrier {
     clearTimeout(this.#looking);
   }
 
-  /** A WebSocket of Bun does not tell when the kernel took something. */
+  /** Looks at the lines soon, because a WebSocket of Bun does not tell when the kernel took bytes. */
   #lookSoon(): void {
     this.#looking ??= setTimeout(() => {
       this.#looking = undefined;
@@ -131,9 +132,9 @@ interface CarryingOptions {
   readonly memory: MemoryBudget;
   readonly clock: () => number;
   readonly report: Reporter;
-  /** Bytes wait for the kernel. */
+  /** Bytes of the line wait for the kernel. */
   readonly waits: () => void;
-  /** @param rest a line that has bytes to say yet */
+  /** @param rest a line that still has bytes to send */
   readonly gone: (rest: RelayLine | undefined) => void;
 }
 
@@ -182,7 +183,7 @@ class CarryingLine implements ForwardLine {
     return !this.#isHeld;
   }
 
-  /** @returns whether bytes wait yet */
+  /** @returns whether bytes still wait */
   look(): boolean {
     const { unsent } = this.#socket;
     this.#memory.hold(unsent);

@@ -10,7 +10,7 @@ const BunSocket = WebSocket as unknown as new (
 
 /** The code of a WebSocket that closed without a word. */
 const ABNORMAL = 1006;
-/** A relay from which nothing comes for so long is gone: three of its pings, and the time for one. ms */
+/** A relay that sends nothing for so long is gone: three of its pings, and 2 s for the last one. ms */
 export const SILENT_MS = 3 * PING_MS + 2000;
 
 export interface RelayLineEvents {
@@ -49,7 +49,7 @@ export class RelayLine {
     });
   }
 
-  /** Bytes that the kernel has not taken. */
+  /** Bytes that the kernel has not taken yet. */
   get unsent(): number {
     return this.#socket.bufferedAmount;
   }
@@ -64,7 +64,7 @@ export class RelayLine {
     else if (this.unsent > most) this.#lose("the owner takes nothing");
   }
 
-  /** After what was sent; `terminate` ends the wait for a relay that takes nothing. */
+  /** Closes the line after the sent bytes; `terminate` ends the wait for a relay that takes none. */
   close(): void {
     this.#isOver = true;
     this.#socket.close();
@@ -74,7 +74,7 @@ export class RelayLine {
     return this.#socket.readyState === WebSocket.CLOSED;
   }
 
-  /** At once: an owner that is gone, or lies, would not answer a `close`. */
+  /** Closes the line at once: an owner that is gone, or lies, would not answer a `close`. */
   terminate(): void {
     this.#isOver = true;
     this.#socket.terminate();

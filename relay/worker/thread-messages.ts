@@ -73,7 +73,7 @@ export type ToWorker =
   | { readonly t: "measure" }
   /** Answered by `pong`. */
   | { readonly t: "ping" }
-  /** No new sockets; clients in no transfer are disconnected, and those with a refuge too. Said again when that changes. */
+  /** Take no new sockets, and disconnect clients without a transfer and clients with a refuge. It comes again when the refuge changes. */
   | { readonly t: "drain"; readonly refuge: Refuge }
   /** All clients are disconnected; answered by `drained`. */
   | { readonly t: "close" };

@@ -27,7 +27,7 @@ import type { ClusterPlace } from "./thread-messages.ts";
 export const LINKS_MOST = 256;
 /** Bytes to an owner that does not take them: reports of all receivers of a share have place. */
 const UNSENT_MOST_BYTES = 8 * 1024 ** 2;
-/** The proof and the name that a relay of a cluster shows to the others. */
+/** The secret and the id by which a relay of a cluster greets the others. */
 type ClusterMember = Pick<ClusterPlace, "secret" | "relay">;
 
 export interface UplinksOptions {

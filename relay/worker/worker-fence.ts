@@ -2,9 +2,9 @@ import type { FromStoreBook } from "../share/messages.ts";
 import type { MayWrite } from "../store/s3-bucket.ts";
 
 /**
- * How long this worker may write records to a bucket that other relays of the cluster use too. The main thread says it after
- * each heartbeat, and after a lapse when the worker has heard of all shares that are another relay's: an older part from
- * this relay could else replace a fuller one of the next.
+ * The time for which this worker may write records to a bucket that other relays of the cluster use too. The main thread
+ * says it after each heartbeat. After a lapse it first tells the worker which shares other relays have taken: otherwise an
+ * older part from this relay could replace a fuller one of the next owner.
  */
 export class WorkerFence implements MayWrite {
   readonly waits = true;
