@@ -163,7 +163,11 @@ export class ShareShelf {
     this.unsaved.say({ t: "state", key, state: stateOf(one), durable: one.durable.size });
   }
 
-  report(event: string, { number }: Kept, fields: Readonly<Record<string, string | number>>): void {
-    this.unsaved.say({ t: "report", event, number, fields });
+  report(
+    event: string,
+    { share: { key }, number }: Kept,
+    fields: Readonly<Record<string, string | number>>,
+  ): void {
+    this.unsaved.effect({ t: "report", key, make: () => ({ t: "report", event, number, fields }) });
   }
 }

@@ -202,7 +202,7 @@ export class StoreBook {
   }
 
   /**
-   * Another relay keeps the share in the bucket now. What was not saved by then has not happened.
+   * Another relay keeps the share in the bucket now. A change that was not saved by then has not happened.
    * @returns what is said at once: clients ask again
    */
   disown(key: string, fault: FaultError): readonly BookEffect[] {
@@ -233,7 +233,7 @@ export class StoreBook {
     return this.#unsaved.hasChanges;
   }
 
-  /** What can be said while nothing can be saved. */
+  /** Effects that leave even while nothing can be saved. */
   takeReading(): readonly BookEffect[] {
     return this.#unsaved.takeReading();
   }
@@ -530,10 +530,12 @@ export class StoreBook {
   }
 
   #tellOver(worker: number, channel: string): void {
-    if (this.#shelf.in(channel).some(isWhole)) return;
-    const list = this.#shelf.tombstones.overIn(channel);
-    const effect = { t: "over", worker, channel, list } as const;
-    if (list.length > 0) this.#unsaved.effect({ t: "over", worker, make: () => effect });
+    const make = (): BookEffect | undefined => {
+      if (this.#shelf.in(channel).some(isWhole)) return undefined;
+      const list = this.#shelf.tombstones.overIn(channel);
+      return list.length === 0 ? undefined : { t: "over", worker, channel, list };
+    };
+    if (make() !== undefined) this.#unsaved.effect({ t: "over", worker, make });
   }
 
   #look(one: Kept, now: number): void {

@@ -138,6 +138,17 @@ describe("a book whose share another one took over", () => {
     expect(failed).toEqual({ t: "socket-failed", worker: 0, socket: 9, fault: TAKEN });
   });
 
+  test("tells no receiver that a share is over whose end it did not save", () => {
+    const play = new BookPlay();
+    play.whole(1);
+    play.book.asked(2, CHANNEL, play.now);
+    play.save();
+    play.book.revoke(0, 9, hexOf(1), play.now);
+    play.book.asked(3, CHANNEL, play.now);
+    play.book.disown(hexOf(1), TAKEN);
+    expect(play.save()).toEqual([]);
+  });
+
   test("repeats nothing of a save that failed meanwhile", () => {
     const play = new BookPlay();
     play.whole(1);
