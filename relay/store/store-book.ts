@@ -210,7 +210,7 @@ export class StoreBook {
     if (one !== undefined) this.#shelf.give(one);
     this.#shelf.tombstones.delete(key);
     this.#unsaved.forget(key);
-    return this.#unsaved.refuse(fault);
+    return this.saveLate(fault);
   }
 
   /** A relay of the cluster saved that the share is over. */
@@ -394,7 +394,7 @@ export class StoreBook {
     this.#unsaved.saved();
   }
 
-  /** A save takes long. @returns what is said at once, in place of `REFUSABLE` effects: these clients ask again */
+  /** A save takes long, or does not come. @returns what is said at once, in place of `REFUSABLE` effects: these clients ask again */
   saveLate(fault: FaultError): readonly BookEffect[] {
     const effects = this.#unsaved.refuse(fault);
     for (const effect of effects) {

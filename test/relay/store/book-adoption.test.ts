@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { FaultError } from "../../../protocol/mod.ts";
+import { EMPTY_LIFE_MS } from "../../../relay/store/store-book.ts";
 import { BookPlay, CHANNEL, claimOf, describeEffect } from "../../support/relay/book-play.ts";
 import { hexOf } from "../../support/relay/stored-shares.ts";
 
@@ -147,6 +148,18 @@ describe("a book whose share another one took over", () => {
     play.book.asked(3, CHANNEL, play.now);
     play.book.disown(hexOf(1), TAKEN);
     expect(play.save()).toEqual([]);
+  });
+
+  test("gives the room of another share back whose sender heard to ask again, and does not", () => {
+    const play = new BookPlay();
+    play.whole(1);
+    play.book.claim(claimOf(2), play.now);
+    expect(play.book.disown(hexOf(1), TAKEN).map(describeEffect)).toEqual([
+      "2 refused: going-away",
+    ]);
+    play.save();
+    play.later(EMPTY_LIFE_MS);
+    expect(play.book.counts).toMatchObject({ unfinished: 0, reserved: 0 });
   });
 
   test("repeats nothing of a save that failed meanwhile", () => {
