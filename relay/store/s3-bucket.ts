@@ -94,14 +94,12 @@ export class S3Bucket {
     stop?: AbortSignal,
     may?: MayWrite,
   ): Promise<void> {
-    await this.#tried("write", body.length, stop, async (within) => {
-      const signal = bounded(within, may);
+    const attempt = async (signal: AbortSignal): Promise<void> => {
       const answer = await this.#send(key, { method: "PUT", body, signal });
       if (!answer.ok) throw await failureOf(answer);
       await answer.body?.cancel();
-      // A process that stood still reads an answer before it hears of the time.
-      bounded(signal, may);
-    });
+    };
+    await this.#tried("write", body.length, stop, attempt, may);
   }
 
   /**
@@ -142,20 +140,20 @@ export class S3Bucket {
 
   /** A key that is not there is no fault. @throws FaultError `store-failed` */
   async remove(key: string, stop?: AbortSignal, may?: MayWrite): Promise<void> {
-    await this.#tried("delete", 0, stop, async (within) => {
-      const signal = bounded(within, may);
+    const attempt = async (signal: AbortSignal): Promise<void> => {
       const answer = await this.#send(key, { method: "DELETE", signal });
       if (!answer.ok) {
         const failure = await failureOf(answer);
         if (answer.status !== 404 || failure.kind === "final") throw failure;
       }
       await answer.body?.cancel();
-    });
+    };
+    await this.#tried("delete", 0, stop, attempt, may);
   }
 
   /**
    * The names right below a folder, page by page, without the folder's own.
-   * @param folder ends with a slash
+   * @param folder ends with a slash; or it is a folder and the beginning of the names
    * @param of `keys`: of objects; `folders`: of folders, without their slash
    */
   async *list(
@@ -197,13 +195,14 @@ export class S3Bucket {
     bytes: number,
     stop: AbortSignal | undefined,
     attempt: (signal: AbortSignal) => Promise<Result>,
+    may?: MayWrite,
   ): Promise<Result> {
     const { tellMs, giveUpMs } = this.#times;
     const began = performance.now();
     let wrong = 0;
     for (let tries = 1; ; tries++) {
       try {
-        const result = await this.#gates[kind].pass(() => this.#once(bytes, stop, attempt));
+        const result = await this.#gates[kind].pass(() => this.#once(bytes, stop, attempt, may));
         if (this.#away.delete(kind)) this.#onAway?.(kind, undefined);
         return result;
       } catch (cause) {
@@ -230,16 +229,22 @@ export class S3Bucket {
     bytes: number,
     stop: AbortSignal | undefined,
     attempt: (signal: AbortSignal) => Promise<Result>,
+    may: MayWrite | undefined,
   ): Promise<Result> {
     stop?.throwIfAborted();
+    const left = leftTo(may);
     const ending = new AbortController();
     const end = () => ending.abort(new S3Failure("ended", "final"));
     stop?.addEventListener("abort", end);
     const ms = this.#times.answerMs + (bytes / this.#times.leastRate) * SECOND_MS;
-    const late = () => ending.abort(new S3Failure(`no answer within ${ms.toFixed(0)} ms`, "away"));
-    const timer = setTimeout(late, ms);
+    const tooLate = `no answer within ${ms.toFixed(0)} ms`;
+    const late = () => ending.abort(left < ms ? unsure(may) : new S3Failure(tooLate, "away"));
+    const timer = setTimeout(late, Math.min(ms, left));
     try {
-      return await attempt(ending.signal);
+      const result = await attempt(ending.signal);
+      // A process that stood still reads an answer before it hears of the time.
+      leftTo(may);
+      return result;
     } finally {
       clearTimeout(timer);
       stop?.removeEventListener("abort", end);
@@ -263,16 +268,16 @@ export class S3Bucket {
   }
 }
 
-/** @throws S3Failure if the request may not begin */
-function bounded(signal: AbortSignal, may: MayWrite | undefined): AbortSignal {
-  if (may === undefined) return signal;
-  const { left, waits } = may;
-  const kind = waits ? "away" : "final";
-  const unsure = new S3Failure("the cluster's directory did not confirm this relay", kind);
-  if (left <= 0) throw unsure;
-  const ending = new AbortController();
-  setTimeout(() => ending.abort(unsure), left).unref();
-  return AbortSignal.any([signal, ending.signal]);
+/** @returns how long a request may be under way. ms @throws S3Failure if it may not begin, or went on for longer */
+function leftTo(may: MayWrite | undefined): number {
+  const { left } = may ?? { left: Infinity };
+  if (left <= 0) throw unsure(may);
+  return left;
+}
+
+function unsure(may: MayWrite | undefined): S3Failure {
+  const kind = may?.waits === true ? "away" : "final";
+  return new S3Failure("the cluster's directory did not confirm this relay", kind);
 }
 
 class Gate {

@@ -212,6 +212,21 @@ test("a relay that is not sure of its shares writes nothing, and no save goes on
   await ledger.close();
 });
 
+test.each([
+  ["a write", "PUT", { shares: [storedShare(1)] }],
+  ["a deletion", "DELETE", { removed: [storedShare(1).place] }],
+] as const)("%s that is done after a lapse counts as none", async (_, method, change) => {
+  const cluster = clusterOf(OURS);
+  const ledger = await opened(newPlace(), cluster);
+  // The relay stands still until the answer is there.
+  s3.proxy.fault = (request) => {
+    if (request.method === method && request.key.includes("/facts/")) cluster.fence.lapses++;
+    return undefined;
+  };
+  expect(await messageOf(ledger.save({ ...NOTHING, ...change }))).toContain("not confirm");
+  await ledger.close();
+});
+
 test("a write that the store does not answer ends with the time in which the relay is sure", async () => {
   const place = newPlace();
   const cluster = clusterOf(OURS);
