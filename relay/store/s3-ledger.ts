@@ -130,12 +130,12 @@ export class S3Ledger implements Ledger {
   async adopt(place: string, epoch: number): Promise<AdoptedShare> {
     const turns = await this.#turnsIn(`${this.#prefix}facts/${place}`);
     const share = await this.#latestOf(place, turns);
+    if (share === undefined) return { share, over: undefined };
+    const over = await this.over(share.key);
     const [latest = 0] = turns;
     // An epoch is that of one owner alone, unless the directory was lost: then it still grows.
     this.#turns.set(place, [Math.max(latest + 1, epoch), ...turns]);
-    if (share === undefined) return { share, over: undefined };
-    const { key } = share;
-    return { share, over: await this.over(key) };
+    return { share, over };
   }
 
   async over(key: string): Promise<Tombstone | undefined> {
@@ -193,10 +193,10 @@ export class S3Ledger implements Ledger {
     }
     const all: StoredShare[] = [];
     await this.#each([...places], async ([place, found]) => {
-      const [latest = 0, ...before] = found.toSorted((one, other) => other - one);
+      const turns = found.toSorted((one, other) => other - one);
+      const [latest = 0, ...before] = turns;
       if (latest > 0) this.#turns.set(place, [latest, ...before]);
-      const isRight = (each: StoredShare): boolean => each.place === place;
-      const share = await this.#find(factsName(place, latest), parseShare, isRight);
+      const share = await this.#latestOf(place, turns);
       if (share !== undefined) all.push(share);
     });
     return all;

@@ -155,6 +155,16 @@ test("a share goes to the relay that adopts it, and what the one before writes l
   await Promise.all([first, second, third, last].map((each) => each.close()));
 });
 
+test("a relay that finds no facts at a place has no turn there", async () => {
+  const place = newPlace();
+  const ledger = await opened(place);
+  const share = storedShare(1);
+  expect(await ledger.adopt(share.place, 40)).toEqual({ share: undefined, over: undefined });
+  await ledger.save({ ...NOTHING, shares: [share] });
+  expect(keys(place, "facts")).toEqual([share.place]);
+  await ledger.close();
+});
+
 test("a later owner has a later turn, also in a directory that was lost", async () => {
   const place = newPlace();
   const share = storedShare(1);
