@@ -150,6 +150,11 @@ export class ShareShelf {
     cluster?.released(gone);
   }
 
+  /** A share begins in this channel: those that are over tell their senders alone. */
+  silence(channel: string): void {
+    for (const key of this.tombstones.silence(channel)) this.unsaved.tombstone(key);
+  }
+
   expire(now: number): void {
     for (const gone of this.tombstones.expire(now)) {
       this.unsaved.tombstone(gone.key);

@@ -1,5 +1,5 @@
 /**
- * The stored shares of a relay: who may store, how long, for how many receivers, and when a share is over. Pure logic on
+ * The stored shares of a relay: how long they stay, for how many receivers, and when one is over. Pure logic on
  * the main thread; `StoreKeeper` gives it messages and the time, saves its changes in a `Ledger`, and passes its
  * effects on.
  *
@@ -8,15 +8,7 @@
  * The book says nothing that depends on a change before the change is saved. Changes gather while one save runs (group
  * commit); mere progress of an upload waits PROGRESS_MS for more of it, because each save costs a write to the disk.
  */
-import {
-  FaultError,
-  SENDER_GRACE_MS,
-  fromHex,
-  type Message,
-  type Offer,
-  type StoreWish,
-} from "../../protocol/mod.ts";
-import type { LiveLimits } from "../limits/limits.ts";
+import { SENDER_GRACE_MS, fromHex, type FaultError, type Message } from "../../protocol/mod.ts";
 
 import { Askers } from "./askers.ts";
 import type { Batch, BookEffect, ShareClaim } from "./book-effects.ts";
@@ -35,6 +27,7 @@ import {
 } from "./kept-share.ts";
 import type { RecordRun } from "./record-store.ts";
 import { ShareShelf, type ClusterOfBook, type StoredEnd } from "./share-shelf.ts";
+import { StoreClaims, type ClaimOptions } from "./store-claims.ts";
 import type { StoreCounts } from "./store-limits.ts";
 import type { StoredShare, Tombstone } from "./stored-share.ts";
 import type { Unsaved } from "./unsaved.ts";
@@ -49,16 +42,8 @@ export const EMPTY_LIFE_MS = SENDER_GRACE_MS;
 const LOOK_MS = 1000;
 /** Between a save that failed and the next try. ms */
 const AGAIN_MS = 1000;
-const SECOND_MS = 1000;
 
-export interface StoreBookOptions {
-  readonly limits: LiveLimits;
-  /** 16 bytes in hex, which nobody can guess. */
-  readonly newPlace: () => string;
-  /** The number by which operators call the next share. */
-  readonly newNumber: () => number;
-  /** A keyed hash. */
-  readonly hashOf: (address: string) => string;
+export interface StoreBookOptions extends ClaimOptions {
   readonly saved: {
     readonly shares: readonly StoredShare[];
     readonly tombstones: readonly Tombstone[];
@@ -81,6 +66,7 @@ export class StoreBook {
   readonly #shelf: ShareShelf;
   readonly #unsaved: Unsaved;
   readonly #downloads: Downloads;
+  readonly #claims: StoreClaims;
   readonly #askers = new Askers();
   /** After a save that failed. */
   #notBefore: number | undefined;
@@ -99,6 +85,8 @@ export class StoreBook {
     });
     this.#unsaved = this.#shelf.unsaved;
     this.#downloads = new Downloads(this.#shelf, now);
+    const isFailing = (): boolean => this.#notBefore !== undefined;
+    this.#claims = new StoreClaims(options, this.#shelf, this.#downloads, isFailing);
     for (const share of options.saved.shares) {
       this.#shelf.add(kept(share, options.newNumber(), true, now));
     }
@@ -130,31 +118,9 @@ export class StoreBook {
 
   // Senders
 
-  /** @returns whether the directory gets the claim with the effects; else it is none of the book's */
+  /** See `StoreClaims`. */
   claim(claim: ShareClaim, now: number): boolean {
-    const known = this.#shelf.get(claim.key);
-    if (known === undefined)
-      return claim.store !== undefined && this.#claimNew(claim, claim.store, now);
-    if (!isSame(known.share, claim)) {
-      this.#refuse(claim, new FaultError("not-your-share"));
-      return true;
-    }
-    // Its sender shall not upload again what is here, nor store what it did not ask to.
-    if (claim.store === undefined && !isWhole(known)) {
-      known.sender = "live";
-      return false;
-    }
-    if (claim.store !== undefined) {
-      const fault = this.#roomAgain(known, now);
-      if (fault !== undefined) {
-        this.#refuse(claim, fault);
-        return true;
-      }
-      this.#renew(known, claim.store, now);
-    }
-    this.#pass(claim, known);
-    this.#downloads.settle(known, now);
-    return true;
+    return this.#claims.claim(claim, now);
   }
 
   /** Whether it is kept, or is over and its sender may ask why. */
@@ -246,7 +212,7 @@ export class StoreBook {
 
   /** A share begins in this channel: those that are over tell their senders alone. */
   opened(channel: string): void {
-    for (const key of this.#shelf.tombstones.silence(channel)) this.#unsaved.tombstone(key);
+    this.#shelf.silence(channel);
   }
 
   /** Its sender ended it, or was cut off. */
@@ -417,98 +383,6 @@ export class StoreBook {
     return effects;
   }
 
-  // Shares
-
-  #claimNew(claim: ShareClaim, wish: StoreWish, now: number): true {
-    const over = this.#shelf.tombstones.get(claim.key);
-    const mayComeAgain = over?.channel !== claim.channel || over.reason === "stored-expired";
-    if (mayComeAgain) return this.#newcomer(claim, wish, now);
-    // A sender that missed the end would store it for as many receivers again.
-    this.#refuse(claim, new FaultError(over.reason));
-    return true;
-  }
-
-  #newcomer(claim: ShareClaim, wish: StoreWish, now: number): true {
-    const { hashOf, newNumber, newPlace, limits } = this.#options;
-    const { key, channel, offer, capability } = claim;
-    const address = claim.address === undefined ? undefined : hashOf(claim.address);
-    const fault = this.#noRoom(channel, offer, address);
-    if (fault !== undefined) {
-      this.#refuse(claim, fault);
-      return true;
-    }
-    const share: StoredShare = {
-      place: newPlace(),
-      key,
-      channel,
-      offer,
-      capability,
-      address,
-      startedAt: now,
-      seenAt: now,
-      until: now + lifeOf(wish, limits),
-      downloadsMost: wish.downloads,
-      downloads: 0,
-      receipts: [],
-      counted: "",
-      begun: [],
-      durable: [],
-      records: undefined,
-    };
-    const one = kept(share, newNumber(), false, now);
-    this.#shelf.add(one);
-    this.opened(channel);
-    if (this.#shelf.tombstones.delete(key)) this.#unsaved.tombstone(key);
-    this.#unsaved.share(key);
-    this.#pass(claim, one);
-    return true;
-  }
-
-  #noRoom(channel: string, offer: Offer, address: string | undefined): FaultError | undefined {
-    if (this.#notBefore !== undefined) return new FaultError("store-failed");
-    const { limits } = this.#options;
-    const others = this.#shelf.in(channel).length;
-    if (others >= limits.now["shares-per-channel"]) return limits.over("shares-per-channel");
-    return this.#shelf.room.over(offer, address);
-  }
-
-  /** An upload that gave up its room must find some anew. */
-  #roomAgain(one: Kept, now: number): FaultError | undefined {
-    if (isWhole(one) || one.isReserved) return undefined;
-    one.pace = { at: now, durable: one.durable.size };
-    return this.#shelf.room.reserve(one);
-  }
-
-  /** Its sender may change what it wished, in either direction. */
-  #renew(one: Kept, wish: StoreWish, now: number): void {
-    const { key } = one.share;
-    const until = now + lifeOf(wish, this.#options.limits);
-    one.share = { ...one.share, seenAt: now, until, downloadsMost: wish.downloads };
-    this.#unsaved.share(key);
-    this.#unsaved.state(key);
-  }
-
-  #pass(claim: ShareClaim, one: Kept): void {
-    one.sender = "storing";
-    const make = (): BookEffect => {
-      const isHere = this.#shelf.get(claim.key) === one;
-      if (isHere) return { t: "claim", claim, opened: openedOf(one) };
-      return { t: "refuse", claim, fault: new FaultError("store-failed") };
-    };
-    const refuse = (fault: FaultError): BookEffect => ({ t: "refuse", claim, fault });
-    this.#unsaved.effect({ t: "claim", worker: claim.worker, make, refuse });
-  }
-
-  #refuse(claim: ShareClaim, fault: FaultError): void {
-    const effect = { t: "refuse", claim, fault } as const;
-    this.#unsaved.effect({
-      t: "refuse",
-      worker: claim.worker,
-      make: () => effect,
-      refuse: () => effect,
-    });
-  }
-
   #answer(worker: number, socket: number, message: () => Message): void {
     this.#unsaved.effect({
       t: "answer",
@@ -557,19 +431,4 @@ export class StoreBook {
       one.pace = { at: now, durable: one.durable.size };
     }
   }
-}
-
-/** A share is immutable: a sender that goes on with it must offer the very same. */
-function isSame(known: StoredShare, { channel, offer }: ShareClaim): boolean {
-  return (
-    known.channel === channel &&
-    known.offer.recordSize === offer.recordSize &&
-    known.offer.records === offer.records &&
-    known.offer.bytes === offer.bytes &&
-    known.offer.seekable === offer.seekable
-  );
-}
-
-function lifeOf({ life }: StoreWish, { now }: LiveLimits): number {
-  return Math.min(life * SECOND_MS, now["store-life"]);
 }
