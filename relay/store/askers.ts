@@ -37,7 +37,7 @@ export class Askers {
     for (const channel of this.#byChannel.keys()) this.remove(worker, channel, now);
   }
 
-  /** It has receivers, or had some less than UNLOAD_MS ago. */
+  /** Whether the channel has receivers, or had some less than UNLOAD_MS ago. */
   has(channel: string): boolean {
     return this.#byChannel.has(channel);
   }

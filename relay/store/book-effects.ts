@@ -15,13 +15,13 @@ export interface ShareClaim {
   readonly capability?: Uint8Array | undefined;
   /** The sender's address as limits count it; undefined: not counted. */
   readonly address?: string | undefined;
-  /** The sender said hello so long before. */
+  /** The time since the sender's hello. */
   readonly ageMs?: number | undefined;
   /** The sender wants it stored, and may. */
   readonly store?: StoreWish | undefined;
   /** It is no sender but a link that reads the share from its owner. */
   readonly uplink?: ClaimingUplink | undefined;
-  /** It came to another relay of the cluster, whose directory said that this one stores the share. */
+  /** The sender came to another relay of the cluster, which carries it here because this relay stores the share. */
   readonly isForwarded?: true | undefined;
 }
 
@@ -29,11 +29,11 @@ export interface ClaimingUplink {
   readonly link: number;
   /** The owner's id in hex. */
   readonly relay: string;
-  /** Unless given: 0, straight from the owner. */
+  /** The level of the link, see `relay/cluster/routes.ts` (default: 0, straight from the owner). */
   readonly level?: number | undefined;
   /** The owner waits for its sender. */
   readonly isSenderAway?: boolean | undefined;
-  /** The owner stores it. */
+  /** The facts of the owner's store, if the owner stores the share. */
   readonly stored?: StoredFacts | undefined;
 }
 
@@ -85,7 +85,7 @@ export interface Pending {
   readonly t: BookEffect["t"];
   /** It is for this worker alone; undefined: for all. */
   readonly worker?: number;
-  /** Of the share that it is about, unless it answers a client. */
+  /** The key of its share; an answer to a client has none. */
   readonly key?: string;
   /** Undefined: it is not needed any more. */
   readonly make: () => BookEffect | undefined;

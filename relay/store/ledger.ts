@@ -15,9 +15,9 @@ export interface LedgerChange {
 }
 
 export interface AdoptedShare {
-  /** Undefined: it is not there any more. */
+  /** Undefined: the share is not there any more. */
   readonly share: StoredShare | undefined;
-  /** Of the same share, before it or after. */
+  /** The tombstone of the share, of an earlier life or a later one. */
   readonly over: Tombstone | undefined;
 }
 
@@ -33,12 +33,12 @@ export interface Ledger {
    */
   save(change: LedgerChange): PromiseLike<void>;
   /**
-   * The share at this place, which another relay of the cluster kept and this one keeps from now on.
+   * Reads the share at a place that another relay of the cluster kept. This relay keeps it from now on.
    * @param epoch of this relay as its owner
    * @throws FaultError
    */
   adopt?(place: string, epoch: number): Promise<AdoptedShare>;
-  /** Of a share that this relay does not keep; undefined: it is over nowhere, or never was. @throws FaultError */
+  /** The tombstone of a share that this relay does not keep; undefined: there is none. @throws FaultError */
   over?(key: string): Promise<Tombstone | undefined>;
   /** Another relay of the cluster keeps the share at this place now. */
   disown?(place: string): void;

@@ -14,7 +14,7 @@ export interface OpenStore {
     readonly shares: readonly StoredShare[];
     readonly tombstones: readonly Tombstone[];
   };
-  /** Undefined: the relay is alone at its store. */
+  /** The store as other relays share it; undefined: this relay is alone there. */
   readonly shared?: SharedStore | undefined;
   /** For the workers: where the records are. */
   readonly place: StorePlace;
@@ -24,14 +24,14 @@ export interface OpenStore {
 /** A bucket that all relays of a cluster use. */
 export interface SharedStore {
   readonly fence: Fence;
-  /** The shares of all relays, as they were when this one started; they are taken out once. */
+  /** The shares of all relays when this relay started. The cluster's keeper takes them out once. */
   readonly found: StoredShare[];
 }
 
 const KEY_BYTES = 32;
 
 /**
- * Loads what a kind of store needs only where it is wanted.
+ * Loads the modules of the wanted kind of store alone.
  * @param place of a disk, the folder of the whole store
  * @param cluster whose relays may use a bucket together
  * @throws FaultError `bad-store`, `store-failed`

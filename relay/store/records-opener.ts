@@ -6,7 +6,7 @@ import { S3Store } from "./s3-records.ts";
 
 /**
  * Opens the stored records of one worker.
- * @param may of a bucket that other relays use too
+ * @param may the right to write into a bucket that other relays use too
  */
 export function recordsOpener(place: StorePlace, onAway: OnAway, may?: MayWrite): OpenRecords {
   if (place.kind === "s3") return new S3Store(place, onAway, undefined, may).open;

@@ -39,9 +39,9 @@ type Kind = "write" | "read" | "delete" | "list";
 /** Of one kind of requests. @param trouble undefined: the store answers again */
 export type OnAway = (kind: Kind, trouble: string | undefined) => void;
 
-/** Whether a relay of a cluster may change something now. */
+/** The right of a relay of a cluster to change objects now. */
 export interface MayWrite {
-  /** So long a request may be under way; 0: it may not begin. ms */
+  /** The time within which a request has to end; 0: it may not begin. ms */
   readonly left: number;
   /** A request that may not begin waits, as for a store that is away; else it fails. */
   readonly waits: boolean;
@@ -242,7 +242,7 @@ export class S3Bucket {
     const timer = setTimeout(late, Math.min(ms, left));
     try {
       const result = await attempt(ending.signal);
-      // A process that stood still reads an answer before it hears of the time.
+      // A process that stood still reads the answer before it notices how late it is.
       leftTo(may);
       return result;
     } finally {

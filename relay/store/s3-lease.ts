@@ -1,12 +1,12 @@
 /**
- * One relay alone uses a prefix of a bucket, or the relays of one cluster do. Their lease is an object that each of them
- * writes anew every third of `leaseMs`:
+ * A prefix of a bucket belongs to one relay alone, or to the relays of one cluster. Their lease is an object that each of
+ * them writes anew every third of `leaseMs`:
  *
  *   <prefix>lease    id of the owner, count of writes, host, mark of the machine, process, end of line
  *
- * The relays of a cluster have one id, and a mark that is no machine's: when one of them is gone, others may be there.
- * A relay that starts takes a lease that nobody holds, that a dead process of this machine held, or that did not change for
- * `leaseMs` of its own clock. An owner that finds another one there ends. Servers of S3 do not agree on conditional writes, so
+ * The relays of a cluster have one id, and the mark of no machine: after one of them is gone, others may hold the lease.
+ * A relay that starts takes a lease that is free, that a dead process of this machine held, or that did not change for
+ * `leaseMs` of its own clock. An owner that finds another id there ends. Servers of S3 do not agree on conditional writes, so
  * two relays that start within one moment both go on, until the earlier one renews its lease.
  */
 import { createHash, randomBytes } from "node:crypto";
@@ -91,7 +91,7 @@ export class S3Lease {
     const isHeld = this.#renewing !== undefined && !this.#ending.signal.aborted;
     this.#ending.abort();
     await this.#renewing;
-    // Another relay of the cluster may hold it as well: it runs out when none does.
+    // Another relay of the cluster may hold the lease as well. It runs out when no relay does.
     if (isHeld && !this.#isShared)
       await bucket.remove(this.#key, AbortSignal.timeout(RELEASE_MS)).catch(() => undefined);
   }

@@ -9,8 +9,8 @@
  * S3 writes one object at once, but never two. So each share is right by itself, and `save` writes in an order
  * that `load` understands after a crash at any moment: what is over, then what is there, and then it deletes.
  *
- * In a cluster a share has one owner at a time. Each one after the first writes the facts under a later turn, and the
- * latest turn is true: a write of an earlier owner that arrives late changes nothing.
+ * In a cluster a share has one owner at a time. Each owner after the first writes the facts under a later turn, and the
+ * latest turn counts. So a write of an earlier owner that arrives late has no effect.
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -32,8 +32,8 @@ const EMPTYING_ROUNDS = 3;
 /** A relay that starts says so early that its bucket is away: its service manager starts it again. ms */
 const START_MS = 30_000;
 /**
- * In a cluster records without facts are deleted after a second look so much later: a store may show another relay's
- * records before their facts. ms
+ * In a cluster the relay deletes records without facts after a second look so much later: a store may show records of
+ * another relay before their facts. ms
  */
 const SECOND_LOOK_MS = 60_000;
 const NAME = /^[0-9a-f]{32}$/;
@@ -45,20 +45,20 @@ export interface S3Events extends LeaseEvents {
   readonly away: OnAway;
 }
 
-/** What the relays of a cluster agree on that store in one bucket. */
+/** The agreement of relays of a cluster that store in one bucket. */
 export interface S3Cluster {
-  /** See `S3Lease`. */
+  /** The id of the lease, see `S3Lease`. */
   readonly lease: string;
   readonly fence: Fence;
-  /** Instead of SECOND_LOOK_MS. */
+  /** The time before a second look (default: SECOND_LOOK_MS). */
   readonly secondLookMs?: number;
 }
 
 /** Whether this relay can be sure that its shares are its own; see `WriteFence`. */
 export interface Fence {
-  /** So long it may write; 0: it may not. ms */
+  /** The time for which the relay may write; 0: it may not. ms */
   readonly left: number;
-  /** Counts the times when it could not be sure. */
+  /** The number of times at which the relay was not sure of its shares. */
   readonly lapses: number;
 }
 
@@ -73,7 +73,7 @@ export class S3Ledger implements Ledger {
 
   readonly #lease: S3Lease;
   readonly #cluster: S3Cluster | undefined;
-  /** By place, of shares whose facts are not in turn 0 alone. */
+  /** By place: only shares with facts in later turns than 0. */
   readonly #turns = new Map<string, Turns>();
 
   constructor(place: S3Place, events?: S3Events, cluster?: S3Cluster) {
@@ -92,7 +92,7 @@ export class S3Ledger implements Ledger {
       await this.#lease.take(this.#bucket, this.#usual, this.#signal);
       const [tombstones, shares] = await Promise.all([this.#readOvers(), this.#readShares()]);
       const { removed, forgotten, ...loaded } = settled(shares, tombstones);
-      // In a cluster another relay may be in the middle of what looks like a crash; its owner ends it.
+      // In a cluster a half-done change may be under way at another relay, and not left by a crash. The owner ends it.
       if (this.#cluster === undefined) {
         await this.save({ shares: [], tombstones: [], removed, forgotten });
         for (const place of await this.#orphans()) await this.removeRecords(place);
@@ -118,7 +118,7 @@ export class S3Ledger implements Ledger {
       if (before.length > 0) this.#turns.set(share.place, [latest]);
     });
     await this.#each(removed, async (place) => {
-      // The latest goes last: a crash brings no earlier one back.
+      // The latest turn is deleted last, so a crash brings no earlier one back.
       for (const turn of this.#turnsOf(place).toReversed()) {
         await this.#remove(factsName(place, turn), may);
       }
@@ -133,7 +133,7 @@ export class S3Ledger implements Ledger {
     if (share === undefined) return { share, over: undefined };
     const over = await this.over(share.key);
     const [latest = 0] = turns;
-    // An epoch is that of one owner alone, unless the directory was lost: then it still grows.
+    // Each owner has an epoch of its own, unless the directory was lost. The turn grows even then.
     this.#turns.set(place, [Math.max(latest + 1, epoch), ...turns]);
     return { share, over };
   }
@@ -183,7 +183,7 @@ export class S3Ledger implements Ledger {
     return all;
   }
 
-  /** Of each share the latest facts. */
+  /** The latest facts of each share. */
   async #readShares(): Promise<StoredShare[]> {
     const places = new Map<string, number[]>();
     for await (const names of this.#namesIn("facts/")) {
@@ -207,7 +207,7 @@ export class S3Ledger implements Ledger {
     return this.#bucket.list(`${this.#prefix}${folder}`, of, this.#signal);
   }
 
-  /** Of the objects whose keys begin so, latest first. */
+  /** The turns of objects whose keys begin with `start`, latest first. */
   async #turnsIn(start: string): Promise<number[]> {
     const turns: number[] = [];
     for await (const names of this.#bucket.list(start, "keys", this.#signal)) {
@@ -216,7 +216,7 @@ export class S3Ledger implements Ledger {
     return turns.toSorted((one, other) => other - one);
   }
 
-  /** @returns undefined: it is not there, and a list that shows it is older than the objects */
+  /** @returns undefined: the object is not there, and a list that shows it is older */
   async #find<Facts>(
     name: string,
     parse: (text: string) => Facts | undefined,
@@ -247,10 +247,10 @@ export class S3Ledger implements Ledger {
     return orphans;
   }
 
-  /** A list may be older than the objects: facts are asked for by their key. */
+  /** Whether a place has facts. A list may be older than the objects, so the relay asks for the facts by their key. */
   async #hasFacts(place: string): Promise<boolean> {
     const turns = new Set(this.#turnsOf(place));
-    // One list for each share would cost too much where each has its first owner yet.
+    // A list for each share would cost too much, because most shares still have their first owner.
     const names = [0, ...turns].map((turn) => `${this.#prefix}${factsName(place, turn)}`);
     for (const name of names) {
       const isThere = await this.#bucket
@@ -279,7 +279,7 @@ export class S3Ledger implements Ledger {
     }
   }
 
-  /** A write that arrived late brought the facts back, or the relay that ended the share died on the way. */
+  /** Removes facts of a share that is over: a late write brought them back, or the relay that ended the share died on the way. */
   async #removeOver(place: string): Promise<void> {
     const turns = await this.#turnsIn(`${this.#prefix}facts/${place}`);
     const share = await this.#latestOf(place, turns);
@@ -302,7 +302,7 @@ export class S3Ledger implements Ledger {
     return this.#turns.get(place) ?? [0];
   }
 
-  /** Within one save: a relay that could not be sure meanwhile asks its book anew. */
+  /** The right to write within one save. After a lapse meanwhile the relay asks its book anew. */
   #mayWrite(): MayWrite | undefined {
     const fence = this.#cluster?.fence;
     if (fence === undefined) return undefined;
@@ -341,7 +341,7 @@ export class S3Ledger implements Ledger {
   }
 }
 
-/** What a crash between the steps of `save` left to be deleted. */
+/** Facts that a crash between the steps of `save` left to be deleted. */
 function settled(
   shares: readonly StoredShare[],
   tombstones: readonly Tombstone[],
@@ -372,7 +372,7 @@ function factsName(place: string, turn: number): string {
   return turn === 0 ? `facts/${place}` : `facts/${place}.${turn}`;
 }
 
-/** @returns in a list, for `flatMap`; undefined: it is no name of facts */
+/** @returns place and turn in a list, for `flatMap`; undefined: the name is not one of facts */
 function turnIn(name: string): [[place: string, turn: number]] | undefined {
   const [, place, turn = "0"] = FACTS_NAME.exec(name) ?? [];
   return place === undefined ? undefined : [[place, Number(turn)]];

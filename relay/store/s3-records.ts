@@ -71,7 +71,7 @@ export class S3Store {
   readonly bucket: S3Bucket;
   readonly tuning: S3Tuning;
   readonly ranges: RangeMemory;
-  /** Undefined: the relay is alone at its bucket. */
+  /** The right to write; undefined: the relay is alone at its bucket. */
   readonly may: MayWrite | undefined;
   /** Of all shares, the one that was written to the longest ago first. */
   readonly #parts = new Set<Part>();

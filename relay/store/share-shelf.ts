@@ -14,7 +14,7 @@ import { Unsaved } from "./unsaved.ts";
 /** Why a share is stored no more; `unfinished`: its sender did not go on with it. */
 export type StoredEnd = StoreEnd | "unfinished" | "removed";
 
-/** Hears of each share that is kept, of each that is over and its sender may ask why, and when neither is so any more. */
+/** Hears of each share that is kept, of each that is over and may be asked about, and of its release after both. */
 export interface ClusterOfBook {
   /**
    * @param place undefined: it is over
@@ -100,7 +100,7 @@ export class ShareShelf {
     this.unsaved.removed(one.share.place, one.share.key);
   }
 
-  /** Another relay keeps it now. */
+  /** Another relay keeps the share now. */
   give(one: Kept): void {
     const { key, channel } = one.share;
     this.#kept.delete(key);
@@ -140,7 +140,7 @@ export class ShareShelf {
     this.#events.over(channel);
   }
 
-  /** A share that is over, also one of before this relay. */
+  /** Adds a share that is over, also one from before this relay started. */
   tombstone(one: Tombstone): void {
     const { cluster } = this.#events;
     const gone = this.tombstones.add(one);

@@ -48,7 +48,7 @@ export interface StoreBookOptions extends ClaimOptions {
     readonly shares: readonly StoredShare[];
     readonly tombstones: readonly Tombstone[];
   };
-  /** Of those in `saved` it hears from `shares` and `tombstones`. */
+  /** Hears of changes alone; `shares` and `tombstones` have the saved ones. */
   readonly cluster?: ClusterOfBook | undefined;
 }
 
@@ -123,12 +123,12 @@ export class StoreBook {
     return this.#claims.claim(claim, now);
   }
 
-  /** Whether it is kept, or is over and its sender may ask why. */
+  /** Whether the share is kept, or is over and its sender may ask why. */
   knows(key: string): boolean {
     return this.#shelf.get(key) !== undefined || this.#shelf.tombstones.get(key) !== undefined;
   }
 
-  /** Another relay serves the receivers of this share, or does no more. */
+  /** @param isQuiet whether another relay serves the receivers of this share */
   quiet(key: string, isQuiet: boolean): void {
     const one = this.#shelf.get(key);
     if (one === undefined) return;
@@ -136,7 +136,7 @@ export class StoreBook {
     this.reload(key);
   }
 
-  /** It may be open nowhere, and a worker with receivers of its channel serves it. */
+  /** Opens a share that may be open nowhere at a worker with receivers of its channel. */
   reload(key: string): void {
     const one = this.#shelf.get(key);
     const worker = one && this.askerIn(one.share.channel);
@@ -145,7 +145,7 @@ export class StoreBook {
 
   /**
    * Takes over a share that another relay kept in the bucket.
-   * @returns whether it is kept from now on; else it is over
+   * @returns whether the share is kept from now on; else it is over
    */
   adopt(share: StoredShare, over: Tombstone | undefined, now: number): boolean {
     const { key, channel, place, seenAt } = share;
@@ -168,8 +168,8 @@ export class StoreBook {
   }
 
   /**
-   * Another relay keeps the share in the bucket now. A change that was not saved by then has not happened.
-   * @returns what is said at once: clients ask again
+   * Another relay keeps the share in the bucket now. Changes that were not saved have not happened.
+   * @returns the effects to carry out at once: clients ask again
    */
   disown(key: string, fault: FaultError): readonly BookEffect[] {
     const one = this.#shelf.get(key);
@@ -184,22 +184,22 @@ export class StoreBook {
     this.#shelf.tombstone(over);
   }
 
-  /** Whether it is kept here. */
+  /** Whether the share is kept here. */
   keeps(key: string): boolean {
     return this.#shelf.get(key) !== undefined;
   }
 
-  /** Undefined: it is not kept here. */
+  /** Undefined: the share is not kept here. */
   placeOf(key: string): string | undefined {
     return this.#shelf.get(key)?.share.place;
   }
 
-  /** Something is to be saved. */
+  /** Whether changes wait to be saved. */
   get hasChanges(): boolean {
     return this.#unsaved.hasChanges;
   }
 
-  /** Effects that leave even while nothing can be saved. */
+  /** The effects that may leave while the store can't save. */
   takeReading(): readonly BookEffect[] {
     return this.#unsaved.takeReading();
   }

@@ -54,7 +54,7 @@ export interface Tombstone {
   readonly receipts: readonly StoredReceipt[];
 }
 
-/** A stored share, as far as its receivers are concerned: at other relays of the cluster too. */
+/** The facts of a stored share that concern its receivers, also at other relays of the cluster. */
 export interface StoredFacts {
   /** Until when it is stored. ms since 1970 */
   readonly until: number;
@@ -70,7 +70,7 @@ export interface StoredFacts {
 
 /** A share in the relay's store, as every worker knows it. */
 export interface StoredState extends StoredFacts {
-  /** Where its records are: the name of a file, or a key. */
+  /** The place of its records: the name of a file, or a key. */
   readonly place: string;
   /** All records before this one are durable. */
   readonly durableBefore: number;

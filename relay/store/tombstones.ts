@@ -21,7 +21,7 @@ export class Tombstones {
     return this.#byKey.get(key);
   }
 
-  /** @returns the one that went for it */
+  /** @returns the tombstone that made room for it */
   add(tombstone: Tombstone): Tombstone | undefined {
     const { key, channel, address } = tombstone;
     this.delete(key);
@@ -50,7 +50,7 @@ export class Tombstones {
     return this.#byKey.values();
   }
 
-  /** @returns those that were there too long */
+  /** @returns the tombstones whose time is over */
   expire(now: number): Tombstone[] {
     const gone: Tombstone[] = [];
     for (const each of this.#byKey.values()) {

@@ -148,20 +148,20 @@ export class Unsaved {
     for (const one of whole) one.isSavedWhole = true;
   }
 
-  /** Something is to be saved. */
+  /** Whether changes wait to be saved. */
   get hasChanges(): boolean {
     const { shares, removed, tombstones } = this.#gathered;
     return shares.size + removed.size + tombstones.size > 0;
   }
 
-  /** Effects that need no save before them, since receivers may have no more by them than afterwards. */
+  /** Effects that need no save first: they let receivers read, and give them no more than after a save. */
   takeReading(): BookEffect[] {
     const effects = this.#gathered.effects.splice(0);
     this.#gathered.effects.push(...effects.filter(({ t }) => !READING.has(t)));
     return effects.filter(({ t }) => READING.has(t)).flatMap(({ make }) => make() ?? []);
   }
 
-  /** Another relay keeps the share now: nothing of it is saved, or said any more. */
+  /** Another relay keeps the share now: its changes are not saved, and its effects do not leave. */
   forget(key: string): void {
     for (const each of [this.#leaving, this.#gathered]) {
       if (each === undefined) continue;
