@@ -24,7 +24,8 @@ export class Adoptions {
   readonly #ledger: Ledger;
   readonly #host: AdoptionsHost;
   readonly #waiting = new Map<string, Adoption & { readonly at: number }>();
-  #underWay = 0;
+  /** Names of shares that are read now. */
+  readonly #underWay = new Set<string>();
   #isFailing = false;
 
   constructor(ledger: Ledger, host: AdoptionsHost) {
@@ -39,8 +40,8 @@ export class Adoptions {
 
   tick(now: number): void {
     for (const [name, adoption] of this.#waiting) {
-      if (this.#underWay >= AT_ONCE) return;
-      if (now < adoption.at) continue;
+      if (this.#underWay.size >= AT_ONCE) return;
+      if (now < adoption.at || this.#underWay.has(name)) continue;
       this.#waiting.delete(name);
       if (this.#host.isWanted(adoption)) void this.#read(adoption, now);
     }
@@ -48,17 +49,19 @@ export class Adoptions {
 
   async #read(adoption: Adoption, now: number): Promise<void> {
     const { name, place, epoch } = adoption;
-    this.#underWay++;
+    this.#underWay.add(name);
     try {
       const found = await this.#ledger.adopt?.(place, epoch);
       this.#isFailing = false;
-      if (found !== undefined) this.#host.read(adoption, found);
+      // The share was lost and comes again: its facts may be others by now.
+      if (this.#waiting.has(name)) this.#ledger.disown?.(place);
+      else if (found !== undefined) this.#host.read(adoption, found);
     } catch (error) {
       if (!this.#isFailing) this.#host.trouble(error);
       this.#isFailing = true;
       if (!this.#waiting.has(name)) this.#waiting.set(name, { ...adoption, at: now + AGAIN_MS });
     } finally {
-      this.#underWay--;
+      this.#underWay.delete(name);
     }
     this.tick(now);
   }
