@@ -364,7 +364,9 @@ export class StoreBook {
   saveLate(fault: FaultError): readonly BookEffect[] {
     const effects = this.#unsaved.refuse(fault);
     for (const effect of effects) {
-      const one = effect.t === "refuse" ? this.#shelf.get(effect.claim.key) : undefined;
+      // A claim that is refused for its own reason is not of the sender that the share has.
+      if (effect.t !== "refuse" || effect.fault !== fault) continue;
+      const one = this.#shelf.get(effect.claim.key);
       if (one !== undefined) one.sender = "away";
     }
     return effects;

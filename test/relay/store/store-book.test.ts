@@ -609,6 +609,17 @@ describe("a ledger that fails", () => {
     expect(play.save()).toEqual(["1 has 0", "1 for socket 1", "2 for socket 2"]);
   });
 
+  test("leaves its sender to a share that another one claimed for something else meanwhile", () => {
+    const play = new BookPlay();
+    play.book.claim(claimOf(1), play.now);
+    play.save();
+    play.book.claim(claimOf(2), play.now);
+    expect(play.book.take(play.now)).toBeDefined();
+    play.book.claim(claimOf(1, { channel: hexOf(0xc1) }), play.now);
+    play.book.saveLate(new FaultError("store-failed"));
+    expect([...play.book.shares].map(({ sender }) => sender)).toEqual(["storing", "away"]);
+  });
+
   test("still revokes and expires later", () => {
     const play = new BookPlay();
     play.whole(1);
