@@ -4,8 +4,8 @@ import type { Batch, BookEffect, Pending } from "./book-effects.ts";
 import { factsOf, isWhole, stateOf, type Kept } from "./kept-share.ts";
 import type { Tombstones } from "./tombstones.ts";
 
-/** Effects that wait for a save. Of more, those of downloads are left out: receivers say them again. items */
-const EFFECTS_MOST = 100_000;
+/** Effects that wait for a save. Of more, those of receivers are left out: receivers say them again, or come again. items */
+export const EFFECTS_MOST = 100_000;
 
 interface Gathered {
   /** Keys of shares that changed. */
@@ -89,7 +89,10 @@ export class Unsaved {
   }
 
   effect(pending: Pending): void {
-    this.#gathered.effects.push(pending);
+    const { effects } = this.#gathered;
+    const isForReceivers = pending.worker !== undefined && pending.refuse === undefined;
+    if (isForReceivers && effects.length >= EFFECTS_MOST) return;
+    effects.push(pending);
     this.#isUrgent = true;
   }
 

@@ -6,6 +6,7 @@ import { EMPTY_LIFE_MS, PROGRESS_MS, UNFINISHED_LIFE_MS } from "../../../relay/s
 import { BEGUN_ABSENT_MS } from "../../../relay/store/downloads.ts";
 import { UNLOAD_MS } from "../../../relay/store/askers.ts";
 import { TOMBSTONE_MS } from "../../../relay/store/tombstones.ts";
+import { EFFECTS_MOST } from "../../../relay/store/unsaved.ts";
 import { BookPlay, CHANNEL, claimOf, describeEffect } from "../../support/relay/book-play.ts";
 import { hexOf, sixteen } from "../../support/relay/stored-shares.ts";
 
@@ -670,6 +671,22 @@ describe("receivers", () => {
     play.book.lookUp(2, 7, hexOf(3), play.now);
     play.book.workerLost(1, play.now);
     expect(play.save()).toEqual(["answer 7 to 2"]);
+  });
+
+  test("that come again and again while a save runs fill no memory, and senders get their answers", () => {
+    const play = new BookPlay();
+    play.whole(1);
+    play.download(1, 7);
+    expect(play.book.take(play.now)).toBeDefined();
+    for (let count = 0; count < EFFECTS_MOST + 10; count++) {
+      play.book.asked(1, CHANNEL, play.now);
+      play.book.unasked(1, CHANNEL, play.now);
+    }
+    play.book.inspect(0, 9, hexOf(1));
+    play.book.saved();
+    const said = play.save();
+    expect(said.length).toBe(EFFECTS_MOST + 1);
+    expect(said.at(-1)).toBe("inspected to 0/9");
   });
 });
 
