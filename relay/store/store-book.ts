@@ -313,7 +313,8 @@ export class StoreBook {
 
   lookUp(worker: number, question: number, key: string, now: number): void {
     const one = this.#shelf.get(key);
-    if (one !== undefined && isWhole(one)) {
+    if (one !== undefined) this.#look(one, now);
+    if (one !== undefined && this.keeps(key) && isWhole(one)) {
       this.#askers.touch(one.share.channel, now);
       this.#load(worker, one);
     }

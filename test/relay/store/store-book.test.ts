@@ -673,6 +673,18 @@ describe("receivers", () => {
     expect(play.save()).toEqual(["answer 7 to 2"]);
   });
 
+  test("are let into a share by HTTP no longer than it lives", () => {
+    const play = new BookPlay();
+    play.whole(1, { store: { life: 1 } });
+    play.book.tick(play.now);
+    play.now += 1000;
+    play.book.lookUp(1, 5, hexOf(1), play.now);
+    const effects = play.save();
+    expect(effects).toContain("1 ends: stored-expired");
+    expect(effects).toContain("answer 5 to 1");
+    expect(effects).not.toContain("1 opened at 1");
+  });
+
   test("that come again and again while a save runs fill no memory, and senders get their answers", () => {
     const play = new BookPlay();
     play.whole(1);
