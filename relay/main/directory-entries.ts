@@ -5,8 +5,8 @@ import type { Report, ReportLevel, Reporter } from "../worker/reports.ts";
 import type { ListedShare } from "../admin/manager.ts";
 import { ShareCounts } from "./share-counts.ts";
 
-/** Unloaded stored shares whose epochs are remembered. Epochs of others begin anew: no worker knows those shares any more. */
-const UNLOADED_SHARES = 10_000;
+/** Shares that went; of more the epochs begin anew, as workers have no word about them on its way any more. */
+const GONE_SHARES = 10_000;
 const MS = 1000;
 
 export interface Entry extends ListedShare {
@@ -47,8 +47,8 @@ export class DirectoryEntries {
   isDraining = false;
   readonly #output: DirectoryOutput;
   readonly #byKey = new Map<string, Entry>();
-  /** The last epochs of stored shares that were unloaded. */
-  readonly #epochs = new BoundedMap<string, number>(UNLOADED_SHARES);
+  /** The last epochs of shares that went: a late word about one is not about the same share when it is here again. */
+  readonly #epochs = new BoundedMap<string, number>(GONE_SHARES);
   #numbers = 0;
 
   constructor(output: DirectoryOutput) {
@@ -106,6 +106,7 @@ export class DirectoryEntries {
     const entry = this.#byKey.get(key);
     if (entry === undefined) return;
     this.#byKey.delete(key);
+    this.#epochs.set(key, entry.record.epoch);
     this.changed();
     this.counts.remove(entry.record.channel, entry.address);
     this.report("info", "share-ended", entry, {
@@ -121,8 +122,7 @@ export class DirectoryEntries {
     this.remove(key, { t: "dismissed", key });
   }
 
-  unload({ record: { key, epoch } }: Entry): void {
-    this.#epochs.set(key, epoch);
+  unload({ record: { key } }: Entry): void {
     this.remove(key, { t: "unloaded", key });
   }
 }

@@ -137,6 +137,16 @@ test("a late word of an older owner changes nothing", () => {
   expect(play.close(1, 2)).toEqual([]);
 });
 
+test("a late word about a share that ended changes nothing of the same share that came again", () => {
+  const play = new Play();
+  play.claim(0, 7);
+  play.close(0, 1);
+  play.claim(1, 3);
+  expect(play.orphan(0, 1)).toEqual([]);
+  expect(play.close(0, 1)).toEqual([]);
+  expect(play.orphan(1, 2)).toEqual(["0: s orphaned, epoch 2", "1: s orphaned, epoch 2"]);
+});
+
 test("P2 of a hundred claims of one share one is left, and all workers agree which", () => {
   const play = new Play();
   const owners: Record<string, string> = {};
@@ -264,7 +274,7 @@ describe("a sender that is away", () => {
     play.orphan(0, 1);
     expect(play.tick(SENDER_GRACE_MS - 1)).toEqual([]);
     expect(play.tick(1)).toEqual(["0: s closed: sender-gone", "1: s closed: sender-gone"]);
-    expect(play.claim(0, 8)).toEqual(["0: s of 0, epoch 1 for socket 8", "1: s of 0, epoch 1"]);
+    expect(play.claim(0, 8)).toEqual(["0: s of 0, epoch 2 for socket 8", "1: s of 0, epoch 2"]);
   });
 
   test("may be so because its worker died", () => {
