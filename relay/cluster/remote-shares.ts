@@ -111,7 +111,7 @@ export class RemoteShares {
     const owner = known.get(name)?.relay;
     const remote = this.#byName.get(name);
     const hasMoved = owner !== undefined && owner !== remote?.link.relay;
-    if (remote !== undefined && hasMoved) this.#drop(remote);
+    if (remote !== undefined && hasMoved) this.#drop(remote, true);
     if (isHeld(name)) return;
     for (const waiting of this.#waiting.get(name) ?? []) {
       const { claim, link } = waiting;
@@ -126,11 +126,12 @@ export class RemoteShares {
     }
   }
 
-  linkOver(link: Link): void {
+  /** @param isAsked see `drop` of `ClusterEffect` */
+  linkOver(link: Link, isAsked: boolean): void {
     for (const [name, list] of this.#waiting) {
       for (const waiting of list) if (waiting.link === link) this.#remove(name, waiting);
     }
-    for (const remote of this.#byLink.get(link) ?? []) this.#drop(remote);
+    for (const remote of this.#byLink.get(link) ?? []) this.#drop(remote, isAsked);
   }
 
   tick(now: number): void {
@@ -150,9 +151,9 @@ export class RemoteShares {
     this.#waitingCount--;
   }
 
-  #drop({ key }: Remote): void {
+  #drop({ key }: Remote, isAsked: boolean): void {
     this.forget(key);
-    this.#host.say({ t: "drop", key });
+    this.#host.say({ t: "drop", key, isAsked });
   }
 
   #refuse(claim: ShareClaim): void {

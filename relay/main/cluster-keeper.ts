@@ -381,7 +381,7 @@ export class ClusterKeeper implements ManagedCluster {
         return;
       }
       case "drop":
-        directory.drop(effect.key, clock());
+        directory.drop(effect, clock());
         store?.dropped(effect.key);
         return;
       case "over": {

@@ -139,9 +139,11 @@ export class Directory {
     return this.#entries.get(key)?.home;
   }
 
-  /** No link reads a share of another relay any more: its receivers wait as for a sender that was cut off. */
-  drop(key: string, now: number): void {
-    if (this.#entries.get(key)?.record.remote !== undefined) this.#orphan(key, now);
+  /** No link reads a share of another relay any more. */
+  drop({ key, isAsked }: { readonly key: string; readonly isAsked: boolean }, now: number): void {
+    if (this.#entries.get(key)?.record.remote === undefined) return;
+    if (isAsked) this.#orphan(key, now);
+    else this.#entries.dismiss(key);
   }
 
   /** The relay that took a share over says that it is over. */

@@ -362,6 +362,34 @@ describe("a relay that drains", () => {
   });
 });
 
+describe("a share that a link read from another relay", () => {
+  function read(): Play {
+    const play = new Play();
+    const claim = { t: "claim", worker: 0, socket: -1, channel: "c", key: "s", offer } as const;
+    play.directory.claim({ ...claim, uplink: { link: 1, relay: "b" } }, play.now);
+    play.told();
+    return play;
+  }
+
+  test("is waited for as for its sender while receivers ask for it", () => {
+    const play = read();
+    play.directory.drop({ key: "s", isAsked: true }, play.now);
+    expect(play.told()).toEqual(["0: s orphaned, epoch 1", "1: s orphaned, epoch 1"]);
+    expect(play.tick(SENDER_GRACE_MS - 1)).toEqual([]);
+    expect(play.tick(1)).toEqual(["0: s closed: sender-gone", "1: s closed: sender-gone"]);
+  });
+
+  test("goes at once when receivers ask for it no more, and a sender's share does not", () => {
+    const play = read();
+    play.claim(1, 3, "own");
+    play.directory.drop({ key: "own", isAsked: false }, play.now);
+    expect(play.told()).toEqual([]);
+    play.directory.drop({ key: "s", isAsked: false }, play.now);
+    expect(play.told()).toEqual(["0: s dismissed", "1: s dismissed"]);
+    expect(play.directory.shares).toBe(1);
+  });
+});
+
 test("messages between workers are passed on, but not to their sender", () => {
   const play = new Play();
   const message = { t: "detached" } as const;
@@ -503,7 +531,7 @@ describe("a share that the relay stores", () => {
     play.directory.stored.quiet("s");
     play.directory.stored.open(1, storedAs(whole), play.now);
     expect(play.told()).toEqual([]);
-    play.directory.drop("s", play.now);
+    play.directory.drop({ key: "s", isAsked: true }, play.now);
     play.told();
     play.directory.stored.open(1, storedAs(whole), play.now);
     expect(play.told()).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2"]);

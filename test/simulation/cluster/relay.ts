@@ -455,7 +455,9 @@ export class SimRelay {
       }
       case "drop": {
         const share = this.local.get(effect.key);
-        if (share?.link !== undefined) this.#orphan(share);
+        if (share?.link === undefined) return;
+        if (effect.isAsked) this.#orphan(share);
+        else this.close(share);
         return;
       }
       case "forward":

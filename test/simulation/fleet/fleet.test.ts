@@ -21,6 +21,10 @@ const KEPT = [
     seed: 119774,
     why: "a receiver that had no place at a full share has all, and its receipt comes",
   },
+  {
+    seed: 101948,
+    why: "a relay whose receivers left long ago waits no more for a share of another relay",
+  },
 ] as const;
 
 function play(seed: number): void {
