@@ -9,6 +9,8 @@ export class Streams {
   readonly #clock: Time;
   /** Records that the relay's log has had, by share. */
   readonly #kept = new Map<string, Set<number>>();
+  /** By share, how far records had been asked for and when, each further than the one before. */
+  readonly #asked = new Map<string, { readonly end: number; readonly at: number }[]>();
   readonly #acceptedAt = new Map<string, number>();
   readonly #lost = new Set<string>();
 
@@ -27,10 +29,19 @@ export class Streams {
 
   /** @throws Violation if the relay has had one of these records */
   wanted(share: string, first: number, count: number): void {
-    for (let index = first; index < first + count; index++) {
+    const asked = this.#asked.get(share) ?? [];
+    this.#asked.set(share, asked);
+    const end = first + count;
+    if (end > (asked.at(-1)?.end ?? 0)) asked.push({ end, at: this.#clock.now });
+    for (let index = first; index < end; index++) {
       if (this.#kept.get(share)?.has(index) !== true) continue;
       throw new Violation(`record ${index} of ${share.slice(0, 6)} is asked again`);
     }
+  }
+
+  /** Records before it had been asked for at that time. */
+  askedBy(share: string, time: number): number {
+    return this.#asked.get(share)?.findLast(({ at }) => at <= time)?.end ?? 0;
   }
 
   /** A worker died; `homes`: shares whose log it had. */

@@ -5,6 +5,7 @@ import type { Party } from "../checks.ts";
 import { checkWhole } from "../copies.ts";
 import { frameBytes, isAble } from "../scenario.ts";
 import type { SimSender } from "../sender.ts";
+import type { Streams } from "../streams.ts";
 import { Violation } from "../world.ts";
 import type { FleetScenario } from "./scenario.ts";
 
@@ -17,10 +18,12 @@ export interface FleetFacts {
   readonly framesToEdges: number;
   /** A worker gives records past its log. */
   readonly isDropping: boolean;
+  /** Of each life of a relay. */
+  readonly streams: readonly Streams[];
 }
 
-/** The first records are kept at least so long for receivers at other relays. ms */
-const IN_TIME_MS = 300;
+/** All relays on the way know of a receiver so long after it joined. ms */
+const JOINED_MS = 1000;
 
 /** @throws Violation */
 export function checkFleetEnds(
@@ -34,10 +37,7 @@ export function checkFleetEnds(
   for (const [index, sender] of senders.entries()) {
     if (facts.excused.has(index)) continue;
     for (const party of parties) checkCopy(party, sender, isStrict);
-    const { startAt } = scenario.shares[index]!;
-    // One that is admitted late may be too late.
-    const isInTime = isCalm && !scenario.admits;
-    if (isInTime) for (const party of parties) checkInTime(party, sender, startAt);
+    if (isCalm) for (const party of parties) checkInTime(scenario, party, sender, facts);
     if (isStrict) checkOutcome(scenario, parties, sender, facts.restarted.has(index));
     const isOnce = isCalm && !facts.isDropping && facts.restarted.size === 0;
     if (isOnce) checkUploads(scenario, parties, sender);
@@ -65,12 +65,28 @@ function checkCopy({ home, plan }: Party, { share }: SimSender, isStrict: boolea
   }
 }
 
-/** A receiver that is there when the sender comes, at whatever relay, has the stream from its beginning. */
-function checkInTime({ home, plan }: Party, { share }: SimSender, startAt: number): void {
-  const isInTime = plan.habits.thinkMs === 0 && plan.joinAt < startAt + IN_TIME_MS;
-  if (isInTime && home.ends.get(share.key)?.fault === "too-late") {
-    throw new Violation(`${home.name} came before the sender, and is too late`);
-  }
+/**
+ * The logs lose nothing of a stream while they have room for all that was asked for, and then nothing that a receiver
+ * needs, at whatever relay it is.
+ */
+function checkInTime(
+  { relays, admits }: FleetScenario,
+  { home, plan }: Party,
+  { share }: SimSender,
+  { streams }: FleetFacts,
+): void {
+  const end = home.ends.get(share.key);
+  if (end?.fault !== "too-late") return;
+  // Nothing is kept for one that thinks, or was not admitted yet.
+  const isPrompt = plan.habits.thinkMs === 0 && !admits;
+  const joinedAt = home.openedAt.get(share.key) ?? Infinity;
+  const by = isPrompt ? Math.min(joinedAt + JOINED_MS, end.at) : end.at;
+  const rooms = relays.map(
+    (relay) => Math.floor(relay.blocks / 2) * recordsPerBlock(relay, frameBytes(share.offer)),
+  );
+  const asked = Math.max(...streams.map((each) => each.askedBy(share.key, by)));
+  if (asked > Math.min(...rooms)) return;
+  throw new Violation(`${home.name} is too late, and the logs had room for all ${asked} records`);
 }
 
 function checkOutcome(

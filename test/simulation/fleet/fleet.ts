@@ -64,6 +64,7 @@ export class Fleet {
   readonly #signer: Signer;
   readonly #channel: string;
   readonly #copies = new Copies();
+  readonly #streams: Streams[] = [];
   readonly #shares: SimShare[];
   readonly #senders: SimSender[];
   readonly #parties: Party[];
@@ -143,6 +144,7 @@ export class Fleet {
       restarted: this.#restarted,
       framesToEdges: this.#counts.get("frames to edges") ?? 0,
       isDropping: this.#counts.has("worker that drops records"),
+      streams: this.#streams,
     });
     this.#checkNothingLeft();
     const { now: virtualMs, steps } = this.#clock;
@@ -195,6 +197,7 @@ export class Fleet {
       this.#scenario.connections > 1,
     );
     this.#seats[index] = seat;
+    this.#streams.push(world.streams);
     place.host = world.clock;
     world.trace(() => `starts as ${id}`);
     place.relay = new SimRelay(world, settings, {
