@@ -60,7 +60,10 @@ const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
   admit: ["the relay may serve this receiver of a share offered with `admit`", ""],
   dismiss: ["this receiver gets no more of this share", "`cancel` to the receiver"],
   offers: ["shares of the channel: all of them after `welcome`, then each new one", "`join`"],
-  presence: ["the sender of a share left or returned", ""],
+  presence: [
+    "the sender of a joined share left or returned; at a `join`, since the share was offered",
+    "",
+  ],
   join: [
     "the receiver requests the share from here on; also to request it again",
     "frames, or `cancel`",

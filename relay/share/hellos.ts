@@ -137,7 +137,7 @@ export class Hellos {
     this.#welcome(socket, hello, session, store);
     if (client.role === "sender") return;
     if (hello.quiet === true) outlet.noPing(socket);
-    this.#options.receivers.opened(socket, client);
+    this.#options.receivers.opened(socket, client, now);
   }
 
   /** Its session may be at another worker: its client tries again, and may come to that one. */

@@ -177,7 +177,7 @@ export class Hub {
     this.#now = now;
     const client: ReceiverClient = { role: "receiver", address, channel, share: undefined };
     this.#clients.set(socket, client);
-    this.#receivers.opened(socket, client);
+    this.#receivers.opened(socket, client, now);
   }
 
   /**

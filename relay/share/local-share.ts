@@ -81,6 +81,9 @@ export class LocalShare {
   /** The worker with the log; it stays so while its sender is away. */
   #homeWorker: number | undefined;
   readonly #replica: ReplicaLog;
+  /** When receivers were told last whether its sender is here. ms */
+  presenceAt = -Infinity;
+  readonly #now: () => number;
   #wasAttached = false;
   #finishingAt = -Infinity;
 
@@ -89,6 +92,7 @@ export class LocalShare {
     const { worker, pool, outlet, stallMs, passBytesPerSecond, budget } = options;
     this.record = record;
     this.#options = options;
+    this.#now = now;
     this.#homeWorker = owner;
     this.#replica = new ReplicaLog(pool, Origin.frameBytes(offer));
     const isReadAgain = offer.seekable || storedOf(record) !== undefined;
@@ -342,11 +346,16 @@ export class LocalShare {
     if (this.fanout.isAnyHere(stored.begun)) this.#sendBook({ t: "finishing" });
   }
 
-  sendPresence(senderHere = isSenderHere(this.record)): void {
-    const { share } = this.record.offer;
-    const message = { t: "presence", share, senderHere } as const;
-    this.fanout.publish(message);
-    this.#options.edges?.tell(this, message);
+  sendPresence(): void {
+    const { senderPresence } = this;
+    this.presenceAt = this.#now();
+    this.fanout.publish(senderPresence);
+    this.#options.edges?.tell(this, senderPresence);
+  }
+
+  get senderPresence(): Message {
+    const { record } = this;
+    return { t: "presence", share: record.offer.share, senderHere: isSenderHere(record) };
   }
 
   destroy(): void {

@@ -1,3 +1,8 @@
+/**
+ * The receivers of a worker: the words on their channel's shares that they hear, and the shares that they join. A receiver
+ * is offered all shares of its channel when it comes, and each new one later. It hears of the sender of a share from its
+ * join on, so the join tells of it when that sender came or went since the offer. The hub owns it.
+ */
 import {
   equalBytes,
   toHex,
@@ -32,7 +37,6 @@ export interface ReceiversOptions {
   readonly lookers?: Lookers | undefined;
 }
 
-/** The receivers of a worker: what they hear of their channel's shares, and which they join. */
 export class Receivers {
   readonly #options: ReceiversOptions;
   readonly #outlet: Outlet;
@@ -45,13 +49,14 @@ export class Receivers {
     this.#shares = shares;
   }
 
-  opened(socket: SocketId, client: ReceiverClient): void {
+  opened(socket: SocketId, client: ReceiverClient, now: number): void {
     const { channel } = client;
     const others = this.#channel(channel);
     others.topic.subscribe(socket);
     if (others.topic.size === 1) this.#ask(others);
     // The string that all have and not the one just made: there is a client for each.
     client.channel = others.name;
+    client.offeredAt = now;
     const list = this.#shares.inChannel(channel).map(asSeen);
     const over = list.length === 0 ? others.over : [];
     this.#outlet.send(socket, { t: "offers", list, ...(over.length > 0 && { over: [...over] }) });
@@ -163,8 +168,11 @@ export class Receivers {
       this.#outlet.send(socket, { t: "cancel", share: join.share, reason: "exhausted" });
       return;
     }
-    if (client.share !== undefined && client.share !== key) {
+    if (client.share !== key) {
       this.#shares.of(client)?.fanout.closed(socket);
+      // Its sender came or went since it was offered, and only receivers that had joined it heard so.
+      const isNews = share.presenceAt > (client.offeredAt ?? Infinity);
+      if (isNews) this.#outlet.send(socket, share.senderPresence);
     }
     // As with the channel's.
     client.share = share.record.key;

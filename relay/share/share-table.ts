@@ -113,6 +113,8 @@ export interface ReceiverClient {
   channel: string;
   share: string | undefined;
   readonly hasOthers?: true;
+  /** When it was offered all shares of its channel; undefined: it is a relay. ms */
+  offeredAt?: number;
   /** Undefined: it is no relay. */
   readonly edge?: EdgeStream | undefined;
 }

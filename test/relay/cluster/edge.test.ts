@@ -157,6 +157,18 @@ test("receivers hear that the sender of the owner goes and comes, those too that
   await Promise.all(receivers.map((each) => each.until("presence true")));
 });
 
+test("a receiver of an edge hears at its join that the sender of the owner left since the offer", async () => {
+  await using play = await Play.open();
+  const [witness, before] = [await play.receiver(), await play.receiver()];
+  witness.join(0, 1);
+  await witness.until("frame 0");
+  play.owner.say({ t: "presence", share: play.share.offer.share, senderHere: false });
+  await witness.until("presence false");
+  before.join();
+  await before.until("frame 0");
+  expect(before.events).toContain("presence false");
+});
+
 test("a share whose owner waits for its sender is offered so from the start", async () => {
   await using play = await Play.open();
   play.owner.senderHere = false;

@@ -128,6 +128,53 @@ describe("shares", () => {
     expect(liar.messages.map(({ t }) => t)).toEqual(["welcome", "offers"]);
   });
 
+  test("a receiver hears at its join that its sender left or returned since the offer, once", async () => {
+    const channel = randomId();
+    const share = rawShare(4);
+    const id = share.offer.share;
+    await using relay = await startRelay({ workers: 1 });
+    const url = `${relay.url}/ws`;
+    await using stack = new AsyncDisposableStack();
+    const offered = async (senderHere: boolean): Promise<RawClient> => {
+      const receiver = stack.use(await RawClient.greeted(url, "receiver", channel));
+      expect((await receiver.offered(share)).list).toMatchObject([{ senderHere }]);
+      return receiver;
+    };
+    const presences = (of: RawClient): boolean[] =>
+      of.messages.flatMap((each) => (each.t === "presence" ? each.senderHere : []));
+    const sender = await RawClient.serving(url, channel, share);
+    const [witness, before, later] = [
+      await offered(true),
+      await offered(true),
+      await offered(true),
+    ];
+    witness.join(id, 0, 16);
+    await witness.frame(0);
+    await sender[Symbol.asyncDispose]();
+    await witness.when("presence", ({ senderHere }) => !senderHere);
+    const between = await offered(false);
+    const knows = await offered(false);
+    const again = randomId();
+    for (const receiver of [before, knows]) receiver.join(id, 0, 16, again);
+    await before.when("presence");
+    // The second one of them took the first one's place, and was told by its offer.
+    await before.closed;
+    await using _back = await RawClient.serving(url, channel, share);
+    await witness.when("presence", ({ senderHere }) => senderHere);
+    const after = await offered(true);
+    for (const receiver of [between, later, after]) {
+      receiver.join(id, 0, 16);
+      await receiver.frame(0);
+      // Where it is already, it asks again.
+      receiver.join(id, 0, 16);
+      await receiver.frame(4);
+    }
+    await knows.when("presence", ({ senderHere }) => senderHere);
+    expect(presences(before)).toEqual([false]);
+    for (const each of [knows, between, later]) expect(presences(each)).toEqual([true]);
+    expect(presences(after)).toEqual([]);
+  });
+
   test("P6 frames that can't be of the share are refused, and unasked ones dropped", async () => {
     const wrong = [
       (frame: Uint8Array) => frame.subarray(0, -1),
