@@ -14,7 +14,7 @@ import type { Certificate } from "./access/certificate.ts";
 import { isLoopback, localAddress } from "./access/address.ts";
 import type { Admin } from "./admin/listener.ts";
 import { DEFAULT_POLICY, type Policy } from "./access/policy.ts";
-import { checkHost } from "./system/guard.ts";
+import { CLUSTER_LISTEN, checkHost } from "./system/guard.ts";
 import type { RelayOptions } from "./main/options.ts";
 import { Supervisor } from "./main/supervisor.ts";
 
@@ -93,6 +93,10 @@ export async function startRelay(options: Partial<RelayOptions> = {}): Promise<R
   const hostname = options.hostname ?? "127.0.0.1";
   const logFolder = options.logFolder ?? tmpdir();
   await checkHost(hostname, options.port ?? 0);
+  const { cluster } = options;
+  if (cluster !== undefined) {
+    await checkHost(cluster.listen.hostname, cluster.listen.port, CLUSTER_LISTEN);
+  }
   if (options.admin !== undefined) await checkHost(options.admin.hostname, options.admin.port);
   const running: { supervisor?: Supervisor } = {};
   await using opening = new AsyncDisposableStack();

@@ -62,7 +62,8 @@ export async function clusterOptions(values: ClusterValues, env: Variables) {
   }
   const listen = addressOf("--cluster-listen", given);
   const { port } = listen;
-  if (port === undefined) throw usage(`--cluster-listen needs a port, as in ${given}:8001`);
+  if (port === undefined)
+    throw usage(`--cluster-listen needs HOST:PORT, as in 10.0.0.1:8001, not "${given}"`);
   const advertised = values["cluster-advertise"];
   const advertise =
     advertised === undefined ? undefined : addressOf("--cluster-advertise", advertised);

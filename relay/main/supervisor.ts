@@ -14,7 +14,7 @@ import type { Health, ManagedCluster, ManagedRelay, ManagedStore } from "../admi
 import { Measuring } from "../admin/measuring.ts";
 import type { Certificate } from "../access/certificate.ts";
 import type { Directory } from "./directory.ts";
-import { guardPort } from "../system/guard.ts";
+import { CLUSTER_LISTEN, guardPort } from "../system/guard.ts";
 import type { Policy } from "../access/policy.ts";
 import type { PoolBuffers } from "../log/block-pool.ts";
 import { openStore, type OpenStore } from "../store/open-store.ts";
@@ -127,10 +127,11 @@ export class Supervisor implements ManagedRelay {
     // A port that only one listener can have is kept by the kernel, and a free one is nobody else's.
     using guard = new DisposableStack();
     if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
-    if (httpPort !== undefined && httpPort !== 0) guard.use(guardPort(hostname, httpPort));
+    if (httpPort !== undefined && httpPort !== 0)
+      guard.use(guardPort(hostname, httpPort, "--http-port "));
     const cluster = options.cluster?.listen ?? supervision?.cluster;
-    if (cluster !== undefined && cluster.port !== 0 && workers > 1) {
-      guard.use(guardPort(cluster.hostname, cluster.port));
+    if (cluster !== undefined && cluster.port !== 0) {
+      guard.use(guardPort(cluster.hostname, cluster.port, CLUSTER_LISTEN));
     }
     let supervisor: Supervisor;
     const events: S3Events = {

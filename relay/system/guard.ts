@@ -2,6 +2,9 @@ import { lookup } from "node:dns/promises";
 
 import { FaultError, type FaultCode } from "../../protocol/mod.ts";
 
+/** Goes before the address of other relays in a fault, which else would seem to be that of clients. */
+export const CLUSTER_LISTEN = "--cluster-listen ";
+
 const NO_DATA = { data: () => undefined };
 
 /**
@@ -12,9 +15,10 @@ const NO_DATA = { data: () => undefined };
  * tried. Two that start at once would both find none; the one wins that binds a name in the
  * kernel's table of abstract sockets. It is gone with the process, and no file can be left behind.
  * @param hostname as given: the same address in other words has another name
+ * @param option that gave the address, for the fault, if it is not that of clients
  * @throws FaultError `port-in-use`, `cannot-listen`
  */
-export function guardPort(hostname: string, port: number): Disposable {
+export function guardPort(hostname: string, port: number, option = ""): Disposable {
   const address = `${hostname}:${port}`;
   const guard = new DisposableStack();
   try {
@@ -27,7 +31,7 @@ export function guardPort(hostname: string, port: number): Disposable {
     return guard;
   } catch (error) {
     guard.dispose();
-    throw listenFault(Bun.inspect(error), address);
+    throw listenFault(Bun.inspect(error), option + address);
   }
 }
 
@@ -35,8 +39,8 @@ export function guardPort(hostname: string, port: number): Disposable {
  * Looks a name up before anything listens there: Bun says of one that leads nowhere that its port is in use.
  * @throws FaultError `cannot-listen`
  */
-export async function checkHost(hostname: string, port: number): Promise<void> {
-  const address = `${hostname}:${port}`;
+export async function checkHost(hostname: string, port: number, option = ""): Promise<void> {
+  const address = `${option}${hostname}:${port}`;
   // Bun's server makes a URL of it, which has no place for that.
   if (hostname.includes("%")) {
     throw new FaultError("cannot-listen", `${address} (an address with a zone cannot be taken)`);

@@ -241,7 +241,7 @@ describe("an address", () => {
 
   test("at which a relay listens has a port", async () => {
     expect(await refused({ ...least(), "cluster-listen": "10.0.0.1" })).toBe(
-      "usage: --cluster-listen needs a port, as in 10.0.0.1:8001",
+      'usage: --cluster-listen needs HOST:PORT, as in 10.0.0.1:8001, not "10.0.0.1"',
     );
   });
 

@@ -1,5 +1,5 @@
 /** Why a relay can't listen, keep its log or read its files: each reason by its own name. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 
 import { listenFault } from "../../../relay/system/guard.ts";
 import { startRelay } from "../../../relay/mod.ts";
@@ -29,6 +29,29 @@ test.each([
     expect(said).toContain("The relay cannot listen at that address");
     expect(said).toContain(why);
   }
+});
+
+describe.each([1, 2])("a relay of %d workers names --cluster-listen and its address", (workers) => {
+  const cluster = { name: "main", secret: new Uint8Array(32), servers: ["nats://127.0.0.1:1"] };
+  const refusal = (hostname: string, port: number): Promise<unknown> =>
+    startRelay({ workers, cluster: { ...cluster, listen: { hostname, port } } }).catch(String);
+
+  test("when another program has that port", async () => {
+    using other = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data: () => undefined } });
+    expect(await refusal("127.0.0.1", other.port)).toContain(
+      `the port is in use: --cluster-listen 127.0.0.1:${other.port}.`,
+    );
+  });
+
+  test("when this machine has no such address", async () => {
+    const why = "--cluster-listen 192.0.2.99:8001 (this machine does not have that address)";
+    expect(await refusal("192.0.2.99", 8001)).toContain(why);
+  });
+
+  test("when that name leads nowhere", async () => {
+    const why = "--cluster-listen no-such-host.invalid:8001 (that name leads to no address)";
+    expect(await refusal("no-such-host.invalid", 8001)).toContain(why);
+  });
 });
 
 test("a relay that may open no more files says so, and how to raise the limit", async () => {
