@@ -2,7 +2,7 @@
  * The shares of the relay and the worker that holds each sender: the one place that decides, on the
  * main thread. Workers keep a copy that it sends them; messages to one worker keep their order, so
  * each copy has gone through the same states. It grants and refuses claims, and ends shares.
- * `StoredEntries` serves stored shares without a sender. `ShareKeepers` passes messages of workers on.
+ * `StoredEntries` serves stored shares without a sender. `ShareWords` passes messages of workers on.
  */
 import {
   BoundedMap,

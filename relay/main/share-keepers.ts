@@ -1,7 +1,6 @@
 /**
  * The keepers of a relay's shares: its directory, and the keepers of its store and of its place in a cluster, if it has them.
- * It binds the three together, and gives each word of a worker about a share to the keeper it is for. A claim goes to the
- * cluster, then to the store, then to the directory. The supervisor owns it.
+ * It binds the three together, and `ShareWords` gives each the words of workers that are for it. The supervisor owns it.
  */
 import { randomBytes } from "node:crypto";
 
@@ -11,16 +10,14 @@ import { ClusterSecret } from "../cluster/proof.ts";
 import { RELAY_ID_BYTES } from "../cluster/wire.ts";
 import type { WriteFence } from "../cluster/write-fence.ts";
 import type { LiveLimits } from "../limits/limits.ts";
-import type { DownloadWord } from "../share/edge-downloads.ts";
-import type { ChannelQuestion } from "../share/look-ups.ts";
-import type { FromDirectory, FromStoreBook, ToDirectory, ToStoreBook } from "../share/messages.ts";
-import type { ShareClaim } from "../store/book-effects.ts";
+import type { FromDirectory, FromStoreBook } from "../share/messages.ts";
 import { isWhole } from "../store/kept-share.ts";
 import type { OpenStore } from "../store/open-store.ts";
 import type { Reporter } from "../worker/reports.ts";
 import { ClusterKeeper, type BucketOfCluster } from "./cluster-keeper.ts";
 import { Directory } from "./directory.ts";
 import type { ClusterOptions } from "./options.ts";
+import { ShareWords, type Keepers } from "./share-words.ts";
 import { StoreKeeper } from "./store-keeper.ts";
 
 export interface ShareKeepersOptions {
@@ -38,12 +35,13 @@ export interface ShareKeepersOptions {
   readonly report: Reporter;
 }
 
-export class ShareKeepers {
+const clock = (): number => performance.now();
+
+export class ShareKeepers implements Keepers {
   readonly directory: Directory;
-  /** The keeper of stored shares; undefined: the relay stores none. */
   readonly store: StoreKeeper | undefined;
-  /** Undefined: the relay is in no cluster. */
   readonly cluster: ClusterKeeper | undefined;
+  readonly words = new ShareWords(this, clock);
 
   constructor(options: ShareKeepersOptions) {
     const { limits, store, cluster, toWorker, workers, report } = options;
@@ -90,7 +88,7 @@ export class ShareKeepers {
           return await openNatsKv(cluster, events, report);
         },
         directory: this.directory,
-        claim: (claim) => this.#claim(claim),
+        claim: (claim) => this.words.passed(claim),
         store: keeper && {
           kind: store?.place.kind ?? "disk",
           ordered: (order) => keeper.ordered(order),
@@ -101,7 +99,7 @@ export class ShareKeepers {
         toWorker,
         workers,
         report,
-        clock: () => performance.now(),
+        clock,
       });
     for (const one of keeper?.shares ?? []) {
       this.cluster?.kept(one.share, one.share.place, !isWhole(one));
@@ -118,74 +116,15 @@ export class ShareKeepers {
 
   /** Ends a share for all its clients. @returns false: no share has that number */
   removeShare(number: number): boolean {
-    const now = performance.now();
+    const now = clock();
     const stored = this.store?.remove(number);
     if (stored !== undefined) this.directory.forbid(stored, now);
     return stored !== undefined || this.directory.remove(number, now);
   }
 
-  heard(message: ToDirectory): void {
-    if (message.t === "claim") {
-      this.#claimed(message);
-      return;
-    }
-    const isLeft = message.t === "orphan" || message.t === "close";
-    // Its sender may be at another worker by now.
-    if (isLeft && this.directory.isOwner(message.key, message.epoch)) {
-      this.store?.senderLeft(message.key);
-    }
-    this.directory.handle(message, performance.now());
-  }
-
-  heardOfStore(message: ToStoreBook): void {
-    if (isChannelQuestion(message)) this.cluster?.handle(message);
-    if (message.t === "inspect" || message.t === "revoke") this.#asked(message);
-    else if (isDownload(message) && this.cluster?.tellOwner(message) === true) return;
-    else this.store?.handle(message);
-  }
-
-  workerLost(worker: number): void {
-    this.store?.workerLost(worker);
-    this.cluster?.workerLost(worker);
-    this.directory.workerLost(worker, performance.now(), (channel) =>
-      this.store?.book.askerIn(channel),
-    );
-  }
-
-  tick(now: number): void {
-    this.directory.tick(now);
-    this.store?.tick();
-    this.cluster?.tick();
-  }
-
   drain(): void {
     this.directory.drain();
     this.cluster?.drain();
-  }
-
-  /** The sender's share may be at another relay. */
-  #asked(message: Extract<ToStoreBook, { t: "inspect" | "revoke" }>): void {
-    const { t: question, ...asked } = message;
-    const { key } = asked;
-    const isHere = this.store?.book.knows(key) === true;
-    if (this.cluster === undefined || isHere) this.store?.handle(message);
-    else this.cluster.inquire({ ...asked, question });
-  }
-
-  /** The cluster is asked first, then the store. */
-  #claimed(claim: ShareClaim): void {
-    if (this.cluster === undefined) {
-      this.#claim(claim);
-      return;
-    }
-    const refusal = this.directory.refusalOf(claim, performance.now());
-    if (refusal === undefined) this.cluster.claim(claim);
-    else this.directory.refuse(claim, refusal, true);
-  }
-
-  #claim(claim: ShareClaim): void {
-    if (claim.uplink === undefined && this.store?.claim(claim) === true) return;
-    this.directory.claim(claim, performance.now());
   }
 }
 
@@ -201,12 +140,4 @@ function bucketOf(
   if (store?.shared === undefined || store.place.kind !== "s3") return undefined;
   const id = secretOf(cluster).storeOf(store.place);
   return { id, fence, found: store.shared.found };
-}
-
-function isChannelQuestion(message: ToStoreBook): message is ChannelQuestion {
-  return message.t === "asked" || message.t === "unasked" || message.t === "look-up";
-}
-
-function isDownload(message: ToStoreBook): message is DownloadWord {
-  return message.t === "begun" || message.t === "finishing" || message.t === "download";
 }

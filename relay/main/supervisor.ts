@@ -70,8 +70,8 @@ export class Supervisor implements ManagedRelay {
           this.#setup.ready(worker, ...ready);
           this.#keepers.directory.workerUp(worker);
         },
-        directory: (message) => this.#keepers.heard(message),
-        storeBook: (message) => this.#keepers.heardOfStore(message),
+        directory: (message) => this.#keepers.words.heard(message),
+        storeBook: (message) => this.#keepers.words.heardOfStore(message),
         cluster: (message) => {
           this.#keepers.cluster?.handle(message);
           supervision.onLinks(message);
@@ -84,7 +84,7 @@ export class Supervisor implements ManagedRelay {
           this.measuring.lost(worker);
           this.#setup.workerEnded(worker);
         },
-        lost: (worker) => this.#keepers.workerLost(worker),
+        lost: (worker) => this.#keepers.words.workerLost(worker),
         trouble: (trouble, event) => this.#warn(trouble, event),
         hopeless: (why) => this.#fail(why),
       },
@@ -322,7 +322,7 @@ export class Supervisor implements ManagedRelay {
 
   #tick(now: number): void {
     this.#reports.tick(now);
-    this.#keepers.tick(now);
+    this.#keepers.words.tick();
     this.#setup.policy.tick();
     if (this.#drainedBy === undefined) return;
     this.#findRefuge();

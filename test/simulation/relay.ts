@@ -4,11 +4,10 @@ import { TICK_MS } from "../../relay/limits/limits.ts";
 import { Directory } from "../../relay/main/directory.ts";
 import { LiveLimits } from "../../relay/limits/limits.ts";
 import { ClusterKeeper } from "../../relay/main/cluster-keeper.ts";
+import { ShareWords, type Keepers } from "../../relay/main/share-words.ts";
 import { StoreKeeper } from "../../relay/main/store-keeper.ts";
 import type { DirectoryEvents, DirectoryKv } from "../../relay/cluster/directory-kv.ts";
 import type { FromCluster, ToCluster } from "../../relay/cluster/messages.ts";
-import type { ChannelQuestion } from "../../relay/share/look-ups.ts";
-import type { ShareClaim } from "../../relay/store/book-effects.ts";
 import type {
   FromDirectory,
   FromStoreBook,
@@ -93,20 +92,17 @@ function isForBook(message: ToMain): message is ToStoreBook {
   return FOR_BOOK.has(message.t);
 }
 
-function isChannelQuestion(message: ToStoreBook): message is ChannelQuestion {
-  return message.t === "asked" || message.t === "unasked" || message.t === "look-up";
-}
-
-/** A relay: mirrors relay/main/share-keepers.ts and what its supervisor does with it. */
-export class SimRelay {
+/** A relay: binds its keepers together as relay/main/share-keepers.ts does, and mirrors what the supervisor does with them. */
+export class SimRelay implements Keepers {
   readonly #world: World;
   readonly #settings: RelaySettings;
   readonly #buffers: PoolBuffers;
   readonly #ledger = new Ledger();
-  readonly #directory: Directory;
-  readonly #keeper: StoreKeeper | undefined;
+  readonly directory: Directory;
+  readonly store: StoreKeeper | undefined;
   readonly #seat: RelaySeat | undefined;
   readonly cluster: ClusterKeeper | undefined;
+  readonly #words: ShareWords;
   readonly #running = new Map<number, Running>();
   readonly #random: Random;
   #stopped = false;
@@ -116,9 +112,10 @@ export class SimRelay {
     this.#seat = seat;
     this.#random = world.fork("relay");
     this.#settings = settings;
+    this.#words = new ShareWords(this, () => world.clock.now);
     const { blocks, blockBytes, workers } = settings;
     this.#buffers = createPool(blocks, workers, blockBytes);
-    this.#directory = new Directory({
+    this.directory = new Directory({
       toWorker: (worker, message) => {
         const running = this.#running.get(worker);
         if (running?.ready !== true) return;
@@ -132,7 +129,7 @@ export class SimRelay {
       refused: (key) => this.cluster?.refused(key),
       ended: (key, channel) => this.cluster?.ended(key, channel),
     });
-    this.#keeper = this.#createKeeper();
+    this.store = this.#createKeeper();
     this.cluster = seat && this.#join(seat);
     for (let worker = 0; worker < workers; worker++) this.#spawn(worker, 0);
     this.#tick();
@@ -144,7 +141,7 @@ export class SimRelay {
     return new StoreKeeper({
       store: store.open(),
       limits: new LiveLimits(),
-      directory: this.#directory,
+      directory: this.directory,
       toWorker: (worker, message) => {
         const running = this.#running.get(worker);
         if (running?.ready !== true) return;
@@ -173,8 +170,8 @@ export class SimRelay {
       site: seat.site,
       secret: seat.secret,
       open: seat.open,
-      directory: this.#directory,
-      claim: (claim) => this.#claim(claim),
+      directory: this.directory,
+      claim: (claim) => this.#words.passed(claim),
       toWorker: (worker, message) => {
         const running = this.#running.get(worker);
         if (running?.ready !== true) return;
@@ -231,11 +228,7 @@ export class SimRelay {
       this.#running.delete(worker);
       reclaim(this.#buffers, worker);
       this.#ledger.workerDied(worker);
-      this.#keeper?.workerLost(worker);
-      this.cluster?.workerLost(worker);
-      this.#directory.workerLost(worker, clock.now, (channel) =>
-        this.#keeper?.book.askerIn(channel),
-      );
+      this.#words.workerLost(worker);
       this.#spawn(worker, random.real(10, 300));
     });
   }
@@ -266,7 +259,7 @@ export class SimRelay {
   }
 
   get shares(): number {
-    return this.#directory.shares;
+    return this.directory.shares;
   }
 
   /** For who reads a failure. */
@@ -304,9 +297,7 @@ export class SimRelay {
   #tick(): void {
     this.#world.clock.after(this.#world.tickMs ?? TICK_MS, () => {
       if (this.#stopped) return;
-      this.#directory.tick(this.#world.clock.now);
-      this.#keeper?.tick();
-      this.cluster?.tick();
+      this.#words.tick();
       this.#tick();
     });
   }
@@ -322,37 +313,14 @@ export class SimRelay {
       return;
     }
     if (isForBook(message)) {
-      if (isChannelQuestion(message)) this.cluster?.handle(message);
       if (message.t === "durable") {
         this.#world.store?.reported(message.key, message.worker, message.runs);
       }
-      this.#keeper?.handle(message);
+      this.#words.heardOfStore(message);
       return;
     }
-    if (message.t === "claim") {
-      this.#claimed(message);
-      return;
-    }
-    this.#directory.handle(message, this.#world.clock.now);
-    if (message.t === "orphan" || message.t === "close") this.#keeper?.senderLeft(message.key);
-  }
-
-  /** The cluster is asked first, then the store. */
-  #claimed(claim: ShareClaim): void {
-    this.#world.store?.claimed(claim.key);
-    const { cluster } = this;
-    if (cluster === undefined) {
-      this.#claim(claim);
-      return;
-    }
-    const refusal = this.#directory.refusalOf(claim, this.#world.clock.now);
-    if (refusal === undefined) cluster.claim(claim);
-    else this.#directory.refuse(claim, refusal, true);
-  }
-
-  #claim(claim: ShareClaim): void {
-    if (claim.uplink === undefined && this.#keeper?.claim(claim) === true) return;
-    this.#directory.claim(claim, this.#world.clock.now);
+    if (message.t === "claim") this.#world.store?.claimed(message.key);
+    this.#words.heard(message);
   }
 
   #spawn(id: number, delay: number): void {
@@ -369,7 +337,7 @@ export class SimRelay {
             return;
           }
           running.ready = true;
-          this.#directory.workerUp(id);
+          this.directory.workerUp(id);
         });
       const pool = new CheckedPool(this.#buffers, id, this.#ledger);
       const worker = new SimWorker(this.#world, id, pool, post, this.#settings, this.#seat);
