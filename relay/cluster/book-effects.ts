@@ -32,11 +32,8 @@ export type ClusterEffect =
    * `again`: which sender came last isn't known, so this one may come again; else it is `replaced`.
    */
   | { readonly t: "yield"; readonly key: string; readonly again: boolean }
-  /**
-   * No link reads this remote share any more. `isAsked`: its receivers wait as for a sender that was cut off; else none
-   * has been here for a while, and a link brings it again.
-   */
-  | { readonly t: "drop"; readonly key: string; readonly isAsked: boolean }
+  /** No link reads this remote share any more: its receivers wait as for a sender that was cut off. */
+  | { readonly t: "drop"; readonly key: string }
   | { readonly t: "looked-up"; readonly worker: number; readonly question: number }
   /** Stored shares of another relay are over. */
   | {

@@ -101,7 +101,7 @@ export class ClusterBook {
       siteOf: (relay) => relays.siteOf(relay),
       relaysAt: (prefix) => relays.at(prefix),
       serves: (link) => this.#remotes.isServedBy(link),
-      over: (link, isAsked) => this.#remotes.linkOver(link, isAsked),
+      over: (link) => this.#remotes.linkOver(link),
     });
     const linkOf = (id: number) => this.#links.get(id);
     this.#remotes = new RemoteShares({ known, isHeld, linkOf, say });

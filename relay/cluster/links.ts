@@ -65,8 +65,8 @@ export interface LinksHost {
   readonly relaysAt: (prefix: string) => Iterable<string>;
   /** Whether a share comes by the link. */
   readonly serves: (link: Link) => boolean;
-  /** The link is over; its worker may be gone. @param isAsked receivers or edges ask for it still */
-  readonly over: (link: Link, isAsked: boolean) => void;
+  /** The link is over; its worker may be gone. */
+  readonly over: (link: Link) => void;
   readonly say: Say;
 }
 
@@ -308,7 +308,7 @@ export class Links {
   #remove(link: Link): void {
     this.#links.delete(link.id);
     link.asked.links.delete(link.relay);
-    this.#host.over(link, this.#isAsked(link));
+    this.#host.over(link);
   }
 
   #askedIn(channel: string): Asked {

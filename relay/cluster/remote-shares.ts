@@ -111,7 +111,7 @@ export class RemoteShares {
     const owner = known.get(name)?.relay;
     const remote = this.#byName.get(name);
     const hasMoved = owner !== undefined && owner !== remote?.link.relay;
-    if (remote !== undefined && hasMoved) this.#drop(remote, true);
+    if (remote !== undefined && hasMoved) this.#drop(remote);
     if (isHeld(name)) return;
     for (const waiting of this.#waiting.get(name) ?? []) {
       const { claim, link } = waiting;
@@ -126,12 +126,11 @@ export class RemoteShares {
     }
   }
 
-  /** @param isAsked see `drop` of `ClusterEffect` */
-  linkOver(link: Link, isAsked: boolean): void {
+  linkOver(link: Link): void {
     for (const [name, list] of this.#waiting) {
       for (const waiting of list) if (waiting.link === link) this.#remove(name, waiting);
     }
-    for (const remote of this.#byLink.get(link) ?? []) this.#drop(remote, isAsked);
+    for (const remote of this.#byLink.get(link) ?? []) this.#drop(remote);
   }
 
   tick(now: number): void {
@@ -151,9 +150,9 @@ export class RemoteShares {
     this.#waitingCount--;
   }
 
-  #drop({ key }: Remote, isAsked: boolean): void {
+  #drop({ key }: Remote): void {
     this.forget(key);
-    this.#host.say({ t: "drop", key, isAsked });
+    this.#host.say({ t: "drop", key });
   }
 
   #refuse(claim: ShareClaim): void {

@@ -381,7 +381,7 @@ export class ClusterKeeper implements ManagedCluster {
         return;
       }
       case "drop":
-        directory.drop(effect, clock());
+        directory.drop(effect.key, clock());
         store?.dropped(effect.key);
         return;
       case "over": {

@@ -15,6 +15,8 @@ export interface Entry extends ListedShare {
   /** The worker that has the log, also while the sender is away. */
   home: number | undefined;
   orphanedAt: number | undefined;
+  /** The time since which another relay that has the share waits for its sender. ms */
+  awaySince?: number | undefined;
   /** The address that offered the share first, as limits count it. */
   readonly address: string | undefined;
   /** Another relay stores the share now, and no link reads it yet. */

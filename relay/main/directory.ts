@@ -139,11 +139,9 @@ export class Directory {
     return this.#entries.get(key)?.home;
   }
 
-  /** No link reads a share of another relay any more. */
-  drop({ key, isAsked }: { readonly key: string; readonly isAsked: boolean }, now: number): void {
-    if (this.#entries.get(key)?.record.remote === undefined) return;
-    if (isAsked) this.#orphan(key, now);
-    else this.#entries.dismiss(key);
+  /** No link reads a share of another relay any more: its receivers wait as for a sender that was cut off. */
+  drop(key: string, now: number): void {
+    if (this.#entries.get(key)?.record.remote !== undefined) this.#orphan(key, now);
   }
 
   /** The relay that took a share over says that it is over. */
@@ -261,6 +259,8 @@ export class Directory {
       home: worker,
       senderHere: isSenderHere(record),
       orphanedAt: undefined,
+      awaySince:
+        uplink?.isSenderAway === true ? (known?.orphanedAt ?? known?.awaySince ?? now) : undefined,
       address: known === undefined ? address : known.address,
       openedAt,
       joined,
@@ -352,7 +352,9 @@ export class Directory {
     }
     entry.record = { ...entry.record, owner: undefined };
     entry.senderHere = false;
-    entry.orphanedAt = now;
+    // This relay goes on with the wait of the other one. A share that is whole there needs no sender.
+    const isWhole = entry.record.remoteStored?.isWhole === true;
+    entry.orphanedAt = (isWhole ? undefined : entry.awaySince) ?? now;
     this.#entries.changed();
     this.#entries.report("debug", "sender-lost", entry, {});
     const { epoch } = entry.record;
@@ -365,6 +367,7 @@ export class Directory {
     const { senderHere, stored: remoteStored } = message;
     entry.record = { ...entry.record, isSenderAway: !senderHere, remoteStored };
     entry.senderHere = senderHere;
+    entry.awaySince = senderHere ? undefined : (entry.awaySince ?? this.#entries.now);
     this.#entries.changed();
     this.#entries.toAll(message);
   }

@@ -89,12 +89,6 @@ describe("a channel that receivers ask for", () => {
     expect(play.book.left).toMatchObject({ channels: 0, links: 0 });
   });
 
-  test("gives up the shares that its links read with the last receiver", () => {
-    const play = reading();
-    play.book.unasked(0, CHANNEL, play.now);
-    expect(play.later(UNLOAD_MS, "other")).toEqual(["unlink 1 of worker 0", "1 dropped, unasked"]);
-  });
-
   test("in which there is nothing is forgotten with the last receiver", () => {
     const play = new ClusterPlay();
     play.connect();
@@ -338,7 +332,7 @@ describe("a look-up", () => {
     play.claim(1, { socket: -1, uplink: { link: 1, relay: "other" } });
     expect(play.effects()).toEqual(["1 for socket -1", "answer 7 to 0"]);
     play.book.linked(1);
-    expect(play.later(UNLOAD_MS, "other")).toEqual(["unlink 1 of worker 0", "1 dropped, unasked"]);
+    expect(play.later(UNLOAD_MS, "other")).toEqual(["unlink 1 of worker 0", "1 dropped"]);
   });
 
   test("of a channel that can't be read from the entry is answered at once", () => {

@@ -3,7 +3,7 @@ import { SENDER_GRACE_MS, type ShareFault, type Offer } from "../../../protocol/
 import { LiveLimits } from "../../../relay/limits/limits.ts";
 import { Directory } from "../../../relay/main/directory.ts";
 import type { FromDirectory } from "../../../relay/share/messages.ts";
-import type { OpenedShare, StoredState } from "../../../relay/store/stored-share.ts";
+import type { OpenedShare, StoredFacts, StoredState } from "../../../relay/store/stored-share.ts";
 import { storedShare } from "../../support/relay/stored-shares.ts";
 import { DEFAULT_LIMITS, type Limits } from "../../../relay/limits/operator-limits.ts";
 
@@ -362,31 +362,78 @@ describe("a relay that drains", () => {
   });
 });
 
-describe("a share that a link read from another relay", () => {
-  function read(): Play {
-    const play = new Play();
+describe("a share that no link reads from another relay any more", () => {
+  const LOST_MS = SENDER_GRACE_MS / 2;
+  const GONE = ["0: s closed: sender-gone", "1: s closed: sender-gone"];
+
+  function read(play: Play, isSenderAway: boolean): void {
     const claim = { t: "claim", worker: 0, socket: -1, channel: "c", key: "s", offer } as const;
-    play.directory.claim({ ...claim, uplink: { link: 1, relay: "b" } }, play.now);
+    play.directory.claim({ ...claim, uplink: { link: 1, relay: "b", isSenderAway } }, play.now);
     play.told();
-    return play;
   }
 
-  test("is waited for as for its sender while receivers ask for it", () => {
-    const play = read();
-    play.directory.drop({ key: "s", isAsked: true }, play.now);
+  function presence(play: Play, senderHere: boolean, stored?: StoredFacts): void {
+    const word = { t: "presence", worker: 0, key: "s", epoch: 1, senderHere, stored } as const;
+    play.directory.handle(word, play.now);
+    play.told();
+  }
+
+  function drop(play: Play): void {
+    play.directory.drop("s", play.now);
     expect(play.told()).toEqual(["0: s orphaned, epoch 1", "1: s orphaned, epoch 1"]);
+  }
+
+  test("is waited for from then on, if its sender was there", () => {
+    const play = new Play();
+    read(play, true);
+    presence(play, true);
+    play.tick(LOST_MS);
+    drop(play);
     expect(play.tick(SENDER_GRACE_MS - 1)).toEqual([]);
-    expect(play.tick(1)).toEqual(["0: s closed: sender-gone", "1: s closed: sender-gone"]);
+    expect(play.tick(1)).toEqual(GONE);
   });
 
-  test("goes at once when receivers ask for it no more, and a sender's share does not", () => {
-    const play = read();
-    play.claim(1, 3, "own");
-    play.directory.drop({ key: "own", isAsked: false }, play.now);
+  test.each(["when the link came", "later"])("is waited for since its sender left, %s", (when) => {
+    const play = new Play();
+    read(play, when !== "later");
+    if (when === "later") play.tick(LOST_MS);
+    presence(play, false);
+    play.tick(LOST_MS);
+    presence(play, false);
+    drop(play);
+    expect(play.tick(SENDER_GRACE_MS - LOST_MS - 1)).toEqual([]);
+    expect(play.tick(1)).toEqual(GONE);
+  });
+
+  test("is waited for no longer when another link read it meanwhile", () => {
+    const play = new Play();
+    read(play, true);
+    drop(play);
+    play.tick(LOST_MS);
+    read(play, true);
+    play.tick(1);
+    play.directory.drop("s", play.now);
+    play.told();
+    expect(play.tick(SENDER_GRACE_MS - LOST_MS - 2)).toEqual([]);
+    expect(play.tick(1)).toEqual(GONE);
+  });
+
+  test("is waited for from then on, if it was whole at the other relay", () => {
+    const play = new Play();
+    read(play, true);
+    const times = { until: Infinity, downloadsLeft: undefined, begun: [] };
+    presence(play, false, { ...times, records: 1, isWhole: true });
+    play.tick(2 * SENDER_GRACE_MS);
+    drop(play);
+    expect(play.tick(SENDER_GRACE_MS - 1)).toEqual([]);
+    expect(play.tick(1)).toEqual(GONE);
+  });
+
+  test("is none of a sender here", () => {
+    const play = new Play();
+    play.claim(0, 7);
+    play.directory.drop("s", play.now);
     expect(play.told()).toEqual([]);
-    play.directory.drop({ key: "s", isAsked: false }, play.now);
-    expect(play.told()).toEqual(["0: s dismissed", "1: s dismissed"]);
-    expect(play.directory.shares).toBe(1);
   });
 });
 
@@ -531,7 +578,7 @@ describe("a share that the relay stores", () => {
     play.directory.stored.quiet("s");
     play.directory.stored.open(1, storedAs(whole), play.now);
     expect(play.told()).toEqual([]);
-    play.directory.drop({ key: "s", isAsked: true }, play.now);
+    play.directory.drop("s", play.now);
     play.told();
     play.directory.stored.open(1, storedAs(whole), play.now);
     expect(play.told()).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2"]);

@@ -455,9 +455,7 @@ export class SimRelay {
       }
       case "drop": {
         const share = this.local.get(effect.key);
-        if (share?.link === undefined) return;
-        if (effect.isAsked) this.#orphan(share);
-        else this.close(share);
+        if (share?.link !== undefined) this.#orphan(share);
         return;
       }
       case "forward":

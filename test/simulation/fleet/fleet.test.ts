@@ -21,10 +21,8 @@ const KEPT = [
     seed: 119774,
     why: "a receiver that had no place at a full share has all, and its receipt comes",
   },
-  {
-    seed: 101948,
-    why: "a relay whose receivers left long ago waits no more for a share of another relay",
-  },
+  { seed: 101948, why: "two relays in turn wait for a sender that is lost" },
+  { seed: 207499, why: "the sender of a stream comes to a relay that passed the stream on before" },
 ] as const;
 
 function play(seed: number): void {

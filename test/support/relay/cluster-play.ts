@@ -176,7 +176,7 @@ function describeCluster(effect: ClusterEffect): string {
     case "yield":
       return `${numberOf(effect.key)} yields${effect.again ? ", may come again" : ""}`;
     case "drop":
-      return `${numberOf(effect.key)} dropped${effect.isAsked ? "" : ", unasked"}`;
+      return `${numberOf(effect.key)} dropped`;
     case "looked-up":
       return `answer ${effect.question} to ${effect.worker}`;
     case "over": {
