@@ -21,6 +21,7 @@ import { commandLines, read } from "../../support/documents.ts";
 import { content } from "../../support/files.ts";
 import { lacksNats } from "../../support/net/nats.ts";
 import { ownPorts } from "../../support/net/own-port.ts";
+import { until } from "../../support/until.ts";
 import { TEST_MS } from "../../support/patience.ts";
 import { SHELL_FILESHARE } from "../../support/clients/command-words.ts";
 
@@ -254,23 +255,28 @@ test.skipIf(lacksNats)(
   async () => {
     await using desk = await Desk.open();
     const lines = commandLines(await read("docs/how-to/run-a-cluster.md"));
-    const [natsPort = 0, ...ports] = await ownPorts(5);
+    const [natsPort = 0, admin = 0, ...ports] = await ownPorts(6);
     const own = new Map(["8000", "8001", "8100", "8101"].map((port, at) => [port, ports[at]]));
-    const [secret, nats, one, two, send, recv, ...others] = lines.map((line) =>
+    const [secret, nats, one, two, status, send, recv, ...others] = lines.map((line) =>
       line
         .replace("nats://127.0.0.1:4222", `nats://127.0.0.1:${natsPort}`)
+        .replace("127.0.0.1:8999", `127.0.0.1:${admin}`)
         .replaceAll(/\b8[01]0[01]\b/g, (port) => `${own.get(port)}`),
     );
     expect(others).toEqual([]);
     expect(await desk.run(secret).exited).toBe(0);
     desk.run(`PATH=$PATH:/usr/sbin exec ${nats} --port ${natsPort} 2>/dev/null`);
-    const relays = [one, two].map((line) => {
+    const relays = [`${one} --admin 127.0.0.1:${admin}`, two].map((line) => {
       return desk.run(`exec ${line} --host 127.0.0.1 --json --log json 2>&1`);
     });
     for (const relay of relays) {
       await relay.line(/"listening"/);
       await relay.line(/"directory-connected"/);
     }
+    await until(async () => {
+      const list = await desk.run(status).output;
+      return [8100, 8101].every((port) => list.includes(`127.0.0.1:${own.get(`${port}`)}`));
+    });
     desk.file("report.pdf", 500_000);
     const sending = desk.run(send);
     const receiving = desk.run(`${recv} --yes --out inbox`, "there");
