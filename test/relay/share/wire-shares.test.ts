@@ -155,9 +155,10 @@ describe("shares", () => {
     const between = await offered(false);
     const knows = await offered(false);
     const again = randomId();
-    for (const receiver of [before, knows]) receiver.join(id, 0, 16, again);
+    before.join(id, 0, 16, again);
     await before.when("presence");
-    // The second one of them took the first one's place, and was told by its offer.
+    // This one takes the place of the other, which closes, and was told by its offer.
+    knows.join(id, 0, 16, again);
     await before.closed;
     await using _back = await RawClient.serving(url, channel, share);
     await witness.when("presence", ({ senderHere }) => senderHere);
