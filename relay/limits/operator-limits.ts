@@ -205,7 +205,7 @@ const table = {
     "Receivers at once of one share",
     RECEIVERS_PER_SHARE,
     30,
-    "over all workers; receivers that left and are not reported yet count too",
+    "over all workers; receivers that left and are not reported yet count too, and those that have all do not",
     { most: RECEIVERS_PER_SHARE },
   ),
   "share-bytes": {

@@ -40,15 +40,14 @@ export class FanoutReceipts {
 
   /** A receipt came, maybe not for the first time. */
   came(receiver: Receiver, receipt: Receipt): void {
-    if (receiver.confirmed) this.#confirm(receiver);
+    if (receiver.confirmed) this.confirmed(receiver);
     else this.#passOn(receiver, receipt);
   }
 
   /** The sender took the receipt of this receiver. */
-  confirmed(receiver: Receiver): void {
-    if (receiver.receipt === undefined) return;
-    receiver.confirmed = true;
-    this.#confirm(receiver);
+  confirmed({ socket }: Receiver): void {
+    if (socket === undefined) return;
+    this.#outlet.send(socket, { t: "completed", share: this.#share });
   }
 
   /** The worker with the sender may not know it. */
@@ -80,11 +79,6 @@ export class FanoutReceipts {
     else this.#early.add(receiver);
     const wasServed = receiver.wasServed || receiver.next > receiver.since;
     this.#output.receipt(receipt, wasSent, wasServed);
-  }
-
-  #confirm({ socket }: Receiver): void {
-    if (socket === undefined) return;
-    this.#outlet.send(socket, { t: "completed", share: this.#share });
   }
 }
 

@@ -32,14 +32,16 @@ export class FanoutReceivers {
   #came = 0;
   /** Streams of other relays among them. */
   #edges = 0;
+  /** Those that have all, as their sender knows: in the lobby they stay for the next share, and take no place in this one. */
+  #done = 0;
 
   constructor(topic: Topic) {
     this.#topic = topic;
   }
 
-  /** How many are remembered, without those of other relays. */
-  get size(): number {
-    return this.#byKey.size - this.#edges;
+  /** The places that are taken, of `receivers-per-share`. */
+  get places(): number {
+    return this.#byKey.size - this.#edges - this.#done;
   }
 
   get edges(): number {
@@ -96,8 +98,16 @@ export class FanoutReceivers {
     this.#came++;
   }
 
-  forget({ key, isEdge }: Receiver): void {
-    if (this.#byKey.delete(key) && isEdge) this.#edges--;
+  forget({ key, isEdge, confirmed }: Receiver): void {
+    if (!this.#byKey.delete(key)) return;
+    if (isEdge) this.#edges--;
+    if (confirmed) this.#done--;
+  }
+
+  /** The sender took the receipt of this receiver. */
+  confirmed(receiver: Receiver): void {
+    if (!receiver.confirmed) this.#done++;
+    receiver.confirmed = true;
   }
 
   /** One asks again for what it was given. */
@@ -135,5 +145,6 @@ export class FanoutReceivers {
     this.#topic.close();
     this.#byKey.clear();
     this.#edges = 0;
+    this.#done = 0;
   }
 }

@@ -170,7 +170,7 @@ export class Fanout {
     if (receiver === undefined) {
       if (edge !== undefined) {
         if (this.#receivers.edges >= EDGE_STREAMS_MOST) throw new FaultError("too-many", TOO_MANY);
-      } else if (this.#receivers.size >= this.#limits.now["receivers-per-share"]) {
+      } else if (this.#receivers.places >= this.#limits.now["receivers-per-share"]) {
         this.#refuseFull(socket);
         return;
       }
@@ -294,7 +294,10 @@ export class Fanout {
   /** The sender took the receipt of this receiver. */
   confirmed(id: Uint8Array): void {
     const receiver = this.#receivers.of(toHex(id));
-    if (receiver !== undefined) this.#receipts.confirmed(receiver);
+    if (receiver?.receipt !== undefined) {
+      this.#receivers.confirmed(receiver);
+      this.#receipts.confirmed(receiver);
+    }
     this.#upstream.toEdges?.({ t: "confirmed", receiver: id });
   }
 

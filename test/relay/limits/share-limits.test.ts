@@ -222,6 +222,38 @@ describe("P5 receivers of a share", () => {
     // Its sender never hears of those that were refused.
     expect(new Set(told).size).toBeLessThanOrEqual(7);
   });
+
+  test("that have all and stay, as in the lobby, leave their places to others", async () => {
+    await using relay = await limitedRelay({ "receivers-per-share": 2 });
+    const url = `${relay.url}/ws`;
+    const channel = randomId();
+    const share = rawShare(2);
+    const id = share.offer.share;
+    await using sender = await RawClient.serving(url, channel, share);
+    const serve = sender.onMessage;
+    sender.onMessage = (message) => {
+      serve(message);
+      if (message.t === "receipt") {
+        sender.send({ t: "receipted", share: id, receiver: message.receiver });
+      }
+    };
+    await using open = new AsyncDisposableStack();
+    const join = async (): Promise<RawClient> => {
+      const receiver = open.use(await RawClient.greeted(url, "receiver", channel));
+      await receiver.offered(share);
+      receiver.join(id, 0, 16);
+      return receiver;
+    };
+    for (let at = 0; at < 8; at++) {
+      const receiver = await join();
+      await receiver.frame(1);
+      receiver.ack(id, 2, 16);
+      receiver.send({ t: "complete", share: id, records: 2, mac: randomId() });
+      await receiver.when("completed");
+    }
+    for (let at = 0; at < 2; at++) await (await join()).frame(1);
+    for (let at = 0; at < 4; at++) await expectOver(relay, await join(), "receivers-per-share");
+  });
 });
 
 describe("P5 a share that", () => {
