@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 
 import { FaultError } from "../../../protocol/mod.ts";
+import { CRASH_MS } from "../../../relay/store/downloads.ts";
 import { EMPTY_LIFE_MS } from "../../../relay/store/store-book.ts";
 import { BookPlay, CHANNEL, claimOf, describeEffect } from "../../support/relay/book-play.ts";
 import { hexOf } from "../../support/relay/stored-shares.ts";
@@ -68,6 +69,8 @@ describe("a book that takes a share over", () => {
     const play = new BookPlay();
     play.whole(1, { store: { life: 1000, downloads: 3 } });
     const other = another(play);
+    // This relay runs for long, and lost no receiver that had begun.
+    other.now = play.now += CRASH_MS;
     adopts(other, play, 1);
     other.download(1, 7, false);
     expect(other.inspect(1)).toMatchObject({ downloads: 1 });
@@ -77,7 +80,8 @@ describe("a book that takes a share over", () => {
     const play = new BookPlay();
     play.whole(1);
     const facts = [...play.ledger.shares];
-    play.book.revoke(0, 9, hexOf(1), play.now);
+    // At the moment of its last record.
+    play.book.revoke(0, 9, hexOf(1), play.ledger.load().shares[0]!.seenAt);
     play.save();
     // That relay died before it removed the facts.
     for (const [place, text] of facts) play.ledger.shares.set(place, text);
@@ -93,10 +97,17 @@ describe("a book that takes a share over", () => {
     play.whole(1, { store: { life: 1 } });
     const other = another(play);
     play.later(2000);
+    const over = play.ledger.load().tombstones[0]!;
     play.whole(1);
-    adopts(other, play, 1);
-    other.save();
-    expect(other.inspect(1)).toMatchObject({ state: "stored" });
+    const [share] = play.ledger.load().shares;
+    // The relay before died before it removed the end, and this one may have learned it.
+    for (const knowing of [other, another(play)]) {
+      if (knowing !== other) knowing.book.learn(over);
+      expect(knowing.book.adopt(share!, knowing === other ? over : undefined, play.now)).toBe(true);
+      expect(knowing.book.take(play.now)?.change.forgotten).toEqual([hexOf(1)]);
+      knowing.book.saved();
+      expect(knowing.inspect(1)).toMatchObject({ state: "stored" });
+    }
   });
 });
 
@@ -187,4 +198,14 @@ test("a book that may not save says what receivers need to read, and keeps the r
   expect(play.book.takeReading()).toEqual([]);
   expect(play.save()).toEqual(["1 counted 7"]);
   expect(play.book.hasChanges).toBe(false);
+});
+
+test("a book in which an end alone changed has something to save", () => {
+  const play = new BookPlay();
+  play.whole(1);
+  play.book.revoke(0, 9, hexOf(1), play.now);
+  play.save();
+  expect(play.book.hasChanges).toBe(false);
+  play.book.opened(CHANNEL);
+  expect(play.book.hasChanges).toBe(true);
 });

@@ -1,10 +1,10 @@
 /** The book of stored shares in a relay of a cluster: which shares it knows, and those that another relay serves. */
 import { expect, test } from "bun:test";
 
-import { TOMBSTONE_MS } from "../../../relay/store/tombstones.ts";
+import { TOMBSTONES_MOST, TOMBSTONE_MS } from "../../../relay/store/tombstones.ts";
 import { EMPTY_LIFE_MS } from "../../../relay/store/store-book.ts";
 import { BookPlay, CHANNEL, claimOf } from "../../support/relay/book-play.ts";
-import { hexOf } from "../../support/relay/stored-shares.ts";
+import { hexOf, tombstone } from "../../support/relay/stored-shares.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -35,6 +35,20 @@ test("the cluster hears that a share is gone of which nothing is left to ask for
   heard(play);
   play.later(EMPTY_LIFE_MS);
   expect(heard(play)).toEqual(["1 released"]);
+});
+
+test("the cluster hears that an end is forgotten which made room for others", () => {
+  const play = new BookPlay();
+  play.book.learn(tombstone(1, { address: "many" }));
+  for (let count = 1; count < TOMBSTONES_MOST; count++) {
+    play.book.learn(tombstone(2, { key: count.toString(16).padStart(32, "0"), address: "many" }));
+  }
+  expect(heard(play)).not.toContain("1 released");
+  play.book.learn(tombstone(3, { address: "many" }));
+  expect(heard(play)).toEqual(["3 over", "1 released"]);
+  // Where other addresses have few, the one with the most has one less.
+  play.book.learn(tombstone(4, { address: "few" }));
+  expect(heard(play)).toEqual(["4 over", "0 released"]);
 });
 
 test("a share that is stored anew is kept again, and not released", () => {
