@@ -1,5 +1,5 @@
 /** S3 as tests have it: s3rver, in a process and a folder of its own. */
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 
 import type { S3Place } from "../../../relay/store/s3-bucket.ts";
@@ -7,7 +7,11 @@ import { temporaryFolder } from "../disk.ts";
 
 const SCRIPT = join(import.meta.dir, "../../../node_modules/s3rver/bin/s3rver.js");
 /** s3rver makes the names of further pages with DES. */
-const NODE_FLAGS = ["--openssl-legacy-provider"];
+const NODE_FLAGS = [
+  "--openssl-legacy-provider",
+  "--require",
+  join(import.meta.dir, "s3-folders.cjs"),
+];
 export const S3_BUCKET = "shares";
 /** The one key that s3rver knows. */
 export const S3_KEY = "S3RVER";
@@ -70,21 +74,9 @@ async function portIn(stdout: ReadableStream<Uint8Array>): Promise<string> {
 /** s3rver keeps three files of each object. */
 function keysIn(folder: string, prefix: string): string[] {
   const ending = "._S3rver_object";
-  return namesIn(folder)
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(ending))
     .map((name) => name.slice(0, -ending.length))
     .filter((key) => key.startsWith(prefix))
     .toSorted();
-}
-
-/** A folder that goes while its parent is read is an error of the reader: it reads once more. */
-function namesIn(folder: string): string[] {
-  for (;;) {
-    try {
-      return readdirSync(folder, { recursive: true, encoding: "utf8" });
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "ENOENT")) throw error;
-      if (!existsSync(folder)) throw error;
-    }
-  }
 }
