@@ -328,11 +328,8 @@ export class ClusterBook {
 
   relay(entry: Entry<RelayValue>, now: number): void {
     this.#now = now;
-    if (this.#relays.told(entry, now)) {
-      for (const { channel } of this.#known.ofRelay(entry.key)) {
-        this.#links.changed(channel, false, now);
-      }
-    }
+    // A link may wait for the address of its owner, or of a gateway.
+    if (this.#relays.told(entry, now)) this.#links.relaysChanged(now);
     if (this.#trust.isReady) this.#lookAround();
     // Another relay took this one for gone.
     if (entry.key === this.#options.me && entry.value === undefined) this.#trust.hasten(now);

@@ -182,7 +182,7 @@ export class Links {
   }
 
   /**
-   * Shares of the channel came or went, or the address of an owner came.
+   * Shares of the channel came or went.
    * @param channel blinded
    * @param hasMoved a share has another owner now
    */

@@ -87,6 +87,20 @@ test("ways stay as they are while the directory does not answer", () => {
   expect(play.effects()).toEqual([]);
 });
 
+test("a gateway that was taken for gone while this relay stood still is used when it is heard again", () => {
+  const play = linked();
+  play.effects();
+  play.now += RELAY_GONE_MS;
+  play.book.tick(play.now);
+  play.heard("next", undefined, { site: "us" });
+  play.book.relay({ key: FIRST, value: undefined, revision: 9 }, play.now);
+  play.told(1, undefined, 6);
+  play.told(1, "next", 7);
+  expect(play.effects()).toEqual(["unlink 1 of worker 0"]);
+  play.heard(FIRST, undefined, { site: "eu/a" });
+  expect(play.effects()).toEqual([`link 2 of worker 0: 192 at next on level 1 (${FIRST}:1)`]);
+});
+
 describe("a gateway", () => {
   test("to which a link breaks twice is passed over for a minute", () => {
     const play = linked();
