@@ -300,6 +300,8 @@ export class Edges implements ShareEdges {
   #tellAsked(channel: string, line: EdgeView, before: number | undefined): void {
     const asked = this.#askedOf(channel, line);
     if (asked === before) return;
+    // Owners come and go while others of the channel stay. The next line for this one hears of it anew.
+    if (asked === undefined) this.#over.get(channel)?.delete(line.through?.owner ?? "");
     if (line.through === undefined) this.#options.asked(channel, asked !== undefined);
     else this.#options.through(channel, line.through.owner, asked);
   }

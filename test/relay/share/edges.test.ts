@@ -313,6 +313,21 @@ describe("a share in the store of this relay", () => {
     expect(outlet.said).toEqual([]);
   });
 
+  test("that is over is forgotten with the last line that asks for its owner", () => {
+    const { hub, outlet, asked, channel, open } = play();
+    const through = { owner: OWNER, level: 2 };
+    open(1);
+    open(2, undefined, through);
+    const list = [{ share: OFFER.share, reason: "exhausted" }] as const;
+    hub.storeBook({ t: "over", channel, list, relay: toHex(OWNER) }, 0);
+    hub.closed(2, 0);
+    outlet.said.length = 0;
+    open(3, undefined, through);
+    expect(outlet.said).toEqual(["3 edge-welcome", "3 shares"]);
+    // The main thread is asked, and says it.
+    expect(asked.at(-1)).toBe(`level 2 of ${toHex(OWNER)}`);
+  });
+
   test("that is over there is news for those that read it from there through this one", () => {
     const { hub, outlet, channel, open } = play();
     const through = { owner: OWNER, level: 1 };
