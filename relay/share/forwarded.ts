@@ -71,12 +71,10 @@ interface Passing {
   readonly line: ForwardLine;
   /** Its main and further connections that are not read. */
   readonly held: Set<SocketId>;
-  /** The other relay has accepted its offer. */
-  isAccepted: boolean;
-  /** Its sender was told to go: what is on its way is for nobody. */
-  isOver: boolean;
-  /** Undefined: the other relay answered. ms */
-  deadline: number | undefined;
+  /** `over`: its sender was told to go, and what is on its way is for nobody. */
+  stage: "offered" | "accepted" | "over";
+  /** The other relay has to accept the offer before. ms */
+  readonly deadline: number;
 }
 
 /** The line of a client's questions to one relay, one after the other. */
@@ -127,9 +125,9 @@ export class Forwarded {
    */
   message(main: SocketId, socket: SocketId, bytes: Uint8Array): void {
     const passing = this.#passing.get(main);
-    if (passing === undefined || passing.isOver) return;
+    if (passing === undefined || passing.stage === "over") return;
     if (isFrame(bytes)) {
-      if (!passing.isAccepted) {
+      if (passing.stage === "offered") {
         throw new FaultError("bad-message", "a frame without an accepted offer");
       }
     } else if (socket !== main) {
@@ -156,9 +154,14 @@ export class Forwarded {
   }
 
   tick(now: number): void {
-    for (const [socket, { deadline }] of [...this.#passing, ...this.#questions]) {
-      if (deadline === undefined || now < deadline) continue;
+    const late = (socket: SocketId): void => {
       this.#failed(socket, new FaultError("going-away", NO_ANSWER));
+    };
+    for (const [socket, { stage, deadline }] of this.#passing) {
+      if (stage === "offered" && now >= deadline) late(socket);
+    }
+    for (const [socket, { deadline = Infinity }] of this.#questions) {
+      if (now >= deadline) late(socket);
     }
   }
 
@@ -169,8 +172,7 @@ export class Forwarded {
       message: (message) => {
         const passing = this.#passing.get(socket);
         if (passing === undefined) return;
-        passing.deadline = undefined;
-        if (message.t === "accepted") passing.isAccepted = true;
+        if (message.t === "accepted" && passing.stage === "offered") passing.stage = "accepted";
         if (message.t === "fault") this.#failed(socket, message);
         else outlet.send(socket, message);
       },
@@ -178,13 +180,7 @@ export class Forwarded {
       failed: (fault) => this.#failed(socket, fault),
     });
     const deadline = now + ACCEPT_MS;
-    this.#passing.set(socket, {
-      line,
-      held: new Set(),
-      isAccepted: false,
-      isOver: false,
-      deadline,
-    });
+    this.#passing.set(socket, { line, held: new Set(), stage: "offered", deadline });
     for (const each of said) line.say(encodeControl(each));
     if (client.isSeveral) line.say(encodeCluster({ t: "further", isOpen: true }));
   }
@@ -248,10 +244,7 @@ export class Forwarded {
     const passing = this.#passing.get(socket);
     if (passing === undefined && !this.#questions.has(socket)) return;
     this.#release(socket);
-    if (passing !== undefined) {
-      passing.isOver = true;
-      passing.deadline = undefined;
-    }
+    if (passing !== undefined) passing.stage = "over";
     this.#questions.get(socket)?.line.close();
     this.#questions.delete(socket);
     const { code, after } = fault;
