@@ -29,7 +29,7 @@ const LEFT_OUT = new Set(["clientEvent", "storeEvent", "StoreEvent", "FAULTS", "
 export function libraryTypes(root: string): string {
   const [bundled = ""] = generateDtsBundle(
     [{ filePath: join(root, "cli/mod.ts"), output: { noBanner: true } }],
-    { preferredConfigPath: join(root, "tsconfig.json"), followSymlinks: false },
+    { preferredConfigPath: join(root, "deploy/npm/tsconfig.json"), followSymlinks: false },
   );
   const { program, comments } = parseSync("mod.d.ts", bundled);
   const pieces: string[] = [];
