@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 
 import { startRelay } from "../../relay/mod.ts";
 import { receive, type Running } from "../../test/support/clients/clients.ts";
+import { SHELL_FILESHARE } from "../../test/support/clients/command-words.ts";
 import { content } from "../../test/support/files.ts";
 import { parseCode } from "../../protocol/mod.ts";
 import { Recording } from "./tmux.ts";
@@ -92,12 +93,12 @@ export const SCENES: Readonly<Record<string, Scene>> = {
     shells: 1,
     rows: 18,
     play: async ({ terminal, file, receiver }) => {
-      file("big.iso", 12 * MiB);
+      file("big.iso", 3 * MiB);
       await terminal.type(0, "fileshare send big.iso --receivers 29");
       const code = await codeOf(terminal);
       const all = Array.from({ length: 30 }, (_, i) => {
         // The one that leaves can't be through before, on a busy machine either.
-        const pace = i === LEAVES ? MiB / 16 : (2 + (i % 5)) * MiB;
+        const pace = i === LEAVES ? MiB / 64 : ((2 + (i % 5)) * MiB) / 4;
         return receiver(code, `desk ${i + 1}`, pace);
       });
       await terminal.shows(0, /30 receivers: .*receiving/);
@@ -187,9 +188,8 @@ export async function playScene(
   const folder = mkdtempSync(join(tmpdir(), "fileshare-scene-"));
   const desk = join(folder, "desk");
   for (const path of ["bin", "home", "desk", "desk/inbox"]) mkdirSync(join(folder, path));
-  const main = join(import.meta.dir, "../../cli/main.ts");
   const program = join(folder, "bin/fileshare");
-  writeFileSync(program, `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`);
+  writeFileSync(program, `#!/bin/sh\nexec ${SHELL_FILESHARE} "$@"\n`);
   chmodSync(program, 0o755);
   const receivers: Running[] = [];
   try {
