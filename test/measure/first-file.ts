@@ -79,7 +79,7 @@ async function waysIn(folder: string): Promise<readonly (Way | Missing)[]> {
   };
   const ways: (Way | Missing)[] = [];
   if (isChosen("binary") || isChosen("page")) {
-    const binary = byBinary(made("binary"));
+    const binary = await byBinary(made("binary"));
     if (isChosen("binary")) ways.push(binary);
     if (isChosen("page")) ways.push(byPage(binary));
   }

@@ -26,6 +26,24 @@ export function buildInto(folder: string, target: TargetName, ...options: readon
     throw new Error(`${build.join(" ")} ended with ${exitCode}: ${stderr.toString()}`);
 }
 
+/** The binary, the same compressed, and their checksums, as `bun run build --gzip` leaves them. */
+export async function releaseInto(folder: string): Promise<void> {
+  if (BINARY === undefined) return buildInto(folder, TARGET_HERE, "--gzip");
+  const name = fileNameOf(TARGET_HERE);
+  const binary = await Bun.file(BINARY).bytes();
+  // The bytes are downloaded on this machine alone, so the least work is the best.
+  const gzip = Bun.gzipSync(binary, { library: "libdeflate", level: 1 });
+  const sums: string[] = [];
+  for (const [file, bytes] of [
+    [name, binary],
+    [`${name}.gz`, gzip],
+  ] as const) {
+    await Bun.write(join(folder, file), bytes);
+    sums.push(`${new Bun.CryptoHasher("sha256").update(bytes).digest("hex")}  ${file}\n`);
+  }
+  await Bun.write(join(folder, "SHA256SUMS"), sums.join(""));
+}
+
 export function builtBinary(): Built {
   if (BINARY !== undefined) return { path: BINARY, [Symbol.dispose]: () => undefined };
   const folder = mkdtempSync(join(tmpdir(), "fileshare-binary-"));

@@ -10,7 +10,7 @@ import { ADDRESS_OPTIONS } from "../../support/release.ts";
 import { START_MS } from "../../support/browser-launch.ts";
 import { BrowserPage } from "../../support/browser-page.ts";
 import { NO_PICKERS } from "../../support/page-actions.ts";
-import { buildInto, TARGET_HERE } from "../../support/binary.ts";
+import { releaseInto, TARGET_HERE } from "../../support/binary.ts";
 import { ROOT } from "../../support/documents.ts";
 import type { Files } from "./internet.ts";
 import { npmStandIn } from "./npm-stand-in.ts";
@@ -33,9 +33,9 @@ async function answers(person: Person, code: string, mode: Mode): Promise<void> 
   await person.done();
 }
 
-/** Builds the binary and its install.sh into the folder. */
-export function byBinary(folder: string): Way {
-  buildInto(folder, TARGET_HERE, "--gzip");
+/** Puts the binary and its install.sh into the folder. */
+export async function byBinary(folder: string): Promise<Way> {
+  await releaseInto(folder);
   const words = ["deploy/packages/main.ts", "--only", "script", "--from", folder];
   const address = [...ADDRESS_OPTIONS, `--base=https://${RELEASE}/download/v{version}`];
   const { exitCode, stderr } = Bun.spawnSync([process.execPath, ...words, ...address], {
