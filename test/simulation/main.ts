@@ -8,7 +8,8 @@ import { parseArgs } from "node:util";
 
 import { runCluster } from "./cluster/run.ts";
 import { runFleet } from "./fleet/run.ts";
-import { runSeed, type Failure } from "./run.ts";
+import type { Failure } from "./failure.ts";
+import { runSeed } from "./run.ts";
 
 const { values } = parseArgs({
   options: {

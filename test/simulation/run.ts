@@ -2,22 +2,15 @@ import { WINDOW_RECORDS } from "../../protocol/mod.ts";
 import { recordsPerBlock } from "../../relay/log/block-log.ts";
 
 import { drawScenario, frameBytes, isCalm, type Scenario } from "./scenario.ts";
-import { Simulation, type Outcome, type Trace } from "./simulation.ts";
+import { failureOf, type Failure, type Trace } from "./failure.ts";
+import { Simulation, type Outcome } from "./simulation.ts";
 import { storedScenario } from "./stored-scenario.ts";
 import { Violation } from "./world.ts";
-
-export interface Failure {
-  readonly seed: number;
-  readonly message: string;
-  /** The last things that happened, and where everybody was. */
-  readonly story: readonly string[];
-}
 
 export type Result = { readonly outcome: Outcome } | { readonly failure: Failure };
 
 /** A healthy receiver may be late by this much, timers being inexact. ms */
 const SLACK_MS = 1000;
-const STORY_LINES = 60;
 
 /**
  * How a seed is played. Frames go out to each socket by itself, or to all of the live lane by a topic where Bun sends;
@@ -34,7 +27,7 @@ export function runSeed(seed: number, trace?: Trace, as: Play = "singly"): Resul
   try {
     return { outcome: play(scenario, seed, trace) };
   } catch (error) {
-    return { failure: tell(scenario, seed, error) };
+    return { failure: failureOf(seed, error, (told) => new Simulation(scenario, told)) };
   }
 }
 
@@ -89,23 +82,4 @@ function readingMs(scenario: Scenario): number {
 function slowestFrameMs({ shares }: Scenario): number {
   const times = shares.map(({ ways, size }) => ways.up.msPerByte * frameBytes(size));
   return Math.max(...times);
-}
-
-function tell(scenario: Scenario, seed: number, error: unknown): Failure {
-  const message = error instanceof Violation ? error.message : `threw ${describeError(error)}`;
-  const lines: string[] = [];
-  const simulation = new Simulation(scenario, (line) => {
-    lines.push(line);
-    if (lines.length > 2 * STORY_LINES) lines.splice(0, STORY_LINES);
-  });
-  try {
-    simulation.run();
-  } catch {
-    // The same as before.
-  }
-  return { seed, message, story: [...lines.slice(-STORY_LINES), ...simulation.standing()] };
-}
-
-function describeError(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

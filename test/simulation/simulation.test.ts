@@ -4,17 +4,11 @@
  */
 import { expect, test } from "bun:test";
 
-import { runSeed, type Play } from "./run.ts";
+import { runSeed } from "./run.ts";
+import { SEEDS_TIMEOUT_MS, testSeeds } from "./seeds.ts";
 import { Simulation } from "./simulation.ts";
 import { drawStorm } from "./storm-scenario.ts";
 
-/** A tenth of the 1000 that `bun run simulate` plays; those that ever failed are in KEPT. */
-const SEEDS = 100;
-const PER_TEST = 50;
-/** Of computing, on a machine that does much else. ms */
-const TIMEOUT_MS = 300_000;
-
-/** Seeds that fail when what was mended for them is undone. */
 const KEPT = [
   {
     seed: 13,
@@ -57,33 +51,21 @@ const KEPT = [
   { seed: 319_154, why: "the worker of one who only looked at two records dies with it" },
 ] as const;
 
-function play(seed: number, as?: Play): void {
-  const result = runSeed(seed, undefined, as);
-  if (!("failure" in result)) return;
-  const { message, story } = result.failure;
-  throw new Error(`seed ${seed}: ${message}\n${story.join("\n")}`);
-}
+testSeeds({
+  holds: "all goes well",
+  // A tenth of the 1000 that `bun run simulate` plays.
+  count: 100,
+  perTest: 50,
+  kept: KEPT,
+  play: (seed) => runSeed(seed),
+});
 
-for (let first = 1; first <= SEEDS; first += PER_TEST) {
-  const last = first + PER_TEST - 1;
-  test(
-    `all goes well with seeds ${first} to ${last}`,
-    () => {
-      for (let seed = first; seed <= last; seed++) play(seed);
-    },
-    TIMEOUT_MS,
-  );
-}
-
-test(
-  `all goes well where topics serve the live lanes, with seeds 1 to ${PER_TEST}`,
-  () => {
-    for (let seed = 1; seed <= PER_TEST; seed++) play(seed, "by topics");
-  },
-  TIMEOUT_MS,
-);
-
-test.each(KEPT)("seed $seed, in which $why", ({ seed }) => play(seed));
+testSeeds({
+  holds: "all goes well where topics serve the live lanes",
+  count: 50,
+  perTest: 50,
+  play: (seed) => runSeed(seed, undefined, "by topics"),
+});
 
 /** Receivers beside a storm keep that part of their rate. */
 const STORM_BAR = 0.8;
@@ -100,9 +82,5 @@ test.each([1, 10])(
       }
     }
   },
-  TIMEOUT_MS,
+  SEEDS_TIMEOUT_MS,
 );
-
-test("a seed is the same world each time", () => {
-  expect(runSeed(42)).toEqual(runSeed(42));
-});

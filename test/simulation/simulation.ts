@@ -1,22 +1,25 @@
 import { LOST_GRACE_MS, SENDER_GRACE_MS, type Signer } from "../../protocol/mod.ts";
 import { nodePrimitives } from "../../protocol/crypto/crypto-node.ts";
 
-import { checkEnds, type Party } from "./checks.ts";
+import { checkEnds } from "./checks.ts";
 import { Clock } from "./clock.ts";
-import { Copies, type Copy } from "./copies.ts";
+import { Copies } from "./copies.ts";
+import type { Trace } from "./failure.ts";
 import { Network, type Ways } from "./network.ts";
+import { newParty, standingOf, type Party } from "./party.ts";
 import { Random } from "./random.ts";
-import { CONFIRM_MS, SimReceiver, type ShareEnd } from "./receiver.ts";
+import { CONFIRM_MS, SimReceiver } from "./receiver.ts";
 import { SimRelay } from "./relay.ts";
 import { goalOf, isAble, stopsForEver, type Fault, type Scenario } from "./scenario.ts";
 import { SimSender } from "./sender.ts";
 import { SimShare } from "./share.ts";
 import { Revoker } from "./revoker.ts";
+import { runUntil } from "./run-until.ts";
 import { SimStore } from "./store.ts";
 import { checkStored, isLost } from "./stored-checks.ts";
 import { Stormer } from "./stormer.ts";
 import { Streams } from "./streams.ts";
-import { Violation, type World } from "./world.ts";
+import type { World } from "./world.ts";
 
 export interface Outcome {
   /** For each receiver that can finish, when it had its last share. ms */
@@ -28,12 +31,8 @@ export interface Outcome {
   readonly steps: number;
 }
 
-export type Trace = (line: string) => void;
-
 /** Beyond the transfers themselves: late notices, silence, graces and stall timers. ms */
 const SLACK_MS = 120_000;
-/** Looking whether all are done after each step would take longer than the step. */
-const LOOK_STEPS = 8;
 const SETTLE_MS = 1000;
 /** The sender's last message has arrived by then, if it does at all. */
 const LAST_WORD_MS = 5000;
@@ -96,28 +95,11 @@ export class Simulation {
     this.#network.relay = new SimRelay(this.#world, scenario.relay);
     this.#startSenders();
     const strange = this.#startStrangers(signer, copies);
+    const { connections } = scenario;
     this.#parties = scenario.receivers.map((plan, index) => {
-      const { ways, habits } = plan;
-      const disk = new Map<string, Copy>();
-      const ends = new Map<string, ShareEnd>();
-      const name = `receiver ${index}`;
-      const openedAt = new Map<string, number>();
-      const wholeAt = new Map<string, number>();
-      const kept = {
-        copies,
-        disk,
-        ends,
-        openedAt,
-        wholeAt,
-        starts: 0,
-        windowAsked: 0,
-        wires: [],
-        takenAt: new Map<string, number>(),
-      };
-      const { connections } = scenario;
       const confirmed = (): void => this.#comeBack(index);
-      const home = { name, ways, habits, signer, connections, shares, strange, confirmed, ...kept };
-      return { plan, home, process: undefined };
+      const name = `receiver ${index}`;
+      return newParty(plan, { name, signer, connections, shares, strange, copies, confirmed });
     });
     for (const party of this.#parties) this.#plan(party);
     for (const fault of scenario.faults) clock.after(fault.at, () => this.#apply(fault));
@@ -157,15 +139,7 @@ export class Simulation {
           `${name}: ${verified} verified, ${JSON.stringify(outcome) ?? "at work"}; ${standing}`,
       ),
       ...(this.#network.relay?.standing() ?? []),
-      ...this.#parties.map((party) => {
-        const { home, process, plan } = party;
-        const { ends, disk } = home;
-        const having = [...disk.values()].map(({ records }) => records.length).join("+");
-        const faults = [...ends.values()].map(({ fault }) => fault ?? "whole").join("+");
-        const able = isAble(plan) ? "" : ", not able";
-        const how = `has ${having}, ended ${faults}${able}`;
-        return `${process?.standing ?? home.name}; ${how}${this.#isDone(party) ? "" : ", NOT DONE"}`;
-      }),
+      ...this.#parties.map((party) => standingOf(party, this.#isDone(party))),
     ];
   }
 
@@ -429,10 +403,7 @@ export class Simulation {
   }
 
   #runUntil(done: () => boolean, deadline: number, what: string): void {
-    while (this.#clock.steps % LOOK_STEPS > 0 || !done()) {
-      if (!this.#clock.step()) throw new Violation(`nothing happens any more before ${what}`);
-      if (this.#clock.now > deadline) throw new Violation(`too late: not yet ${what}`);
-    }
+    runUntil(this.#clock, done, deadline, what);
   }
 
   /** Everybody goes; then the relay must hold nothing. */

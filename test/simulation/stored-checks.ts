@@ -1,6 +1,6 @@
 import type { FaultCode } from "../../protocol/mod.ts";
 
-import type { Party } from "./checks.ts";
+import type { Party } from "./party.ts";
 import { checkWhole } from "./copies.ts";
 import { isAble, type Scenario } from "./scenario.ts";
 import type { SimSender } from "./sender.ts";

@@ -2,16 +2,9 @@
  * Shares that outlive their sender, in virtual time, with a disk that fails and loses what is not durable. A failing
  * seed is played with all that happens in it by `bun run simulate --stored --seed N --trace`.
  */
-import { expect, test } from "bun:test";
-
 import { runSeed } from "./run.ts";
+import { testSeeds } from "./seeds.ts";
 
-const SEEDS = 150;
-const PER_TEST = 75;
-/** Of computing, on a machine that does much else. ms */
-const TIMEOUT_MS = 300_000;
-
-/** Seeds that fail when what was mended for them is undone. */
 const KEPT = [
   { seed: 1048, why: "a sender that missed the last download uploads its share anew" },
   {
@@ -31,26 +24,10 @@ const KEPT = [
   },
 ] as const;
 
-function play(seed: number): void {
-  const result = runSeed(seed, undefined, "stored");
-  if (!("failure" in result)) return;
-  const { message, story } = result.failure;
-  throw new Error(`seed ${seed}: ${message}\n${story.join("\n")}`);
-}
-
-for (let first = 1; first <= SEEDS; first += PER_TEST) {
-  const last = first + PER_TEST - 1;
-  test(
-    `all goes well with stored shares, with seeds ${first} to ${last}`,
-    () => {
-      for (let seed = first; seed <= last; seed++) play(seed);
-    },
-    TIMEOUT_MS,
-  );
-}
-
-test.each(KEPT)("seed $seed, in which $why", ({ seed }) => play(seed));
-
-test("a seed with a stored share is the same world each time", () => {
-  expect(runSeed(41, undefined, "stored")).toEqual(runSeed(41, undefined, "stored"));
+testSeeds({
+  holds: "all goes well with stored shares",
+  count: 150,
+  perTest: 75,
+  kept: KEPT,
+  play: (seed) => runSeed(seed, undefined, "stored"),
 });

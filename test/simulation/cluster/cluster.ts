@@ -5,6 +5,7 @@
  */
 import { Clock } from "../clock.ts";
 import { Random } from "../random.ts";
+import type { Trace } from "../failure.ts";
 import { Violation } from "../world.ts";
 import { checkEmpty, checkSettled } from "./checks.ts";
 import { MemoryDirectory } from "./memory-directory.ts";
@@ -20,8 +21,6 @@ const PATIENCE_MS = 45_000;
 
 /** A sender that comes again when all is calm has its share by then. ms */
 const AGAIN_MS = 30_000;
-
-type Trace = (line: string) => void;
 
 export interface SimSender {
   readonly key: string;

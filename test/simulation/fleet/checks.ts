@@ -1,9 +1,9 @@
 /** Checks of a fleet when everybody ended. */
 import { recordsPerBlock } from "../../../relay/log/block-log.ts";
 import { LOG_IDLE_MS } from "../../../relay/share/log-trimming.ts";
-import type { Party } from "../checks.ts";
-import { checkWhole } from "../copies.ts";
-import { frameBytes, isAble } from "../scenario.ts";
+import { checkCopy, checkOutcome } from "../checks.ts";
+import type { Party } from "../party.ts";
+import { frameBytes } from "../scenario.ts";
 import type { SimSender } from "../sender.ts";
 import type { Streams } from "../streams.ts";
 import { Violation } from "../world.ts";
@@ -38,30 +38,12 @@ export function checkFleetEnds(
     if (facts.excused.has(index)) continue;
     for (const party of parties) checkCopy(party, sender, isStrict);
     if (isCalm) for (const party of parties) checkInTime(scenario, party, sender, facts);
-    if (isStrict) checkOutcome(scenario, parties, sender, facts.restarted.has(index));
+    if (isStrict) checkOutcome(ending, parties, sender, facts.restarted.has(index));
     const isOnce = isCalm && !facts.isDropping && facts.restarted.size === 0;
     if (isOnce) checkUploads(scenario, parties, sender);
   }
   if (isCalm && !facts.isDropping && facts.restarted.size === 0) {
     checkCrossings(scenario, senders, facts);
-  }
-}
-
-/** A receiver that calls itself done has every record; a receiver that can have them all gets them. */
-function checkCopy({ home, plan }: Party, { share }: SimSender, isStrict: boolean): void {
-  const end = home.ends.get(share.key);
-  const copy = home.disk.get(share.key);
-  if (end !== undefined && end.fault === undefined) {
-    if (copy === undefined) throw new Violation(`${home.name} has nothing and says it is done`);
-    checkWhole(copy, share);
-  } else if (end?.fault === "too-late" && !share.offer.seekable) {
-    // Whether rightly so was checked when it was told.
-    return;
-  } else if (isStrict && isAble(plan)) {
-    if (copy === undefined || end !== undefined) {
-      throw new Violation(`${home.name} ended with ${end?.fault ?? "nothing"}`);
-    }
-    checkWhole(copy, share);
   }
 }
 
@@ -87,30 +69,6 @@ function checkInTime(
   const asked = Math.max(...streams.map((each) => each.askedBy(share.key, by)));
   if (asked > Math.min(...rooms)) return;
   throw new Violation(`${home.name} is too late, and the logs had room for all ${asked} records`);
-}
-
-function checkOutcome(
-  { ending, receivers, isStream }: FleetScenario,
-  parties: readonly Party[],
-  { name, share, outcome }: SimSender,
-  wasRestarted: boolean,
-): void {
-  if (outcome === undefined) throw new Violation(`${name} has no outcome`);
-  const { fault, verified, failed } = outcome;
-  const able = parties.filter(({ plan }) => isAble(plan)).length;
-  const whole = parties.filter(({ home }) => home.wholeAt.has(share.key)).length;
-  if (isStream ? verified > whole : verified < able && !wasRestarted) {
-    throw new Violation(`${name} knows of ${verified} of ${isStream ? whole : able}`);
-  }
-  const isWell = failed === 0 && (verified > 0 || !isStream);
-  const due = isWell ? undefined : ending.at === "all done" ? "some-failed" : "interrupted";
-  if (fault !== due && !wasRestarted) {
-    throw new Violation(`${name} ends with ${fault ?? "success"} and ${failed} failed`);
-  }
-  const most = receivers.length - able;
-  if (!isStream && ending.at === "all done" && failed > most) {
-    throw new Violation(`${name} counts ${failed} failed, at most ${most} did`);
-  }
 }
 
 /** With memory for all of a share its sender reads no record twice, wherever its receivers are. */

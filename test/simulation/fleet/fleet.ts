@@ -8,12 +8,14 @@ import { nodePrimitives } from "../../../protocol/crypto/crypto-node.ts";
 import { ClusterSecret } from "../../../relay/cluster/proof.ts";
 import { RELAY_ID_BYTES } from "../../../relay/cluster/wire.ts";
 import { MemoryDirectory } from "../cluster/memory-directory.ts";
-import type { Party } from "../checks.ts";
 import { Clock } from "../clock.ts";
-import { Copies, type Copy } from "../copies.ts";
+import { Copies } from "../copies.ts";
+import type { Trace } from "../failure.ts";
+import { newParty, standingOf, type Party } from "../party.ts";
 import { Random } from "../random.ts";
-import { CONFIRM_MS, SimReceiver, type ShareEnd } from "../receiver.ts";
+import { CONFIRM_MS, SimReceiver } from "../receiver.ts";
 import { SimRelay } from "../relay.ts";
+import { runUntil } from "../run-until.ts";
 import { isAble, stopsForEver } from "../scenario.ts";
 import { SimSender } from "../sender.ts";
 import { SimShare } from "../share.ts";
@@ -31,20 +33,17 @@ export interface FleetOutcome {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-export type Trace = (line: string) => void;
-
 /** Relays are found gone, claims wait, lines are opened again, stalls end. ms */
 const SLACK_MS = 180_000;
-const LOOK_STEPS = 8;
 /** The sender's last message has arrived by then, if it does at all. ms */
 const LAST_WORD_MS = 8000;
 /** A link is kept for a minute, and a share whose sender's last word was lost for the grace. ms */
 const CLOSING_MS = SENDER_GRACE_MS + 90_000;
-/** While nothing but the end of all is waited for. ms */
 /** Receivers hear within that time whether their sender is there, behind records on their way. ms */
 const HEARD_MS = 8000;
 /** And its relay knows of a receiver by then. ms */
 const JOINED_MS = 1000;
+/** While nothing but the end of all is waited for. ms */
 const CLOSING_TICK_MS = 2500;
 const SECRET_BYTES = 32;
 
@@ -162,15 +161,7 @@ export class Fleet {
         `relay ${index}: ${host?.isPaused === true ? "stands still, " : ""}${JSON.stringify(relay?.cluster?.counts)}`,
         ...(relay?.standing().map((line) => `  ${line}`) ?? []),
       ]),
-      ...this.#parties.map((party) => {
-        const { home, process, plan } = party;
-        const { ends, disk } = home;
-        const having = [...disk.values()].map(({ records }) => records.length).join("+");
-        const faults = [...ends.values()].map(({ fault }) => fault ?? "whole").join("+");
-        const able = isAble(plan) ? "" : ", not able";
-        const done = this.#isDone(party) ? "" : ", NOT DONE";
-        return `${process?.standing ?? home.name}; has ${having}, ended ${faults}${able}${done}`;
-      }),
+      ...this.#parties.map((party) => standingOf(party, this.#isDone(party))),
       ...[...this.#directory.shares].map(
         ([key, { value, revision }]) => `${key.slice(-8)} = ${value.relay} at ${revision}`,
       ),
@@ -257,26 +248,15 @@ export class Fleet {
   }
 
   #party(plan: Party["plan"], index: number): Party {
-    const home = {
+    return newParty(plan, {
       name: `receiver ${index}`,
-      ways: plan.ways,
-      habits: plan.habits,
       signer: this.#signer,
       connections: this.#scenario.connections,
       shares: new Map(this.#shares.map((share) => [share.key, share])),
       strange: new Map<string, SimShare>(),
-      confirmed: () => undefined,
       copies: this.#copies,
-      disk: new Map<string, Copy>(),
-      ends: new Map<string, ShareEnd>(),
-      openedAt: new Map<string, number>(),
-      wholeAt: new Map<string, number>(),
-      takenAt: new Map<string, number>(),
-      starts: 0,
-      windowAsked: 0,
-      wires: [],
-    };
-    return { plan, home, process: undefined };
+      confirmed: () => undefined,
+    });
   }
 
   #join(party: Party): void {
@@ -522,10 +502,7 @@ export class Fleet {
   }
 
   #runUntil(done: () => boolean, deadline: number, what: string): void {
-    while (this.#clock.steps % LOOK_STEPS > 0 || !done()) {
-      if (!this.#clock.step()) throw new Violation(`nothing happens any more before ${what}`);
-      if (this.#clock.now > deadline) throw new Violation(`too late: not yet ${what}`);
-    }
+    runUntil(this.#clock, done, deadline, what);
   }
 
   /** Everybody goes; then the relays and the directory must hold nothing. */
