@@ -61,6 +61,7 @@ const clusterShape = v.object({
       address: v.optional(v.string()),
       version: v.optional(whole),
       site: v.optional(v.string()),
+      isStranger: v.optional(v.boolean()),
       shares: whole,
       seen: whole,
     }),

@@ -78,7 +78,8 @@ export function clusterLines(
   const placeOf = (relay: RelayCluster["relays"][number]): string => {
     if (relay.address === undefined) return "not known";
     const site = relay.site === undefined ? "" : `, ${shown(relay.site)}`;
-    return `${shown(relay.address)}${site}${relay.version === version ? "" : ", other version"}`;
+    const other = relay.isStranger === true ? ", other secret" : "";
+    return `${shown(relay.address)}${site}${relay.version === version ? other : ", other version"}`;
   };
   const cells = (relay: RelayCluster["relays"][number]): string[] => [
     shown(relay.id, ID_COLUMNS),

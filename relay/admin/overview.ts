@@ -117,8 +117,8 @@ export function overview(relay: ManagedRelay, measured: Measured, startedAt: num
 function clusterOverview(cluster: ManagedCluster, remote: number, at: number) {
   const { name, me, address, counts, relays, roundTrip, since } = cluster;
   const { owned, links, waitingClaims, isConnected } = counts;
-  const list = relays.map(({ id, address, version, site, shares, seenMsAgo }) => {
-    return { id, address, version, site, shares, seen: seenMsAgo / MS };
+  const list = relays.map(({ id, address, version, site, isStranger, shares, seenMsAgo }) => {
+    return { id, address, version, site, isStranger, shares, seen: seenMsAgo / MS };
   });
   return {
     name,

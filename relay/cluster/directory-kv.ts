@@ -43,6 +43,10 @@ export interface RelayValue {
   readonly version: number;
   /** The site of the relay, as SITE_FORM; undefined: it has none. */
   readonly site?: string | undefined;
+  /** The blinded id of the relay: others see by it that the relay has their secret. */
+  readonly proof?: string | undefined;
+  /** The relay has another secret. `Strangers` sets it, and the directory never has it. */
+  readonly isStranger?: boolean | undefined;
   /** The relay drains: no client and no edge shall go there. */
   readonly drains?: true | undefined;
   /** Its public address, blinded: relays with the same one are behind one name. */

@@ -41,6 +41,8 @@ export interface ClusterRelay {
   readonly address: string | undefined;
   readonly version: number | undefined;
   readonly site: string | undefined;
+  /** The relay has another secret. */
+  readonly isStranger?: boolean | undefined;
   readonly shares: number;
   readonly seenMsAgo: number;
 }
@@ -63,10 +65,9 @@ export class KnownRelays {
     return this.#relays.size;
   }
 
-  /** HOST:PORT; undefined: not known yet, or of a version that this relay does not speak. */
+  /** HOST:PORT; undefined: not known yet, or of a foreign relay. */
   addressOf(id: string): string | undefined {
-    const value = this.#relays.get(id)?.value;
-    return value?.version === CLUSTER_VERSION ? value.address : undefined;
+    return this.isForeign(id) ? undefined : this.#relays.get(id)?.value?.address;
   }
 
   /** Whether the relay gave a sign of life within RELAY_GONE_MS, as far as this relay can know. */
@@ -80,10 +81,11 @@ export class KnownRelays {
     return this.#relays.has(id) && !this.isAlive(id, now);
   }
 
-  /** Whether the relay speaks another version than this one. */
+  /** Whether the relay speaks another version than this one, or has another secret. */
   isForeign(id: string): boolean {
-    const version = this.#relays.get(id)?.value?.version;
-    return version !== undefined && version !== CLUSTER_VERSION;
+    const value = this.#relays.get(id)?.value;
+    if (value === undefined) return false;
+    return value.version !== CLUSTER_VERSION || value.isStranger === true;
   }
 
   /** See `WaitingClaimsHost.keeperOf`. */
@@ -92,7 +94,7 @@ export class KnownRelays {
     now: number,
   ): { address: string | undefined } | undefined {
     if (stored === undefined || !this.isAlive(relay, now)) return undefined;
-    // Relays of another version take no senders of this one. The share counts as not stored here.
+    // Foreign relays take no senders of this one. The share counts as not stored here.
     if (this.isForeign(relay)) return undefined;
     return { address: this.addressOf(relay) };
   }
@@ -191,8 +193,16 @@ export class KnownRelays {
   list(now: number, sharesOf: (id: string) => number): ClusterRelay[] {
     const there = [...this.#relays].filter(([, { value }]) => value?.hasLeft !== true);
     return there.map(([id, { value, seenAt }]) => {
-      const { address, version, site } = value ?? {};
-      return { id, address, version, site, shares: sharesOf(id), seenMsAgo: now - seenAt };
+      const { address, version, site, isStranger } = value ?? {};
+      return {
+        id,
+        address,
+        version,
+        site,
+        isStranger,
+        shares: sharesOf(id),
+        seenMsAgo: now - seenAt,
+      };
     });
   }
 }

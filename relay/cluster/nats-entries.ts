@@ -25,7 +25,8 @@ const relaySchema = v.object({
   version: v.pipe(v.number(), v.safeInteger(), v.minValue(0)),
   site: v.optional(v.pipe(v.string(), v.regex(SITE_FORM))),
   drains: v.optional(v.literal(true)),
-  public: v.optional(v.pipe(v.string(), v.regex(/^[0-9a-f]{32}$/))),
+  proof: v.optional(hex16Bytes),
+  public: v.optional(hex16Bytes),
   hasLeft: v.optional(v.boolean()),
 });
 const SHARE_KEY = /^[0-9a-f]{32}\.[0-9a-f]{32}$/;

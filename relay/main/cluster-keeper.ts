@@ -20,6 +20,7 @@ import type { ClusterRelay } from "../cluster/known-relays.ts";
 import type { FromCluster, Refuge, ToCluster } from "../cluster/messages.ts";
 import type { ClusterSecret } from "../cluster/proof.ts";
 import type { KeptShare } from "../cluster/slot.ts";
+import { Strangers } from "../cluster/strangers.ts";
 import { CLUSTER_VERSION } from "../cluster/wire.ts";
 import type { WriteFence } from "../cluster/write-fence.ts";
 import type { ManagedCluster } from "../admin/manager.ts";
@@ -164,13 +165,15 @@ export class ClusterKeeper implements ManagedCluster {
    */
   async open(address: string): Promise<void> {
     this.#address = address;
+    const { secret, report } = this.#options;
+    const strangers = new Strangers(secret, report);
     const on =
       <Given extends readonly unknown[]>(tell: (now: number, ...given: Given) => void) =>
       (...given: Given): void =>
         this.#tell((now) => tell(now, ...given));
     this.#kv = await this.#options.open({
       share: on((now, entry) => this.#book.share(entry, now)),
-      relay: on((now, entry) => this.#book.relay(entry, now)),
+      relay: on((now, entry) => this.#book.relay(strangers.marked(entry), now)),
       synced: on((now, keys) => this.#book.synced(keys, now)),
       connected: on((now, is) => this.#book.connected(is, now)),
     });
@@ -422,10 +425,11 @@ export class ClusterKeeper implements ManagedCluster {
   }
 
   get #value(): RelayValue {
-    const { site } = this.#options;
+    const { site, secret } = this.#options;
     return {
       address: this.#address,
       version: CLUSTER_VERSION,
+      proof: secret.blinded(this.me),
       ...(site !== undefined && { site }),
       ...(this.#public !== undefined && { public: this.#public }),
       ...(this.#drainsSince !== undefined && { drains: true }),

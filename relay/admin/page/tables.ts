@@ -201,7 +201,12 @@ export function showCluster({ relays, ...cluster }: NonNullable<Overview["cluste
   const rows = relays.map((relay) =>
     cellsOf([
       ["Relay", relay.id],
-      ["Address", [relay.address ?? "not known", relay.site ?? []].flat().join(", ")],
+      [
+        "Address",
+        [relay.address ?? "not known", relay.site ?? [], relay.isStranger ? "other secret" : []]
+          .flat()
+          .join(", "),
+      ],
       ["Shares", `${relay.shares}`],
       ["Heartbeat", relay.id === me ? "this relay" : `${duration(relay.seen)} ago`],
     ]),

@@ -148,6 +148,33 @@ test.skipIf(lacksNats)(
   },
 );
 
+test.skipIf(lacksNats)(
+  "relays with different secrets say so once, and status shows it at either",
+  async () => {
+    const listen = { hostname: "127.0.0.1", port: 0 };
+    const secret = new Uint8Array(32).fill(9);
+    const cluster = { servers: nats.urls, name: "secrets", secret, listen };
+    await using one = await startClusterRelay(nats, "secrets");
+    await using other = await startClusterRelay(nats, "secrets", { cluster });
+    for (const { relay, reports } of [one, other]) {
+      const known = await clusterWhen(relay, ({ relays }) => {
+        return relays.every(({ version }) => version !== undefined);
+      });
+      const strangers = known.relays.filter(({ isStranger }) => isStranger === true);
+      expect(strangers.map(({ id }) => id)).toEqual(
+        known.relays.map(({ id }) => id).filter((id) => id !== known.me),
+      );
+      expect(reports.filter(({ event }) => event === "relay-stranger")).toMatchObject([
+        { level: "warn", fields: { relay: strangers[0]?.id, address: strangers[0]?.address } },
+      ]);
+      const { url, token: FILESHARE_TOKEN } = adminOf(relay);
+      const words = ["relay", "status", "--cluster", "--admin", url];
+      const { out } = await run(words, { env: { FILESHARE_TOKEN } });
+      expect(out).toContain(`${strangers[0]?.address}, other secret  0`);
+    }
+  },
+);
+
 const program = findChromium();
 const lacksPage = lacks(program !== undefined, "chromium-headless-shell") || lacksNats;
 

@@ -511,6 +511,7 @@ describe("a relay that drains finds a refuge for its clients", () => {
     expect(refuge(play({}))).toBe("known");
     expect(refuge(play(undefined))).toBe("none");
     expect(refuge(play({ drains: true }))).toBe("none");
+    expect(refuge(play({ isStranger: true }))).toBe("none");
     expect(refuge(play({ version: CLUSTER_VERSION + 1 }))).toBe("none");
   });
 
