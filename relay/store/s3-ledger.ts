@@ -249,9 +249,9 @@ export class S3Ledger implements Ledger {
 
   /** Whether a place has facts. A list may be older than the objects, so the relay asks for the facts by their key. */
   async #hasFacts(place: string): Promise<boolean> {
-    const turns = new Set(this.#turnsOf(place));
+    const turns = new Set([0, ...this.#turnsOf(place)]);
     // A list for each share would cost too much, because most shares still have their first owner.
-    const names = [0, ...turns].map((turn) => `${this.#prefix}${factsName(place, turn)}`);
+    const names = [...turns].map((turn) => `${this.#prefix}${factsName(place, turn)}`);
     for (const name of names) {
       const isThere = await this.#bucket
         .find(name, FACTS_BYTES, () => true, this.#signal)

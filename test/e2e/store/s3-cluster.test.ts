@@ -6,6 +6,7 @@ import { S3Ledger, type S3Cluster, type S3Events } from "../../../relay/store/s3
 import type { LedgerChange } from "../../../relay/store/ledger.ts";
 import type { StoredShare } from "../../../relay/store/stored-share.ts";
 import { failingS3 } from "../../support/net/failing-s3.ts";
+import type { S3Request } from "../../support/net/s3-faults.ts";
 import { hexOf, storedShare, tombstone } from "../../support/relay/stored-shares.ts";
 import { QUICK, S3Share, upTo } from "../../support/s3-share.ts";
 import { until } from "../../support/until.ts";
@@ -85,6 +86,12 @@ test("a relay of a cluster that was killed leaves a lease that a lone one on its
   const place = newPlace(150);
   const cluster = await opened(place);
   await cluster.close();
+  // As if it had run in a process that is gone.
+  const [key, bucket] = [`${place.prefix}lease`, new S3Bucket(place)];
+  const lease = await bucket.find(key, 1e6, (bytes) => new TextDecoder().decode(bytes));
+  const { pid } = Bun.spawnSync(["true"]);
+  expect(lease).toEndWith(` ${process.pid}\n`);
+  await bucket.put(key, new TextEncoder().encode(lease!.replace(/\d+\n$/, `${pid}\n`)));
   const events = hearing();
   const lone = new S3Ledger(place, events);
   await lone.load();
@@ -106,6 +113,59 @@ test("a relay that starts deletes nothing of shares that other relays are about 
   await Promise.all([first.close(), second.close()]);
 });
 
+/** The next request like this waits in the proxy. */
+function held(isIt: (request: S3Request) => boolean): {
+  readonly came: Promise<void>;
+  readonly goOn: () => void;
+} {
+  const [came, goneOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  let isFirst = true;
+  s3.proxy.fault = (request) => {
+    if (!isFirst || !isIt(request)) return undefined;
+    isFirst = false;
+    came.resolve();
+    return { t: "hold", until: goneOn.promise };
+  };
+  return { came: came.promise, goOn: goneOn.resolve };
+}
+
+test("records whose facts come before the second look stay", async () => {
+  const place = newPlace();
+  const [late, gone] = [storedShare(1), storedShare(2)];
+  const first = await opened(place);
+  await withRecords(place, late);
+  await withRecords(place, gone);
+  let asked = 0;
+  const second = held(({ key }) => key.endsWith(`facts/${late.place}`) && ++asked === 2);
+  const relay = await opened(place);
+  await second.came;
+  await first.save({ ...NOTHING, shares: [late] });
+  second.goOn();
+  await until(() => s3.server.keys(`${place.prefix}records/${gone.place}/`).length === 0);
+  expect(s3.server.keys(`${place.prefix}records/${late.place}/`).length).toBe(2);
+  await Promise.all([first.close(), relay.close()]);
+});
+
+test("records whose share another relay took over since the start stay", async () => {
+  const place = newPlace();
+  const [share, gone] = [storedShare(1), storedShare(2)];
+  const first = await opened(place);
+  await withRecords(place, share);
+  await withRecords(place, gone);
+  // The relay that starts has read all facts by then.
+  const list = held(({ query }) => query.get("prefix") === `${place.prefix}records/`);
+  const relay = await opened(place);
+  await list.came;
+  await first.save({ ...NOTHING, shares: [share] });
+  await first.adopt(share.place, 40);
+  await first.save({ ...NOTHING, shares: [share] });
+  expect(keys(place, "facts")).toEqual([`${share.place}.40`]);
+  list.goOn();
+  await until(() => s3.server.keys(`${place.prefix}records/${gone.place}/`).length === 0);
+  expect(s3.server.keys(`${place.prefix}records/${share.place}/`).length).toBe(2);
+  await Promise.all([first.close(), relay.close()]);
+});
+
 test("records without facts are deleted at a second look", async () => {
   const place = newPlace();
   const [gone, there] = [storedShare(1), storedShare(2)];
@@ -117,6 +177,8 @@ test("records without facts are deleted at a second look", async () => {
   const second = await opened(place);
   await until(() => keys(place, "records").length === 2);
   expect(s3.server.keys(`${place.prefix}records/${there.place}/`).length).toBe(2);
+  const asked = s3.proxy.seen.filter(({ key }) => key.endsWith(`facts/${gone.place}`));
+  expect(asked.length).toBe(2);
   await second.close();
 });
 
@@ -126,11 +188,80 @@ test("facts that a late write brought back are deleted at a second look", async 
   const first = await opened(place);
   const tombstones = [tombstone(1, { at: 9 }), tombstone(2, { at: 4 })];
   await first.save({ ...NOTHING, shares: [over, again], tombstones });
+  await withRecords(place, over);
+  await withRecords(place, again);
   await first.close();
   const second = await opened(place);
-  await until(() => keys(place, "facts").length === 1);
+  await until(() => s3.server.keys(`${place.prefix}records/${over.place}/`).length === 0);
   expect(keys(place, "facts")).toEqual([again.place]);
+  expect(keys(place, "records").length).toBe(2);
   await second.close();
+});
+
+test("a share that comes again before the second look stays", async () => {
+  const place = newPlace();
+  const [again, over] = [storedShare(1, { seenAt: 5 }), storedShare(2, { seenAt: 5 })];
+  const first = await opened(place);
+  const tombstones = [tombstone(1, { at: 9 }), tombstone(2, { at: 9 })];
+  await first.save({ ...NOTHING, shares: [again, over], tombstones });
+  const look = held(({ query }) => query.get("prefix") === `${place.prefix}facts/${again.place}`);
+  const second = await opened(place);
+  await look.came;
+  await first.save({ ...NOTHING, shares: [{ ...again, seenAt: 10 }] });
+  const seen = s3.proxy.seen.length;
+  look.goOn();
+  const isRead = ({ key }: S3Request) => key.includes("/over/");
+  await until(() => s3.proxy.seen.slice(seen).some(isRead));
+  await until(() => !keys(place, "facts").includes(over.place));
+  await first.adopt(again.place, 40);
+  expect(keys(place, "facts")).toEqual([again.place]);
+  await Promise.all([first.close(), second.close()]);
+});
+
+test.each(["a save", "a second look"])(
+  "%s that ends early brings no earlier facts of a share back",
+  async (way) => {
+    const place = newPlace();
+    const share = storedShare(1, { seenAt: 5 });
+    const ledger = await opened(place);
+    await ledger.save({ ...NOTHING, shares: [share], tombstones: [tombstone(1, { at: 9 })] });
+    await ledger.adopt(share.place, 40);
+    let deleted = 0;
+    s3.proxy.fault = ({ method, key }) => {
+      if (method !== "DELETE" || !key.includes("/facts/") || ++deleted === 2) return undefined;
+      return { t: "refuse", status: 403, code: "AccessDenied" };
+    };
+    // It can't delete the facts before: two turns are there.
+    await messageOf(ledger.save({ ...NOTHING, shares: [share] }));
+    expect(keys(place, "facts").length).toBe(2);
+    if (way === "a save") await messageOf(ledger.save({ ...NOTHING, removed: [share.place] }));
+    const another = way === "a save" ? undefined : await opened(place);
+    await until(() => deleted === 3);
+    expect(keys(place, "facts")).toEqual([`${share.place}.40`]);
+    await Promise.all([ledger.close(), another?.close()]);
+  },
+);
+
+test("a relay remembers a later turn of a share until the share is gone or another relay's", async () => {
+  const place = newPlace();
+  const ledger = await opened(place);
+  const share = storedShare(1);
+  const save = () => ledger.save({ ...NOTHING, shares: [share] });
+  await save();
+  await ledger.adopt(share.place, 40);
+  await save();
+  const seen = s3.proxy.seen.length;
+  await save();
+  expect(s3.proxy.seen.slice(seen).filter(({ method }) => method === "DELETE")).toEqual([]);
+  expect(keys(place, "facts")).toEqual([`${share.place}.40`]);
+  await ledger.save({ ...NOTHING, removed: [share.place] });
+  await save();
+  expect(keys(place, "facts")).toEqual([share.place]);
+  await ledger.adopt(share.place, 50);
+  ledger.disown(share.place);
+  await save();
+  expect(keys(place, "facts")).toEqual([share.place]);
+  await ledger.close();
 });
 
 test("a share goes to the relay that adopts it, and what the one before writes late changes nothing", async () => {
@@ -238,7 +369,7 @@ test.each([
 });
 
 test("a write that the store does not answer ends with the time in which the relay is sure", async () => {
-  const place = newPlace();
+  const place = { ...s3.newPlace(), times: { ...QUICK, answerMs: 600_000 } };
   const cluster = clusterOf(OURS);
   const ledger = await opened(place, cluster);
   s3.proxy.fault = ({ key }) => {
@@ -251,6 +382,25 @@ test("a write that the store does not answer ends with the time in which the rel
     "not confirm",
   );
   await ledger.close();
+});
+
+test("records that may not be written wait until they may", async () => {
+  const place = newPlace();
+  const bucket = new S3Bucket(place);
+  const right = { left: 0, asked: 0 };
+  const may = {
+    waits: true,
+    get left() {
+      right.asked++;
+      return right.left;
+    },
+  };
+  const writing = bucket.put(`${place.prefix}records/1`, new Uint8Array(8), undefined, may);
+  await until(() => right.asked > 1);
+  expect(keys(place, "records")).toEqual([]);
+  right.left = 60_000;
+  await writing;
+  expect(keys(place, "records")).toEqual(["1"]);
 });
 
 test("a lone relay goes on with the facts of a cluster, and deletes those of earlier owners", async () => {
