@@ -353,8 +353,18 @@ class NatsKv implements DirectoryKv {
 
 function reasonOf(error: unknown): string {
   const said = error instanceof Error && error.message !== "" ? error.message : String(error);
-  return said.includes("undefined error") ? "the server closed the connection" : said;
+  if (said.includes("undefined error")) return "the server closed the connection";
+  const [, hint] = HINTS.find(([text]) => said.includes(text)) ?? [];
+  return hint === undefined ? said : `${said}; ${hint}`;
 }
+
+/** The next step of an operator for each trouble that the client of NATS names. */
+const HINTS: readonly (readonly [text: string, hint: string])[] = [
+  ["Authorization Violation", "give the token, the user or --cluster-creds that NATS asks for"],
+  ["connection refused", "start NATS there, or correct --cluster"],
+  ["ENOTFOUND", "correct the name in --cluster"],
+  ["timeout", "see whether NATS listens at that port"],
+];
 
 /** Whether a warning is new; from now on it is not. */
 function isNew(why: string, told: Set<string>): boolean {

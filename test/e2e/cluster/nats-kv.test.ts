@@ -219,7 +219,9 @@ describe.skipIf(lacksNats)("one server", () => {
     expect(b.reports).toEqual([
       "directory-unreachable: the NATS server has no JetStream; start it with -js or jetstream {} in its configuration",
     ]);
-    expect(a.reports).toEqual(["directory-unreachable: connection refused"]);
+    expect(a.reports).toEqual([
+      "directory-unreachable: connection refused; start NATS there, or correct --cluster",
+    ]);
     expect([a.heard.events, b.heard.events]).toEqual([[], []]);
   });
 
@@ -359,7 +361,7 @@ describe("a server that is no server of NATS", () => {
   const info = `INFO ${JSON.stringify({ version: "2.9.10", proto: 1, max_payload: 1e6, headers: true, jetstream: true })}\r\n`;
   const said: readonly (readonly [string, (socket: Socket) => void])[] = [
     ["unexpected response from server", (socket) => socket.write("HTTP/1.1 400 Bad\r\n\r\n")],
-    ["timeout", () => undefined],
+    ["timeout; see whether NATS listens at that port", () => undefined],
     ["the server closed the connection", (socket) => socket.end()],
     ["JSON Parse error", (socket) => socket.write("INFO {no json}\r\n")],
     ["timeout", (socket) => socket.write(`INFO ${"x".repeat(1 << 20)}`)],
@@ -510,6 +512,9 @@ describe.skipIf(lacksNats)("a server that asks", () => {
     await until(() => c.reports.length > 0 && d.reports.length > 0);
     expect(c.reports[0]).toContain("Authorization Violation");
     expect(d.reports[0]).toContain("Authorization Violation");
+    expect(d.reports[0]).toEndWith(
+      "; give the token, the user or --cluster-creds that NATS asks for",
+    );
   });
 
   test("for the credentials of an account lets in a relay that has them", async () => {
