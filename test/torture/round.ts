@@ -2,7 +2,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeFile } from "../support/files.ts";
-import { Receiver, Sender, type Surroundings } from "./clients.ts";
+import { Receiver, Sender } from "./clients.ts";
 import { Company, lookAt } from "./company.ts";
 import { copyAt } from "./copies.ts";
 import { SmallDisk } from "./disk.ts";
@@ -11,18 +11,14 @@ import { RelayNemesis } from "./relay-nemesis.ts";
 import { Network } from "./network.ts";
 import type { RoundPlan } from "./plan.ts";
 import type { RelayUnderTest } from "./relay.ts";
+import type { Ground } from "./rounds.ts";
 import { withinMs } from "./time.ts";
 import { violations } from "./verdict.ts";
 
-export interface World extends Surroundings {
-  readonly seed: string;
-  /** Of the whole run. */
-  readonly folder: string;
+export interface World extends Ground {
   readonly relay: RelayUnderTest;
   readonly canMount: boolean;
   readonly canDestroySockets: boolean;
-  /** No more faults from then on. */
-  readonly isOver: () => boolean;
 }
 
 export interface RoundResult {

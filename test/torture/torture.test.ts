@@ -3,8 +3,10 @@
  * real faults. `bun run torture` plays for as long as one likes.
  */
 import { expect, test } from "bun:test";
-import { join } from "node:path";
+
+import { runTorture, SHARED_OPTIONS } from "./command.ts";
 import { FINISH_MS, START_MS } from "./limits.ts";
+import { ALL_WELL } from "./rounds.ts";
 
 /** Killed, the sender too, frozen, cut off and out of space; the relay killed, its workers crashed. */
 const SEED = "53";
@@ -17,48 +19,23 @@ test.skipIf(process.platform !== "linux")(
   async () => {
     const words = ["--seed", SEED, "--rounds", String(ROUNDS), "--minutes", "60"];
     const size = ["--receivers", "6", "--faults", "24", "--size", "16"];
-    const main = join(import.meta.dir, "main.ts");
-    await using child = Bun.spawn([process.execPath, main, ...words, ...size], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [said, complaints] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
+    const { said, complaints, exitCode } = await runTorture(import.meta.dir, [...words, ...size]);
     expect(complaints).toBe("");
-    expect(said.trim().split("\n").at(-1)).toBe(
-      "Every copy is whole, and nobody failed who should not.",
-    );
-    expect(child.exitCode).toBe(0);
+    expect(said.split("\n").at(-1)).toBe(ALL_WELL);
+    expect(exitCode).toBe(0);
   },
   TIMEOUT_MS,
 );
 
 test("the help names every option, and says what a seed repeats", async () => {
-  const child = Bun.spawn([process.execPath, join(import.meta.dir, "main.ts"), "--help"], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const help = await new Response(child.stdout).text();
-  expect(await child.exited).toBe(0);
-  for (const option of ["minutes", "rounds", "seed", "receivers", "faults", "size", "keep"]) {
-    expect(help).toContain(`--${option}`);
-  }
-  expect(help).toContain("the progress of each client by then is not");
+  const { said, exitCode } = await runTorture(import.meta.dir, ["--help"]);
+  expect(exitCode).toBe(0);
+  for (const option of SHARED_OPTIONS) expect(said).toContain(`--${option}`);
+  expect(said).toContain("the progress of each client by then is not");
 });
 
 test("a word that it does not take is refused", async () => {
-  const main = join(import.meta.dir, "main.ts");
-  const child = Bun.spawn([process.execPath, main, "--minute", "1"], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "pipe",
-  });
-  const complaints = await new Response(child.stderr).text();
-  expect(await child.exited).toBe(2);
+  const { complaints, exitCode } = await runTorture(import.meta.dir, ["--minute", "1"]);
+  expect(exitCode).toBe(2);
   expect(complaints).toContain("--minutes");
 });

@@ -3,11 +3,12 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
 import { content, makeFile } from "../../support/files.ts";
-import { Receiver, Sender, type SenderOptions, type Surroundings } from "../clients.ts";
+import { Receiver, Sender, type SenderOptions } from "../clients.ts";
 import { Company, lookAt } from "../company.ts";
 import { copyAt } from "../copies.ts";
 import type { Entry } from "../history.ts";
 import { START_MS } from "../limits.ts";
+import type { Ground } from "../rounds.ts";
 import { withinMs } from "../time.ts";
 import { ClusterNemesis } from "./cluster-nemesis.ts";
 import { clusterViolations } from "./cluster-verdict.ts";
@@ -16,13 +17,8 @@ import type { ClusterFault, ClusterPlan } from "./plan.ts";
 import { revoke } from "./revoker.ts";
 import type { ClusterUnderTest, Server } from "./servers.ts";
 
-export interface ClusterWorld extends Surroundings {
-  readonly seed: string;
-  /** Of the whole run. */
-  readonly folder: string;
+export interface ClusterWorld extends Ground {
   readonly cluster: ClusterUnderTest;
-  /** No more faults from then on. */
-  readonly isOver: () => boolean;
 }
 
 export interface ClusterResult {
@@ -132,7 +128,7 @@ function whatToSend(
   };
 }
 
-/** What came to a relay from the others, and how often it lost what it had of it or its way to it. */
+/** Bytes that a relay got from the others, and how often it lost its records or its way to the others. */
 function countsOf({ machines, relays, breaks }: ClusterUnderTest, number: number) {
   const { machine, starts } = relays[number]!;
   return { came: machines.came(machine, "inner"), lost: starts + breaks[number]!.count };

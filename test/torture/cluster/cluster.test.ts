@@ -3,15 +3,15 @@
  * faults. `bun run torture:cluster` plays for as long as one likes.
  */
 import { expect, test } from "bun:test";
-import { join } from "node:path";
 
 import { lacks, networkNamespace } from "../../needs.ts";
 import { lacksNats } from "../../support/net/nats.ts";
+import { runTorture, SHARED_OPTIONS } from "../command.ts";
 import { START_MS } from "../limits.ts";
+import { ALL_WELL } from "../rounds.ts";
 import { CLUSTER_FINISH_MS } from "./limits.ts";
 import { planClusterRound } from "./plan.ts";
 
-const MAIN = join(import.meta.dir, "main.ts");
 /** Its faults are those of KINDS. */
 const SEED = "107";
 const SIZE = { receivers: 6, steps: 7, bytes: 16 * 1024 ** 2, longestMs: 6000 };
@@ -32,21 +32,10 @@ function words({ receivers, steps, bytes, longestMs }: typeof SIZE): string[] {
 test.skipIf(skipped)(
   "six receivers get every byte over a cluster under real faults (Linux)",
   async () => {
-    await using child = Bun.spawn([process.execPath, MAIN, ...words(SIZE)], {
-      stdin: "ignore",
-      stdout: "pipe",
-      stderr: "pipe",
-    });
-    const [said, complaints] = await Promise.all([
-      new Response(child.stdout).text(),
-      new Response(child.stderr).text(),
-      child.exited,
-    ]);
+    const { said, complaints, exitCode } = await runTorture(import.meta.dir, words(SIZE));
     expect(complaints).toBe("");
-    expect(said.trim().split("\n").at(-1)).toBe(
-      "Every copy is whole, and nobody failed who should not.",
-    );
-    expect(child.exitCode).toBe(0);
+    expect(said.split("\n").at(-1)).toBe(ALL_WELL);
+    expect(exitCode).toBe(0);
   },
   TIMEOUT_MS,
 );
@@ -58,15 +47,8 @@ test("its seed kills and stops relays, cuts one off from another, and kills rece
 });
 
 test("the help names every option", async () => {
-  const child = Bun.spawn([process.execPath, MAIN, "--help"], {
-    stdin: "ignore",
-    stdout: "pipe",
-    stderr: "inherit",
-  });
-  const help = await new Response(child.stdout).text();
-  expect(await child.exited).toBe(0);
-  const options = ["minutes", "rounds", "seed", "receivers", "faults", "size", "keep"];
-  for (const option of [...options, "longest", "nats-server"]) {
-    expect(help).toContain(`--${option}`);
-  }
+  const { said, exitCode } = await runTorture(import.meta.dir, ["--help"]);
+  expect(exitCode).toBe(0);
+  const options = [...SHARED_OPTIONS, "longest", "nats-server"];
+  for (const option of options) expect(said).toContain(`--${option}`);
 });
