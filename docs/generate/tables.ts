@@ -61,7 +61,7 @@ const MEANING: Record<MessageType, readonly [means: string, reply: string]> = {
   dismiss: ["this receiver gets no more of this share", "`cancel` to the receiver"],
   offers: ["shares of the channel: all of them after `welcome`, then each new one", "`join`"],
   presence: [
-    "the sender of a joined share left or returned; at a `join`, since the share was offered",
+    "the sender of a joined share left or returned; at a `join`, that it is away, or came back since the offer",
     "",
   ],
   join: [

@@ -33,6 +33,8 @@ export class ReceiverSession {
   #step: Step = { at: "waiting" };
   /** The share that was joined has its sender at the relay. */
   #isSenderHere = false;
+  /** As the person was told last. */
+  #toldHere: boolean | undefined;
   /** Of the present line. */
   #flow: FlowWindow;
   #helloAt = 0;
@@ -210,8 +212,8 @@ export class ReceiverSession {
         return this.#offered(message.over ?? [], now);
       case "presence": {
         if (!this.#isCurrent(message.share)) return [];
-        this.#isSenderHere = message.senderHere;
-        return [{ type: "sender", here: message.senderHere }];
+        // A relay says again at a join what its offer said.
+        return message.senderHere === this.#toldHere ? [] : [this.#sender(message.senderHere)];
       }
       case "completed":
         if (this.#step.at !== "confirming" || !this.#isCurrent(message.share)) return [];
@@ -226,6 +228,12 @@ export class ReceiverSession {
       default:
         throw new FaultError("bad-message", `a receiver gets no ${message.t}`);
     }
+  }
+
+  #sender(here: boolean): ReceiverEffect {
+    this.#isSenderHere = here;
+    this.#toldHere = here;
+    return { type: "sender", here };
   }
 
   #hello(challenge: MessageOf<"challenge">, now: number): ReceiverEffect[] {
@@ -253,8 +261,7 @@ export class ReceiverSession {
     if (share.joined) return [];
     share.missingSince = undefined;
     const effects = share.join(this.#window, now);
-    this.#isSenderHere = offer.senderHere;
-    effects.push({ type: "sender", here: offer.senderHere });
+    effects.push(this.#sender(offer.senderHere));
     if (this.#step.at === "confirming")
       effects.push(share.complete(this.#step.mac, this.#isUnconfirmed));
     return effects;
@@ -295,6 +302,7 @@ export class ReceiverSession {
     this.#step = { at: event.agreed ? agreed : "previewing", share };
     const effects = isOffered ? share.join(this.#window, now) : [];
     this.#isSenderHere = offer.senderHere;
+    this.#toldHere = undefined;
     if (this.#step.at === "saving") effects.push({ type: "save" });
     return effects;
   }

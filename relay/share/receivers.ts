@@ -1,7 +1,7 @@
 /**
  * The receivers of a worker: the words on their channel's shares that they hear, and the shares that they join. A receiver
  * is offered all shares of its channel when it comes, and each new one later. It hears of the sender of a share from its
- * join on, so the join tells of it when that sender came or went since the offer. The hub owns it.
+ * join on, so the join tells it that this sender is away, or came back since the offer. The hub owns it.
  */
 import {
   equalBytes,
@@ -170,9 +170,10 @@ export class Receivers {
     }
     if (client.share !== key) {
       this.#shares.of(client)?.fanout.closed(socket);
-      // Its sender came or went since it was offered, and only receivers that had joined it heard so.
-      const isNews = share.presenceAt > (client.offeredAt ?? Infinity);
-      if (isNews) this.#outlet.send(socket, share.senderPresence);
+      // Only receivers that had joined it hear that its sender comes or goes.
+      const isNews = share.presenceAt > (client.offeredAt ?? 0);
+      const says = isNews || !isSenderHere(share.record);
+      if (says && edge === undefined) this.#outlet.send(socket, share.senderPresence);
     }
     // As with the channel's.
     client.share = share.record.key;
