@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { TEST_MS } from "./patience.ts";
-import "./spare-scrypt.ts";
+import { spareCommand } from "./spare-scrypt.ts";
 
 // Of several files in one process Bun heeds a default in the first alone, so each sets it anew: in its
 // first line, which keeps the numbers of all lines.
@@ -34,6 +34,7 @@ if (scrypts === undefined) {
   own.push(scrypts);
 }
 process.env["SPARED_SCRYPTS"] = scrypts;
+spareCommand(scrypts);
 // For every bun that a test starts; a path with spaces has no way in.
 const spare = join(import.meta.dir, "spare-scrypt.ts");
 if (!spare.includes(" ")) process.env["BUN_OPTIONS"] = `--preload=${spare}`;

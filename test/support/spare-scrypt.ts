@@ -1,7 +1,7 @@
 /**
  * Loaded before the clients of tests, in whatever process: scrypt, a good part of what a short transfer
  * costs, is computed once for each code of a run of tests, and never for known codes. The first client of
- * another code computes it truly. The process of the tests itself always does. Threads of the product start from
+ * another code computes it truly. So does `scryptSync` in the process of the tests, always. Threads of the product start from
  * bundles, where the run has made them, and the page is bundled once.
  */
 import type { ScryptOptions } from "node:crypto";
@@ -67,8 +67,8 @@ async function spareThread(folder: string): Promise<void> {
   syncBuiltinESMExports();
 }
 
-/** A command computes the master beside its main thread, by `scrypt` of node:crypto. */
-function spareCommand(folder: string): void {
+/** A command, and the library in a test, compute the master beside their main thread, by `scrypt` of node:crypto. */
+export function spareCommand(folder: string): void {
   const node = process.getBuiltinModule("node:crypto");
   const whole = node.scrypt;
   const scrypt = (
@@ -113,7 +113,7 @@ if (!Bun.isMainThread) {
       });
     },
   });
-  // In the process of the tests the folder is named later: see preload.ts.
+  // In the process of the tests the folder is named later, and preload.ts calls this.
   if (folder !== undefined) spareCommand(folder);
   globalThis.Worker = class extends Worker {
     constructor(url: string | URL, options: WorkerOptions = {}) {
