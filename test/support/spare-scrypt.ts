@@ -12,6 +12,9 @@ import { join } from "node:path";
 /** Where masters are kept for the next, by the hash of their code; of this run alone. */
 const folder = process.env["SPARED_SCRYPTS"];
 
+/** A thread that computes no scrypt. */
+const WITHOUT_SCRYPT = "/relay/worker/worker.ts";
+
 /** The address of the sources. */
 const ROOT = new URL("../../", import.meta.url).href;
 
@@ -117,7 +120,9 @@ if (!Bun.isMainThread) {
   if (folder !== undefined) spareCommand(folder);
   globalThis.Worker = class extends Worker {
     constructor(url: string | URL, options: WorkerOptions = {}) {
-      super(bundleOf(String(url)) ?? url, { ...options, preload: [import.meta.path] });
+      const script = String(url);
+      const preload = script.endsWith(WITHOUT_SCRYPT) ? [] : [import.meta.path];
+      super(bundleOf(script) ?? url, { ...options, preload });
     }
   };
 }
