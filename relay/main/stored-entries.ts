@@ -74,13 +74,13 @@ export class StoredEntries {
   /** Another relay of the cluster serves a stored share. Receivers here come again, and find it there. */
   quiet(key: string): void {
     const record = this.#entries.get(key)?.record;
-    if (record?.stored !== undefined && record.remote === undefined) this.#entries.dismiss(key);
+    if (record?.stored !== undefined) this.#entries.dismiss(key);
   }
 
   /** Another relay of the cluster stores the share now. Receivers here wait for a link to it. */
   give(key: string, now: number): void {
     const entry = this.#entries.get(key);
-    if (entry?.record.stored === undefined || entry.record.remote !== undefined) return;
+    if (entry?.record.stored === undefined) return;
     // Receivers of a stream come again: the store here could read it again, and a link reads it as from its sender.
     if (this.#entries.isDraining || !entry.record.offer.seekable) {
       this.#entries.dismiss(key);
