@@ -130,3 +130,13 @@ export class S3Share implements Disposable {
 export function upTo(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
+
+/** Writes records at the place of a share. */
+export async function withRecords(
+  bucket: S3Place,
+  { place }: { readonly place: string },
+): Promise<void> {
+  using share = new S3Share(bucket, { records: 20, place });
+  await share.write(...upTo(20));
+  await share.untilDurable(20);
+}

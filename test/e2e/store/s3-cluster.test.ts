@@ -2,13 +2,13 @@
 import { expect, test } from "bun:test";
 
 import { S3Bucket, type S3Place } from "../../../relay/store/s3-bucket.ts";
-import { S3Ledger, type S3Cluster, type S3Events } from "../../../relay/store/s3-ledger.ts";
+import { S3Ledger, type S3Cluster } from "../../../relay/store/s3-ledger.ts";
 import type { LedgerChange } from "../../../relay/store/ledger.ts";
-import type { StoredShare } from "../../../relay/store/stored-share.ts";
 import { failingS3 } from "../../support/net/failing-s3.ts";
 import type { S3Request } from "../../support/net/s3-faults.ts";
 import { hexOf, storedShare, tombstone } from "../../support/relay/stored-shares.ts";
-import { QUICK, S3Share, upTo } from "../../support/s3-share.ts";
+import { hearing, messageOf } from "../../support/s3-events.ts";
+import { QUICK, withRecords } from "../../support/s3-share.ts";
 import { until } from "../../support/until.ts";
 
 const s3 = failingS3();
@@ -26,32 +26,10 @@ function newPlace(leaseMs = 30_000): S3Place {
   return { ...s3.newPlace(), times: { ...QUICK, answerMs: 500, leaseMs } };
 }
 
-function hearing(): S3Events & { readonly heard: string[] } {
-  const heard: string[] = [];
-  return {
-    heard,
-    away: () => undefined,
-    held: (by) => void heard.push(`held: ${by}`),
-    lost: (by) => void heard.push(`lost: ${by}`),
-  };
-}
-
-async function messageOf(failing: Promise<unknown>): Promise<string> {
-  const [result] = await Promise.allSettled([failing]);
-  if (result.status === "fulfilled") throw new Error("it did not fail");
-  return (result.reason as Error).message;
-}
-
 async function opened(place: S3Place, cluster = clusterOf(OURS)): Promise<S3Ledger> {
   const ledger = new S3Ledger(place, undefined, cluster);
   await ledger.load();
   return ledger;
-}
-
-async function withRecords(bucket: S3Place, { place }: StoredShare): Promise<void> {
-  using share = new S3Share(bucket, { records: 20, place });
-  await share.write(...upTo(20));
-  await share.untilDurable(20);
 }
 
 function keys(place: S3Place, below: string): string[] {

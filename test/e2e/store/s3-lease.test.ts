@@ -3,10 +3,11 @@ import { expect, test } from "bun:test";
 
 import { startRelay } from "../../../relay/mod.ts";
 import { S3Bucket, type S3Place } from "../../../relay/store/s3-bucket.ts";
-import { S3Ledger, type S3Events } from "../../../relay/store/s3-ledger.ts";
+import { S3Ledger } from "../../../relay/store/s3-ledger.ts";
 import { RelayCommand } from "../../support/clients/relay-command.ts";
 import { failingS3 } from "../../support/net/failing-s3.ts";
 import { S3_BUCKET } from "../../support/net/s3-server.ts";
+import { errorOf, hearing } from "../../support/s3-events.ts";
 import { QUICK } from "../../support/s3-share.ts";
 import { until } from "../../support/until.ts";
 
@@ -16,23 +17,6 @@ const FOREIGN = "0123456789abcdef0123456789abcdef 7 elsewhere 0123456789abcdef 4
 
 function newPlace(leaseMs: number): S3Place {
   return { ...s3.newPlace(), times: { ...QUICK, leaseMs } };
-}
-
-function hearing(): S3Events & { readonly heard: string[] } {
-  const heard: string[] = [];
-  return {
-    heard,
-    away: () => undefined,
-    held: (by) => void heard.push(`held: ${by}`),
-    lost: (by) => void heard.push(`lost: ${by}`),
-  };
-}
-
-async function faultOf(failing: Promise<unknown>): Promise<unknown> {
-  return await failing.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
 }
 
 async function write(place: S3Place, text: string): Promise<void> {
@@ -50,7 +34,7 @@ test("a second relay at one prefix is refused with a sentence, and takes it when
   await first.load();
   const events = hearing();
   const second = new S3Ledger(place, events);
-  const fault = await faultOf(second.load());
+  const fault = await errorOf(second.load());
   expect(fault).toMatchObject({ code: "bad-store" });
   expect(String(fault)).toMatch(/the relay at \S+ \(process \d+\) uses \S+lease: stop it, or give/);
   expect(events.heard.length).toBe(1);

@@ -7,7 +7,8 @@ import { S3Ledger } from "../../../relay/store/s3-ledger.ts";
 import type { StoredShare, Tombstone } from "../../../relay/store/stored-share.ts";
 import { failingS3 } from "../../support/net/failing-s3.ts";
 import { hexOf, storedReceipt, storedShare, tombstone } from "../../support/relay/stored-shares.ts";
-import { QUICK, S3Share, upTo } from "../../support/s3-share.ts";
+import { messageOf } from "../../support/s3-events.ts";
+import { QUICK, upTo, withRecords } from "../../support/s3-share.ts";
 
 const s3 = failingS3();
 
@@ -22,19 +23,6 @@ async function loaded(place: S3Place): Promise<{ shares: StoredShare[]; tombston
     shares: shares.toSorted((one, other) => (one.place < other.place ? -1 : 1)),
     tombstones: tombstones.toSorted((one, other) => (one.key < other.key ? -1 : 1)),
   };
-}
-
-async function messageOf(failing: Promise<unknown>): Promise<string> {
-  const [result] = await Promise.allSettled([failing]);
-  if (result.status === "fulfilled") throw new Error("it did not fail");
-  return (result.reason as Error).message;
-}
-
-/** Records at the place of this share. */
-async function withRecords(bucket: S3Place, { place }: StoredShare): Promise<void> {
-  using share = new S3Share(bucket, { records: 20, place });
-  await share.write(...upTo(20));
-  await share.untilDurable(20);
 }
 
 test("a change waits while the store is away, and is saved when it is back", async () => {
