@@ -46,7 +46,7 @@ export class Askers {
     return this.#byChannel.get(channel)?.workers ?? [];
   }
 
-  /** Forgets channels that were quiet for UNLOAD_MS. @returns those */
+  /** Forgets channels that were quiet for UNLOAD_MS. @returns the forgotten channels */
   leave(now: number): string[] {
     const left: string[] = [];
     for (const [channel, { workers, quietSince }] of this.#byChannel) {

@@ -16,7 +16,7 @@ export const BEGUN_ABSENT_MS = 10 * 60 * 1000;
 /** And so long for those that are there: the largest share by default takes them 1.6 Mbit/s. ms */
 export const FINISH_MS = 24 * 60 * 60 * 1000;
 /**
- * After a crash of the relay or of a worker nobody knows any more which receivers had just begun: so long each receipt
+ * After a crash of the relay or of a worker the book can't know which receivers had just begun: so long each receipt
  * counts. ms
  */
 export const CRASH_MS = 60 * 60 * 1000;
@@ -45,7 +45,7 @@ export class Downloads {
     if (one.begun.add(receiver, address)) this.#shelf.unsaved.progress(key, now);
   }
 
-  /** A reader by HTTP, which had begun: nobody waits for it to come back. */
+  /** A reader by HTTP, which had begun, is gone and does not come back. */
   readerGone(key: string, receiver: string, now: number): void {
     const one = this.#shelf.get(key);
     if (one?.begun.delete(receiver) !== true) return;

@@ -7,7 +7,7 @@
  *   <prefix>lease                   the relay that uses it, see `S3Lease`
  *
  * S3 writes one object at once, but never two. So each share is right by itself, and `save` writes in an order
- * that `load` understands after a crash at any moment: what is over, then what is there, and then it deletes.
+ * that `load` understands after a crash at any moment: ends first, then shares, and deletions last.
  *
  * In a cluster a share has one owner at a time. Each owner after the first writes the facts under a later turn, and the
  * latest turn counts. So a write of an earlier owner that arrives late has no effect.

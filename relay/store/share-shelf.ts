@@ -1,5 +1,5 @@
 /**
- * The stored shares that are there and those that are over, with the room that they take. `StoreBook` and `Downloads`
+ * Stored shares and shares that are over, with the room that they take. `StoreBook` and `Downloads`
  * decide; the shelf puts a share in or takes it out everywhere at once, and says so.
  */
 import { FaultError, type StoreEnd } from "../../protocol/mod.ts";
@@ -150,7 +150,7 @@ export class ShareShelf {
     cluster?.released(gone);
   }
 
-  /** A share begins in this channel: those that are over tell their senders alone. */
+  /** A share begins in this channel: shares that are over tell their senders alone. */
   silence(channel: string): void {
     for (const key of this.tombstones.silence(channel)) this.unsaved.tombstone(key);
   }

@@ -36,7 +36,7 @@ import type { Unsaved } from "./unsaved.ts";
 export const PROGRESS_MS = 250;
 /** The records of a share that is not whole stay so long for its sender, after it gave one. ms */
 export const UNFINISHED_LIFE_MS = 24 * 60 * 60 * 1000;
-/** One of which nothing is stored holds room for others that long without its sender, as the directory waits. ms */
+/** A share without durable records holds its room so long without its sender, as the directory waits. ms */
 export const EMPTY_LIFE_MS = SENDER_GRACE_MS;
 /** Between two looks at the life of all shares. ms */
 const LOOK_MS = 1000;
@@ -210,7 +210,7 @@ export class StoreBook {
     return one !== undefined && !isWhole(one);
   }
 
-  /** A share begins in this channel: those that are over tell their senders alone. */
+  /** A share begins in this channel: shares that are over tell their senders alone. */
   opened(channel: string): void {
     this.#shelf.silence(channel);
   }
@@ -361,7 +361,7 @@ export class StoreBook {
     this.#unsaved.saved();
   }
 
-  /** A save takes long, or does not come. @returns what is said at once, in place of `REFUSABLE` effects: these clients ask again */
+  /** A save takes long, or can't begin. @returns the effects to carry out at once, in place of `REFUSABLE` ones: these clients ask again */
   saveLate(fault: FaultError): readonly BookEffect[] {
     const effects = this.#unsaved.refuse(fault);
     for (const effect of effects) {
@@ -373,7 +373,7 @@ export class StoreBook {
     return effects;
   }
 
-  /** @returns what is said at once: senders hear of it */
+  /** @returns the effects to carry out at once: senders hear of the failure */
   saveFailed(fault: FaultError, now: number): readonly BookEffect[] {
     this.#notBefore = now + AGAIN_MS;
     const { keys, effects } = this.#unsaved.failed(fault);

@@ -1,6 +1,6 @@
 /**
- * Claims of senders on shares that are stored, or that they want stored: whether the directory may have them, and what the
- * store keeps for them. `StoreBook` owns it.
+ * Claims of senders on shares that are stored, or shall be: whether the directory may have a claim, and whether the store
+ * has room for its share. `StoreBook` owns it.
  */
 import { FaultError, type Offer, type StoreWish } from "../../protocol/mod.ts";
 import type { LiveLimits } from "../limits/limits.ts";
@@ -15,7 +15,7 @@ const SECOND_MS = 1000;
 
 export interface ClaimOptions {
   readonly limits: LiveLimits;
-  /** 16 bytes in hex, which nobody can guess. */
+  /** 16 bytes in hex that no client can guess. */
   readonly newPlace: () => string;
   /** The number by which operators call the next share. */
   readonly newNumber: () => number;
@@ -27,7 +27,7 @@ export class StoreClaims {
   readonly #options: ClaimOptions;
   readonly #shelf: ShareShelf;
   readonly #downloads: Downloads;
-  /** The last save failed. */
+  /** Whether the last save failed. */
   readonly #isFailing: () => boolean;
 
   constructor(
@@ -42,7 +42,7 @@ export class StoreClaims {
     this.#isFailing = isFailing;
   }
 
-  /** @returns whether the directory gets the claim with the effects; else it is none of the book's */
+  /** @returns whether the directory gets the claim with the effects; else the claim is none of the book's */
   claim(claim: ShareClaim, now: number): boolean {
     const known = this.#shelf.get(claim.key);
     if (known === undefined)
@@ -51,7 +51,7 @@ export class StoreClaims {
       this.#refuse(claim, new FaultError("not-your-share"));
       return true;
     }
-    // Its sender shall not upload again what is here, nor store what it did not ask to.
+    // The sender shall upload no stored record again, and store no share without asking to.
     if (claim.store === undefined && !isWhole(known)) {
       known.sender = "live";
       return false;

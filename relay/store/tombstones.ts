@@ -61,7 +61,7 @@ export class Tombstones {
     return gone;
   }
 
-  /** Receivers of this channel hear of none of them any more. @returns keys of those that changed */
+  /** Receivers of this channel hear of no end in it any more. @returns keys of the tombstones that changed */
   silence(channel: string): string[] {
     const changed: string[] = [];
     for (const key of this.#byChannel.get(channel) ?? []) {

@@ -4,13 +4,13 @@ import type { Batch, BookEffect, Pending } from "./book-effects.ts";
 import { factsOf, isWhole, stateOf, type Kept } from "./kept-share.ts";
 import type { Tombstones } from "./tombstones.ts";
 
-/** Effects that wait for a save. Of more, those of receivers are left out: receivers say them again, or come again. items */
+/** Effects that wait for a save. Beyond them the book drops effects of receivers, which say them again or come again. items */
 export const EFFECTS_MOST = 100_000;
 
 interface Gathered {
   /** Keys of shares that changed. */
   readonly shares: Set<string>;
-  /** Those of them that were whole when they were taken. */
+  /** The shares among them that were whole when the save began. */
   whole: readonly Kept[];
   /** Places of shares that are gone, with their keys. */
   readonly removed: Map<string, string>;
@@ -176,7 +176,7 @@ export class Unsaved {
     }
   }
 
-  /** A save takes long. @returns what is said at once, in place of all effects that can be refused */
+  /** A save takes long. @returns the effects to carry out at once, in place of all that have `refuse` */
   refuse(fault: FaultError): BookEffect[] {
     return [this.#leaving, this.#gathered].flatMap((each) => {
       const effects = each?.effects.splice(0) ?? [];
@@ -187,7 +187,7 @@ export class Unsaved {
 
   /**
    * All of it is tried again with the next save, but for what is refused.
-   * @returns keys of the shares that were not saved, and what is said at once
+   * @returns keys of the shares that were not saved, and the effects to carry out at once
    */
   failed(fault: FaultError): { readonly keys: readonly string[]; readonly effects: BookEffect[] } {
     const leaving = this.#leaving ?? nothing();
