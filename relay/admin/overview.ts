@@ -17,8 +17,6 @@ const BANS_SHOWN = 200;
 const MS = 1000;
 
 export type ShareOverview = ReturnType<typeof shareOverviews>[number];
-export type StoredOverview = ReturnType<typeof storedOverview>;
-export type ClusterOverview = ReturnType<typeof clusterOverview>;
 export type Overview = ReturnType<typeof overview>;
 
 export function metricSource(relay: ManagedRelay, measured: Measured): MetricSource {

@@ -1,5 +1,6 @@
 import { FRAME_BYTES, PING_MS } from "../../protocol/mod.ts";
 
+import { CLUSTER_PATH } from "./edge-door.ts";
 import { LARGE_MESSAGE_BYTES, release } from "./socket-events.ts";
 
 /** Programs with the types of a browser read this too, where a WebSocket takes no options. */
@@ -35,7 +36,7 @@ export class RelayLine {
     this.#heardAt = clock();
     // Ciphertext does not shrink.
     const options = { perMessageDeflate: false };
-    const socket = new BunSocket(`ws://${address}/cluster`, options);
+    const socket = new BunSocket(`ws://${address}${CLUSTER_PATH}`, options);
     socket.binaryType = "nodebuffer";
     this.#socket = socket;
     socket.addEventListener("ping", () => this.#heard());
