@@ -465,15 +465,15 @@ export class Fanout {
     this.#log = log;
     this.#lanes.sourceChanged(log);
     this.#retention?.resend();
+    this.resend();
+  }
+
+  /** Tells of all receivers and receipts anew. */
+  resend(): void {
     for (const receiver of this.#receivers.remembered) {
       this.#noteChanged(receiver);
       this.#receipts.resend(receiver);
     }
-  }
-
-  /** Receipts are to be told anew. */
-  resendReceipts(): void {
-    for (const receiver of this.#receivers.remembered) this.#receipts.resend(receiver);
   }
 
   /** The share is over: no receiver is served any more. */

@@ -260,8 +260,13 @@ export class LocalShare {
     if (isSenderAway === senderHere) this.sendPresence();
     this.#noteLimit(wasLimited);
     if (stored?.downloadsLeft === 0) this.fanout.exhaust(stored.begun);
+    // The relay whose sender is back may have given the share away meanwhile, and forgotten the receivers here.
+    const isBack = isSenderAway && senderHere;
     // From now on receipts are downloads.
-    if (remoteStored === undefined && stored !== undefined) this.fanout.resendReceipts();
+    if (isBack || (remoteStored === undefined && stored !== undefined)) {
+      this.fanout.resend();
+      this.edgeReceivers.resend();
+    }
     this.#options.edges?.storedState(this);
   }
 

@@ -157,6 +157,29 @@ test("receivers hear that the sender of the owner goes and comes, those too that
   await Promise.all(receivers.map((each) => each.until("presence true")));
 });
 
+test("an owner whose sender is back hears of all receivers and open receipts anew", async () => {
+  await using play = await Play.open({ lies: { isMute: true } });
+  const { owner } = play;
+  const { share } = play.share.offer;
+  const [whole, looking] = [await play.receiver(), await play.receiver()];
+  looking.join(0, 1);
+  whole.join();
+  await Promise.all([whole.takeAll(), looking.until("frame 0")]);
+  whole.send({ t: "complete", share, records: RECORDS, mac: new Uint8Array(16) });
+  const hasReceipt = (from: number): boolean =>
+    owner.told.slice(from).some(({ t }) => t === "receipt");
+  await owner.until(() => hasReceipt(0) && play.reported().length === 2);
+  const before = owner.told.length;
+  owner.say({ t: "presence", share, senderHere: false });
+  owner.say({ t: "presence", share, senderHere: true });
+  await looking.until("presence true");
+  const later = await play.receiver();
+  later.join(0, 1);
+  await owner.until(() => play.reported(before).includes(toHex(later.id)));
+  expect(play.reported(before).length).toBe(3);
+  expect(hasReceipt(before)).toBe(true);
+});
+
 test("a receiver of an edge hears at its join that the sender of the owner left since the offer", async () => {
   await using play = await Play.open();
   const [witness, before] = [await play.receiver(), await play.receiver()];

@@ -20,6 +20,10 @@ const KEPT = [
     why: "a gateway that was taken for gone comes back after a share changed owners",
   },
   { seed: 207499, why: "the sender of a stream comes to a relay that passed the stream on before" },
+  {
+    seed: 253203,
+    why: "a relay gives its share to another one and has it back, and a receipt waits at an edge",
+  },
 ] as const;
 
 testSeeds({
