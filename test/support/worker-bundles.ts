@@ -13,6 +13,9 @@ import { WORKER_SCRIPTS } from "../../relay/system/binary.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
+/** A worker of the relay that tests let fail. */
+const UNRULY = "test/e2e/relay/unruly-worker.ts";
+
 /** Only a module of its own kind may wait at its top. What the client's thread waits for there is of Node alone. */
 const WAITS = /^await (networkHere\(\));$/m;
 
@@ -25,7 +28,7 @@ function asSource(path: string): string {
 
 export async function bundleWorkers(folder: string): Promise<void> {
   await Bun.build({
-    entrypoints: WORKER_SCRIPTS.map((script) => join(ROOT, script)),
+    entrypoints: [...WORKER_SCRIPTS, UNRULY].map((script) => join(ROOT, script)),
     root: ROOT,
     outdir: folder,
     target: "bun",
