@@ -32,7 +32,12 @@ export const LONG_WIRE = [
  * is left to do beside them.
  */
 export const LONGEST = [
+  "e2e/cluster/bucket",
+  "e2e/cluster/forwarded-failures",
+  "e2e/cluster/stored",
   "e2e/cluster/nats-kv",
+  "e2e/cluster/paused",
+  "e2e/cluster/partition",
   "e2e/bench/document",
   "e2e/cluster/failures",
   "e2e/deploy/package",
@@ -89,7 +94,7 @@ export const TIERS = {
   ],
   "all tests but those of thresholds": [
     "test",
-    parallel(2),
+    parallel(3),
     // Only Linux has all that the tests of binaries need.
     ...without(ALONE, ...(process.platform === "linux" ? [] : [BINARY])),
   ],
