@@ -54,7 +54,7 @@ export class Ownership {
 
   /** Slots and changes that are kept: 0 when there is nothing to do. */
   get left(): number {
-    return this.#slots.size + this.#changes.size + this.#claims.passed;
+    return this.#slots.size + this.#queue.size + this.#changes.size + this.#claims.passed;
   }
 
   /** A sender here has the share, or claims it. */
