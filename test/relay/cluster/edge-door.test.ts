@@ -237,15 +237,20 @@ describe("C5 another relay that oversteps", () => {
 });
 
 describe("C6 lines by the thousand", () => {
-  const THOUSANDS = 10_000;
   const AT_ONCE = 500;
+  /** Ten times as many as may stay. */
+  const STRANGERS = 5 * AT_ONCE;
+  /** So few that none goes as a stranger before it proves itself. */
+  const RELAYS_AT_ONCE = EDGE_STRANGERS_MOST / 2;
+  /** So many that a thousand are refused. */
+  const RELAYS = EDGE_LINES_MOST + 8 * RELAYS_AT_ONCE;
 
   test("of strangers: the oldest go, and a relay comes in all the same", async () => {
     await using at = await edgeStage({ workers: 1 });
     const before = await at.control();
     const strangers: EdgeLine[] = [];
     let over = 0;
-    while (strangers.length < THOUSANDS) {
+    while (strangers.length < STRANGERS) {
       const more = Array.from({ length: AT_ONCE }, () => new EdgeLine(at.relay.clusterPort));
       for (const { closed } of more) void closed.then(() => over++);
       strangers.push(...more);
@@ -255,7 +260,7 @@ describe("C6 lines by the thousand", () => {
       await stream[Symbol.asyncDispose]();
     }
     await Promise.all(strangers.slice(0, -EDGE_STRANGERS_MOST).map(({ closed }) => closed));
-    expect(over).toBeLessThanOrEqual(THOUSANDS);
+    expect(over).toBeLessThanOrEqual(STRANGERS);
     expect(before.messages.some(({ t }) => t === "fault")).toBe(false);
     for (const { socket } of strangers) socket.close();
   }, 120_000);
@@ -265,8 +270,8 @@ describe("C6 lines by the thousand", () => {
     const port = at.relay.clusterPort;
     const lines: EdgeLine[] = [];
     let refused = 0;
-    while (lines.length + refused < THOUSANDS) {
-      const more = Array.from({ length: AT_ONCE }, () => {
+    while (lines.length + refused < RELAYS) {
+      const more = Array.from({ length: RELAYS_AT_ONCE }, () => {
         return EdgeLine.open({ port, channel: randomId() });
       });
       for (const each of await Promise.allSettled(more)) {
@@ -275,6 +280,7 @@ describe("C6 lines by the thousand", () => {
       }
     }
     expect(lines).toHaveLength(EDGE_LINES_MOST);
+    expect(refused).toBe(RELAYS - EDGE_LINES_MOST);
     await using over = RawSocket.open(port!, {}, "/cluster");
     expect(await over.status()).toBe(503);
     const receiver = await at.receiver();
