@@ -121,6 +121,16 @@ describe("a gateway", () => {
     ]);
   });
 
+  test("to which a link breaks stays the way when the next try succeeds, however often", () => {
+    const play = linked();
+    play.effects();
+    for (let time = 0; time < 3; time++) {
+      play.book.linked(1);
+      play.book.linkLost(1, play.now);
+      expect(play.effects()).toEqual([]);
+    }
+  });
+
   test("by which no share comes is passed over", () => {
     const play = linked();
     play.effects();

@@ -393,6 +393,16 @@ describe("relays", () => {
     expect(play.book.cluster().map(({ id }) => id)).toEqual(["third"]);
   });
 
+  test("that come back and fall silent again are reported again", () => {
+    const play = new ClusterPlay();
+    play.connect({ 1: ["other", 5] });
+    play.heard("other");
+    play.later(GONE_MS + 1000, "third");
+    play.heard("other");
+    play.later(GONE_MS + 1000, "third");
+    expect(play.reports).toEqual(["relay-gone", "relay-gone"]);
+  });
+
   test("that are heard again keep their entries", () => {
     const play = new ClusterPlay();
     play.connect({ 1: ["other", 5] });

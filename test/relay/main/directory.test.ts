@@ -362,6 +362,17 @@ describe("a relay that drains", () => {
   });
 });
 
+test("a link takes no share from a sender here, and takes that of a sender that was lost", () => {
+  const play = new Play();
+  play.claim(0, 7);
+  const claim = { t: "claim", worker: 1, socket: -1, channel: "c", key: "s", offer } as const;
+  const linked = { ...claim, uplink: { link: 1, relay: "b" } };
+  expect(play.directory.claim(linked, play.now)).toBe(false);
+  expect(play.told()).toEqual(["1: socket -1 refused s: replaced"]);
+  play.orphan(0, 1);
+  expect(play.directory.claim(linked, play.now)).toBe(true);
+});
+
 describe("a share that no link reads from another relay any more", () => {
   const LOST_MS = SENDER_GRACE_MS / 2;
   const GONE = ["0: s closed: sender-gone", "1: s closed: sender-gone"];
@@ -584,6 +595,11 @@ describe("a share that the relay stores", () => {
     expect(play.told()).toEqual(["0: s of 1, epoch 2", "1: s of 1, epoch 2"]);
     expect(play.tick(SENDER_GRACE_MS)).toEqual([]);
     expect(play.directory.shares).toBe(1);
+    const own = new Play();
+    own.claim(0, 7);
+    own.orphan(0, 1);
+    own.directory.stored.open(1, storedAs(whole), own.now);
+    expect(own.told()).toEqual([]);
   });
 
   test("is not opened while the relay drains, nor beyond the shares of its channel", () => {

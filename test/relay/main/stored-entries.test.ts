@@ -136,6 +136,7 @@ test("receivers of a share that another relay stores now wait for a link to it, 
   play.directory.stored.give("s", play.now);
   const given = { t: "orphaned", isGiven: true };
   expect(play.told).toMatchObject([given, given]);
+  expect([...play.directory.list]).toMatchObject([{ senderHere: false }]);
   // The book of this relay has nothing to say of it.
   expect(play.directory.stored.state("s", WHOLE)).toBe(false);
   expect(play.tick(SENDER_GRACE_MS - 1)).toEqual([]);
