@@ -111,6 +111,7 @@ describe.skipIf(lacking)("through the balancer of the sample", () => {
     "receivers at any relay get all, also when the sender's relay %s meanwhile",
     async (_, signal) => {
       const count = 6;
+      const kept = await ofAll("fileshare_cluster_links");
       const { path, bytes } = makeFile(folder.path, `${signal}.bin`, 24 * MiB);
       const to = ["--relay", url];
       await using sender = fileshare(
@@ -140,7 +141,9 @@ describe.skipIf(lacking)("through the balancer of the sample", () => {
       // The share is at one relay, and others read it from there.
       const owned = await ofAll("fileshare_cluster_shares_owned");
       expect(owned.reduce((sum, one) => sum + one)).toBe(1);
-      expect(Math.max(...(await ofAll("fileshare_cluster_links")))).toBe(1);
+      // A relay that read the share before this one may keep that link for a minute.
+      const links = await ofAll("fileshare_cluster_links");
+      expect(Math.max(...links.map((now, at) => now - kept[at]!))).toBe(1);
       const [owner] = members.splice(owned.indexOf(1), 1);
       ended.push(owner!);
       owner!.relay.kill(signal);
