@@ -41,7 +41,7 @@ const workflow = v.looseObject({
 const OTHERS = new Set([
   "bun install --frozen-lockfile",
   'npm pkg set "repository.url=git+${{ github.server_url }}/${{ github.repository }}.git"',
-  "npm publish ./dist/fileshare-${VERSION#v}.tgz --provenance --access public",
+  "npm publish --provenance --access public",
   'docker run --rm -v "$PWD:/here" -w /here alpine:3.22 deploy/build/smoke-musl.sh dist/${{ matrix.binary }}',
   'docker build -f deploy/Dockerfile --build-arg COMMIT="${GITHUB_SHA::12}" -t fileshare-relay .',
   "docker run -d --name relay --read-only --cap-drop ALL --security-opt no-new-privileges fileshare-relay",

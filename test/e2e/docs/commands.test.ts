@@ -97,7 +97,6 @@ const TRIED: Record<string, "ci" | "together" | "parsed" | "guard" | (string & {
   "bun run types": "ci",
   "bun run lint": "ci",
   "bun run fmt": "ci",
-  "bun run package": "ci",
   // The tests of the binary build one target.
   "bun run build": "together",
   // install-guide.test.ts and manifests.test.ts run the first, the workflow of releases both.

@@ -85,13 +85,13 @@ export class InstalledPackage implements Disposable {
   }
 }
 
-/** Packs the package from a copy of the repository, as a release does. @returns the path of the tarball */
+/** Packs the package from a copy of the repository. @returns the path of the tarball */
 export async function packPackage(folder: string): Promise<string> {
   const stage = join(folder, "stage");
   for (const path of PACKED_FROM) cpSync(join(ROOT, path), join(stage, path), { recursive: true });
   rmSync(join(stage, "lib"), { recursive: true, force: true });
   symlinkSync(join(ROOT, "node_modules"), join(stage, "node_modules"));
-  await run(stage, [process.execPath, join(stage, "deploy/npm/tarball.ts"), folder]);
+  await npm(stage, "pack", "--pack-destination", folder);
   return join(folder, `fileshare-${manifest.version}.tgz`);
 }
 
@@ -100,19 +100,14 @@ export async function npm(cwd: string, ...words: readonly string[]): Promise<str
   const program = Bun.which("npm");
   if (program === null) throw new Error("Tests of the npm package need Node and npm");
   const quick = ["--prefer-offline", "--no-audit", "--no-fund", "--loglevel=error"];
-  return run(cwd, [program, ...words, ...quick]);
-}
-
-/** Runs a program that finds this Bun on PATH. @returns its output */
-async function run(cwd: string, words: readonly string[]): Promise<string> {
   const path = `${join(process.execPath, "..")}:${process.env["PATH"] ?? ""}`;
-  const child = Bun.spawn([...words], {
+  const child = Bun.spawn([program, ...words, ...quick], {
     cwd,
     env: { ...process.env, PATH: path },
     stdout: "pipe",
     stderr: "pipe",
   });
   const [out, err] = await Promise.all([child.stdout.text(), child.stderr.text()]);
-  if ((await child.exited) !== 0) throw new Error(`${words.join(" ")} failed\n${out}${err}`);
+  if ((await child.exited) !== 0) throw new Error(`npm ${words.join(" ")} failed\n${out}${err}`);
   return out;
 }
