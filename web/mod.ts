@@ -7,7 +7,13 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { compiledFile } from "../relay/system/compiled.ts";
-import { dictionaryOf, fromBundle, type PageFile } from "./page-files.ts";
+import {
+  adminSources,
+  dictionaryOf,
+  fromBundle,
+  type AdminSources,
+  type PageFile,
+} from "./page-files.ts";
 
 export type { PageFile } from "./page-files.ts";
 
@@ -31,17 +37,26 @@ export function pageFiles(): Promise<readonly PageFile[]> {
 async function findFiles(): Promise<readonly PageFile[]> {
   const embedded = await embeddedBundle("page");
   if (embedded !== undefined) return fromBundle(await embedded.bytes());
-  const compiled = compiledFile("page.bundle", import.meta.url);
-  if (compiled !== undefined) {
-    return fromBundle(
-      await Bun.file(compiled).bytes(),
-      dictionaryOf(fileURLToPath(new URL(".", compiled))),
-    );
-  }
+  const packed = await packedBundle();
+  if (packed !== undefined) return fromBundle(...packed);
   const { bundlePage, DIST } = await import("./build.ts");
   // Beside the sources a bundle may be an old one.
   if (existsSync(join(HERE, "page/main.tsx"))) return bundlePage();
   return fromBundle(await Bun.file(join(HERE, DIST)).bytes());
+}
+
+/** The admin page as the npm package has it; undefined: this is a checkout, which has the sources, or a binary. */
+export async function packedAdmin(): Promise<AdminSources | undefined> {
+  const packed = await packedBundle();
+  return packed && adminSources(...packed);
+}
+
+/** The bundle of the npm package, with its dictionary. */
+async function packedBundle(): Promise<[Uint8Array<ArrayBuffer>, Buffer] | undefined> {
+  const compiled = compiledFile("page.bundle", import.meta.url);
+  if (compiled === undefined) return undefined;
+  const folder = fileURLToPath(new URL(".", compiled));
+  return [await Bun.file(compiled).bytes(), dictionaryOf(folder)];
 }
 
 /**

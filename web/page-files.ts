@@ -2,7 +2,7 @@
  * The files of the page, and the bundle of all of them that packages and binaries bring. The bundle is one stream of zstd. In the npm
  * package the compiled code and the words of codes are its dictionary: the page has much of the same, so a quarter of the bundle
  * is saved.
- * The relay unpacks it for its first browser, and compresses each file for serving.
+ * The relay unpacks it for its first browser, and compresses each file for serving. That bundle has the sources of the admin page too.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -40,6 +40,19 @@ interface BundledFile extends Pick<PageFile, "path" | "headers"> {
 
 const LINE_END = 0x0a;
 
+/** Before the names of the files of the admin page, which only the relay itself reads. */
+const ADMIN = "admin/";
+
+/** The admin page in a bundle: its script without the chart library, and its style. */
+export type AdminSources = Readonly<Record<"script" | "style", string>>;
+
+/** Files for a bundle, beside those of the page. */
+export function adminFiles(sources: AdminSources): readonly PageFile[] {
+  return Object.entries(sources).map(([name, text]) => {
+    return { path: `${ADMIN}${name}`, headers: {}, bytes: new TextEncoder().encode(text) };
+  });
+}
+
 /**
  * All files as one: a line of JSON about them, then their bytes.
  * @param dictionary what the reader has too
@@ -62,10 +75,13 @@ export function toBundle(
   return new Uint8Array(zstdCompressSync(all, { params, dictionary }));
 }
 
-/** The words of codes, which never change, and the code in a folder of the npm package, in one order. */
+/**
+ * The words of codes, which never change, and the code in a folder of the npm package, in one order. The first chunks have most of
+ * what the page has too. They come last, because a short way back takes fewer bits.
+ */
 export function dictionaryOf(folder: string): Buffer {
   const names = readdirSync(folder).filter((name) => name.endsWith(".js"));
-  const code = ["relay/worker/worker.js", ...names.toSorted()];
+  const code = ["relay/worker/worker.js", ...names.toSorted().toReversed()];
   const files = code.map((name) => readFileSync(join(folder, name)));
   return Buffer.concat([Buffer.from(WORD_LIST.join("\n")), ...files]);
 }
@@ -73,17 +89,32 @@ export function dictionaryOf(folder: string): Buffer {
 /** @throws Error if it was made with another dictionary */
 export function fromBundle(
   bundle: Uint8Array<ArrayBuffer>,
-  dictionary: Buffer = Buffer.alloc(0),
+  dictionary?: Buffer,
 ): Promise<readonly PageFile[]> {
+  const files = unpacked(bundle, dictionary).filter(({ path }) => !path.startsWith(ADMIN));
+  return Promise.all(files.map((file) => compressed(file)));
+}
+
+/** @throws Error if it was made with another dictionary */
+export function adminSources(bundle: Uint8Array<ArrayBuffer>, dictionary?: Buffer): AdminSources {
+  const files = unpacked(bundle, dictionary);
+  const textOf = (name: keyof AdminSources): string =>
+    new TextDecoder().decode(files.find(({ path }) => path === `${ADMIN}${name}`)?.bytes);
+  return { script: textOf("script"), style: textOf("style") };
+}
+
+function unpacked(
+  bundle: Uint8Array<ArrayBuffer>,
+  dictionary: Buffer = Buffer.alloc(0),
+): readonly PageFile[] {
   const all = new Uint8Array(zstdDecompressSync(bundle, { dictionary }));
   let at = all.indexOf(LINE_END) + 1;
   const index = new TextDecoder().decode(all.subarray(0, at));
-  const files = (JSON.parse(index) as readonly BundledFile[]).map(({ length, ...file }) => {
+  return (JSON.parse(index) as readonly BundledFile[]).map(({ length, ...file }) => {
     const bytes = all.slice(at, at + length);
     at += length;
-    return compressed({ ...file, bytes });
+    return Object.assign(file, { bytes });
   });
-  return Promise.all(files);
 }
 
 /** A file with its compressed forms, if it gets smaller. Other threads make the one of brotli, all files at a time. */

@@ -6,8 +6,7 @@
  *   cli/elsewhere.js             the library for a browser's bundle: it says what to use there
  *   cli/library/worker.js        its thread
  *   relay/worker/worker.js       a worker of a relay
- *   relay/admin/page/            script and style of the admin page, without the chart library
- *   page.bundle                  the page for browsers
+ *   page.bundle                  the page for browsers, and the admin page without its chart library
  *   0.js, 1.js, ...              code that entries share
  *
  * Sources would be twice as large, and Node takes no TypeScript from packages. Dependencies stay outside.
@@ -15,10 +14,10 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
-import { rolldown } from "rolldown";
+import { build, rolldown, type Plugin } from "rolldown";
 
 import { bundlePage, toBundle } from "../../web/build.ts";
-import { dictionaryOf } from "../../web/page-files.ts";
+import { adminFiles, dictionaryOf, type AdminSources } from "../../web/page-files.ts";
 import { OLDEST_NODE, whyUnsupported } from "../../cli/system/supported.ts";
 import { libraryTypes } from "./types.ts";
 
@@ -31,7 +30,6 @@ const ENTRIES = [
   // By itself, so the line that Node shows above the error is a short one.
   "cli/library/runs-here.ts",
   "relay/worker/worker.ts",
-  "relay/admin/page/browser.ts",
 ];
 
 /** Modules besides the command itself that help and the quickest commands load. What they share with transfers stays apart from those. */
@@ -42,6 +40,26 @@ const HELP = [
   "cli/commands/run-relay-token",
 ];
 
+/** Small modules of one subject that several parts load. A chunk for each set of parts would have 60 bytes more, packed. */
+const SHARED: Readonly<Record<string, RegExp>> = {
+  discovery: /\/cli\/discovery\//,
+  relay: /\/relay\//,
+  terminal:
+    /\/cli\/(?:screen\/(?!painter)|system\/standard-input|commands\/(?:code-input|run-client|carry-options))/,
+};
+
+/** The same for modules that one part alone loads. */
+const TOGETHER: Readonly<Record<string, RegExp>> = {
+  definitions: /\/cli\/commands\/(?:definition|relay-limits|\w+-commands)\.ts$/,
+  quick: /\/cli\/commands\/(?:no-such-command|run-config|completion\/)/,
+  story:
+    /\/cli\/screen\/(?:position|people|receivers|carrying-lines|story|wait-line|plain|ask-offer)\.ts$/,
+  stored: /\/cli\/(?:send\/stored-shares|library\/stored)\.ts$/,
+};
+
+/** Chunks are numbered from here, so the order of their names is that of their numbers, and related code is packed together. */
+const FIRST_CHUNK = 10;
+
 /** The code that stands for newer syntax. It becomes part of the compiled code. */
 const HELPERS = "@oxc-project/runtime/";
 
@@ -49,15 +67,31 @@ const HELPERS = "@oxc-project/runtime/";
 export async function compile(root: string): Promise<void> {
   const lib = join(root, LIB);
   await rm(lib, { recursive: true, force: true });
-  const [page] = await Promise.all([bundlePage(), bundleLibrary(root, lib)]);
-  await Bun.write(join(lib, "page.bundle"), toBundle(page, dictionaryOf(lib)));
+  const [page, admin] = await Promise.all([
+    bundlePage(),
+    bundleAdmin(root),
+    bundleLibrary(root, lib),
+  ]);
+  const files = [...page, ...adminFiles(admin)];
+  await Bun.write(join(lib, "page.bundle"), toBundle(files, dictionaryOf(lib)));
   await Bun.write(join(lib, "cli/mod.d.ts"), libraryTypes(root));
   await Bun.write(join(lib, "cli/elsewhere.js"), elsewhere());
-  const { outputs } = await Bun.build({
-    entrypoints: [join(root, "relay/admin/page/style.css")],
-    minify: true,
+}
+
+/** The chart library stays outside, so the relay bundles the script once more. */
+async function bundleAdmin(root: string): Promise<AdminSources> {
+  const folder = join(root, "relay/admin/page");
+  const scripts = await build({
+    cwd: root,
+    input: join(folder, "browser.ts"),
+    external: (id) => !/^[./]/.test(id),
+    logLevel: "warn",
+    onLog: refuse,
+    write: false,
+    output: { format: "esm", minify: true, comments: false },
   });
-  await Bun.write(join(lib, "relay/admin/page/style.css"), outputs[0]!);
+  const { outputs } = await Bun.build({ entrypoints: [join(folder, "style.css")], minify: true });
+  return { script: scripts.output[0].code, style: await outputs[0]!.text() };
 }
 
 /**
@@ -77,11 +111,9 @@ async function bundleLibrary(root: string, lib: string): Promise<void> {
       define: { FILESHARE_BUILD: '"npm"', "process.env.NODE_ENV": '"production"' },
     },
     logLevel: "warn",
-    onLog: (_level, { message }) => {
-      throw new Error(message);
-    },
+    onLog: refuse,
   });
-  let chunks = 0;
+  let chunks = FIRST_CHUNK;
   const [command, help, library, client, relay] = [
     ["cli/main"],
     HELP,
@@ -101,6 +133,7 @@ async function bundleLibrary(root: string, lib: string): Promise<void> {
     entryFileNames: "[name].js",
     chunkFileNames: () => `${chunks++}.js`,
     minify: true,
+    plugins: [withoutFacades],
     comments: { legal: false, annotation: false, jsdoc: false },
     codeSplitting: {
       // In chunks of its own each module takes more, packed. A chunk takes the imports of its modules along, so the order
@@ -135,10 +168,44 @@ async function bundleLibrary(root: string, lib: string): Promise<void> {
           priority: 0,
           name: (id, modules) => (client(id, modules) ? "client" : null),
         },
+        ...Object.entries(TOGETHER).map(([name, test]) => ({ name, test })),
+        ...Object.entries(SHARED).map(([name, test]) => ({ name, test, minShareCount: 2 })),
       ],
     },
   });
   await bundle.close();
+}
+
+/**
+ * An import at run time of a module that shares a chunk leads to a file of its own, which only names the exports anew. The import
+ * names them itself here.
+ */
+const withoutFacades: Plugin = {
+  name: "without-facades",
+  generateBundle(_options, bundle) {
+    const chunks = Object.values(bundle).filter((file) => file.type === "chunk");
+    for (const { fileName, moduleIds, isDynamicEntry, code } of chunks) {
+      const [, names, from] = /^export\{([^}]+)\}from"\.\/(\d+\.js)";\s*$/.exec(code) ?? [];
+      if (!isDynamicEntry || moduleIds.length > 0 || names === undefined) continue;
+      const exports = names.split(",").map((each) => {
+        const [inner, outer = inner] = each.split(" as ");
+        return `${outer}:e.${inner}`;
+      });
+      for (const chunk of chunks) {
+        chunk.code = chunk.code.replaceAll(
+          new RegExp(`import\\(\`([./]+)${fileName}\`\\)`, "g"),
+          `import(\`$1${from}\`).then(e=>({${exports.join(",")}}))`,
+        );
+        if (chunk.code.includes(`/${fileName}`))
+          throw new Error(`${chunk.fileName} needs ${fileName}.`);
+      }
+      delete bundle[fileName];
+    }
+  },
+};
+
+function refuse(_level: string, { message }: { readonly message: string }): never {
+  throw new Error(message);
 }
 
 interface Modules {

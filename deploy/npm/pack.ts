@@ -1,17 +1,23 @@
 /**
  * Before and after `npm pack` and `npm publish`, which call it as `prepack` and `postpack`. Before, it compiles `lib/` and
- * writes the package.json and the README.md of users. After, it puts those of developers back.
+ * writes the package.json, the README.md and the launcher of users. After, it puts those of developers back.
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
+
+import { minifySync } from "rolldown/utils";
 
 import type manifest from "../../package.json";
+import { OLDEST_NODE } from "../../cli/system/supported.ts";
 import { NATS_PACKAGES } from "../../relay/cluster/nats-connection.ts";
 import { compile } from "./library.ts";
 
 type Manifest = typeof manifest;
 
-/** Before the name of a file of developers, while that of users has its place. npm would pack a README with any ending. */
+/**
+ * Before the name of a file of developers, which lies in the folder of the repository while that of users has its place.
+ * npm would pack a README with any ending.
+ */
 const ASIDE = "developers.";
 
 const EXPORTS = {
@@ -60,7 +66,21 @@ export function usersReadme(readme: string): string {
   return `${[title, what, why, install, commands, more].join("\n\n")}\n`;
 }
 
+/** Without its comments, and with short names. */
+function minified(text: string): string {
+  const { code, errors } = minifySync("launcher.cjs", text, {
+    module: false,
+    compress: { target: `node${OLDEST_NODE}` },
+    mangle: { toplevel: true },
+  });
+  if (errors.length > 0) throw new AggregateError(errors, "The launcher cannot be minified.");
+  return code;
+}
+
+/** `fileshare.cjs` stays as it is: every old Node has to parse it, and a minifier would write newer syntax. */
 const USERS: Readonly<Record<string, (text: string) => string>> = {
+  "cli/launcher/find-bun.cjs": minified,
+  "cli/launcher/launch.cjs": minified,
   "package.json": (text) =>
     `${JSON.stringify(published(JSON.parse(text) as Manifest), undefined, 2)}\n`,
   "README.md": usersReadme,
@@ -73,16 +93,20 @@ async function prepack(root: string): Promise<void> {
   for (const [name, ofUsers] of Object.entries(USERS)) {
     const path = join(root, name);
     const text = ofUsers(readFileSync(path, "utf8"));
-    renameSync(path, join(root, `${ASIDE}${name}`));
+    renameSync(path, aside(root, name));
     writeFileSync(path, text);
   }
 }
 
 function postpack(root: string): void {
   for (const name of Object.keys(USERS)) {
-    const aside = join(root, `${ASIDE}${name}`);
-    if (existsSync(aside)) renameSync(aside, join(root, name));
+    const kept = aside(root, name);
+    if (existsSync(kept)) renameSync(kept, join(root, name));
   }
+}
+
+function aside(root: string, name: string): string {
+  return join(root, `${ASIDE}${basename(name)}`);
 }
 
 if (import.meta.main) {

@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { bundlePage, firstScripts, SCRIPT_BUDGET_BYTES, type PageFile } from "../../web/build.ts";
-import { fromBundle, toBundle } from "../../web/page-files.ts";
+import { adminFiles, adminSources, fromBundle, toBundle } from "../../web/page-files.ts";
 import { temporaryFolder } from "../support/disk.ts";
 import { ROOT } from "../support/documents.ts";
 
@@ -62,6 +62,13 @@ describe("the bundle for packages and binaries", () => {
     const again = await fromBundle(bundle, dictionary);
     // Brotli and gzip too: the relay makes them as they are made for a checkout.
     expect(again).toEqual([...files]);
+  });
+
+  test("has the admin page apart from the files that browsers get", async () => {
+    const sources = { script: "start()", style: "p{margin:0}" };
+    const bundle = toBundle([...files, ...adminFiles(sources)], scripts());
+    expect(await fromBundle(bundle, scripts())).toEqual([...files]);
+    expect(adminSources(bundle, scripts())).toEqual(sources);
   });
 
   test("is smaller where the reader has code of the page, and unreadable without it", () => {

@@ -1,8 +1,6 @@
 /** The admin page: one file of HTML that needs nothing else, with its style, script and chart library. */
 import { fileURLToPath } from "node:url";
 
-import { compiledFile } from "../../system/compiled.ts";
-
 export interface Page {
   readonly html: string;
   /** For the header: this script and this style, requests to where it came from, and nothing else. */
@@ -105,13 +103,17 @@ export function adminPage(): Promise<Page> {
 }
 
 async function find(): Promise<Page> {
-  const { embeddedBundle } = await import("../../../web/mod.ts");
+  const { embeddedBundle, packedAdmin } = await import("../../../web/mod.ts");
   const bundled = await embeddedBundle("admin-page");
-  return bundled === undefined ? make() : ((await bundled.json()) as Page);
+  return bundled === undefined ? make(await packedAdmin()) : ((await bundled.json()) as Page);
 }
 
-async function make(): Promise<Page> {
-  const [script, style] = await Promise.all([bundle(), Bun.file(beside("style.css")).text()]);
+/** @param packed from the npm package; undefined: the sources lie beside this file */
+async function make(packed: { script: string; style: string } | undefined): Promise<Page> {
+  const [script, style] = await Promise.all([
+    bundle(packed?.script),
+    packed?.style ?? Bun.file(beside("style.css")).text(),
+  ]);
   const hash = (text: string): string =>
     `'sha256-${new Bun.CryptoHasher("sha256").update(text).digest("base64")}'`;
   const policy = [
@@ -144,17 +146,15 @@ async function make(): Promise<Page> {
 }
 
 function beside(name: string): URL {
-  const compiled = compiledFile(
-    `relay/admin/page/${name.replace(/\.ts$/, ".js")}`,
-    import.meta.url,
-  );
-  return compiled ?? new URL(name, import.meta.url);
+  return new URL(name, import.meta.url);
 }
 
-async function bundle(): Promise<string> {
-  const entry = fileURLToPath(beside("browser.ts"));
+/** The bundler looks for the chart library from the folder of this file, for a packed script too. */
+async function bundle(packed: string | undefined): Promise<string> {
+  const entry = fileURLToPath(beside(packed === undefined ? "browser.ts" : "browser.js"));
   const { outputs } = await Bun.build({
     entrypoints: [entry],
+    ...(packed !== undefined && { files: { [entry]: packed } }),
     target: "browser",
     format: "iife",
     minify: true,
