@@ -11,6 +11,15 @@ const LOOK_MS = 50;
 /** ms that a page watches itself before it is looked at from outside again. It may load anew meanwhile. */
 const WATCH_MS = 500;
 
+/**
+ * A headless Chromium closes pickers by itself. It takes a moment for it when the machine is busy, and then the page holds a
+ * person for the cause. These close at once.
+ */
+const PICKERS_THAT_CLOSE = `
+  for (const name of ["showSaveFilePicker", "showDirectoryPicker"]) {
+    if (name in window) window[name] = async () => { throw new DOMException("no picker", "AbortError"); };
+  }`;
+
 /** A text field is a combobox where it offers completions. */
 const FIELDS = ["textbox", "combobox", "spinbutton"];
 
@@ -62,7 +71,7 @@ export class BrowserPage implements AsyncDisposable {
   }
 
   async prepare({ before, width, height, dark }: OpenOptions): Promise<void> {
-    if (before !== undefined) await this.raw.evaluateOnNewDocument(before);
+    await this.raw.evaluateOnNewDocument(`{${PICKERS_THAT_CLOSE}}\n${before ?? ""}`);
     if (width !== undefined) await this.raw.setViewport({ width, height: height ?? 800 });
     if (dark !== undefined) await this.setTheme(dark ? "dark" : "light");
   }
