@@ -88,13 +88,13 @@ function parallel(perCore: number): string {
 export const TIERS = {
   "unit and wire tests": [
     "test",
-    parallel(3),
+    parallel(2),
     ...without(...WHOLE, ALONE, BINARY),
     ...ignoring(...LONG_WIRE),
   ],
   "all tests but those of thresholds": [
     "test",
-    parallel(3),
+    parallel(2),
     // Only Linux has all that the tests of binaries need.
     ...without(ALONE, ...(process.platform === "linux" ? [] : [BINARY])),
   ],

@@ -74,7 +74,15 @@ describe.each(WORKERS)("a relay with $workers workers", ({ workers }) => {
       name: out,
       out: folderIn(folder.path, out),
     });
-    await using sender = send({ relay: proxy.url, code, path: file.path, receivers: 5 });
+    // A receiver that is alone may take records past the log, which the sender then gives again.
+    const startWhen = { receivers: 4, minWaitMs: 0, maxWaitMs: undefined };
+    await using sender = send({
+      relay: proxy.url,
+      code,
+      path: file.path,
+      receivers: 5,
+      startWhen,
+    });
     await using one = receive(job("one"));
     await using two = receive(job("two"));
     await using three = receive(job("three"));
@@ -93,7 +101,9 @@ describe.each(WORKERS)("a relay with $workers workers", ({ workers }) => {
     expect(done.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
     expect(sender.all("done")).toMatchObject([{ bytes: 20 * MiB, receivers: 5 }]);
     // Every record left the sender once.
-    expect(proxy.up).toEqual([...Array(21).keys()]);
+    const [source] = sender.all("source");
+    expect(source?.records).toBeGreaterThan(20);
+    expect(proxy.up).toEqual([...Array(source?.records).keys()]);
   });
 });
 
