@@ -12,7 +12,7 @@ export interface LogFiles {
 }
 
 /**
- * Those that processes hold open now. A relay has its log as long as it runs, and may have thousands of
+ * The logs that processes hold open now. A relay has its log as long as it runs, and may have thousands of
  * sockets beside it, so they are looked for once.
  */
 export async function logFilesOf(pids: readonly number[]): Promise<LogFiles> {

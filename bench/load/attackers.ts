@@ -1,6 +1,6 @@
 /**
- * Those who want nothing but to be in the way: they connect, say half of something, then a byte now
- * and then, and come again when they are sent away. Each comes from an address of its own, as far as
+ * Clients that only get in the way: they connect, send half of a request, then a byte now and then, and
+ * come again when the server sends them away. Each comes from an address of its own, as far as
  * 127.0.0.0/16 goes round, so that a limit per address does not keep them all out.
  * Argument: how many.
  */

@@ -131,7 +131,7 @@ class Pipe {
     this.#paused.add(half);
   }
 
-  /** Those that waited longest first, so that all have turns. */
+  /** The halves that waited longest go first, so that all have turns. */
   #resume(now: number): void {
     for (const half of this.#paused) {
       if (this.#isFull(half, now)) continue;

@@ -29,5 +29,5 @@ export const scenarios: readonly Scenario[] = [
   cluster,
 ];
 
-/** Those of a run without arguments, which shall end within 5 minutes on 2 cores. */
+/** The scenarios of a run without arguments, which has to end within 5 minutes on 2 cores. */
 export const standard: readonly ScenarioName[] = ["fanout", "slow", "late", "churn", "idle"];

@@ -16,7 +16,7 @@ export interface OwnPort {
 }
 
 export interface PortWish {
-  /** The one that has to be; undefined: any. */
+  /** The only port to take; undefined: any port. */
   readonly exact: number | undefined;
   /** Of any, the one at which receivers look: that of an earlier run, or the usual one. */
   readonly wanted?: number | undefined;

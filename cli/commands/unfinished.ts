@@ -38,7 +38,7 @@ export function unfinished(): Unfinished[] {
 }
 
 /**
- * The one that is meant by a number of the list, or the beginning of a share's id.
+ * The unfinished share that a number of the list means, or the beginning of a share's id.
  * @throws FaultError "usage" when it is none, or not one
  */
 export function chosen(given: string): Unfinished {

@@ -23,7 +23,7 @@ const PREFERENCE_MS = 500;
 /** Between two tries, as long as nothing answers at all. ms */
 const AGAIN_MS = 500;
 
-/** Nothing that is a relay answers at an address, and why. */
+/** The reason why no relay answers at an address. */
 interface NoRelay {
   readonly address: string;
   readonly fault: FaultCode;

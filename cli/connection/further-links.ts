@@ -79,7 +79,7 @@ export class FurtherLinks {
     while (this.#links.size < this.#options.wanted && this.#triesLeft > 0) this.#open();
   }
 
-  /** Those that carry frames. */
+  /** The links that carry frames. */
   get online(): RelayLink[] {
     return [...this.#links].flatMap(({ state, link }) => (state === "online" && link) || []);
   }
@@ -207,7 +207,7 @@ export class SentRecords {
     if (this.#last.length > SENT_RECORDS) this.#last.shift();
   }
 
-  /** Those by this connection, which may be on their way. */
+  /** The records by this connection, which may be on their way. */
   by(link: unknown): number[] {
     return this.#last.filter(({ by }) => by === link).map(({ index }) => index);
   }

@@ -74,7 +74,7 @@ function unreachableProxy(error: Error): string {
   return /WRONG_VERSION_NUMBER/.test(message) ? message : "Failed to connect";
 }
 
-/** What `ws` and Node say, as Bun says it. */
+/** An error of `ws` and Node, in the words of Bun. */
 function inBunsWords(error: Error): SocketError {
   const code = errorCode(error);
   const status = /^Unexpected server response: (\d+)/.exec(error.message)?.[1];

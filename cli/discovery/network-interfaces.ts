@@ -33,7 +33,7 @@ interface Address {
   readonly internal: boolean;
 }
 
-/** Those that lead to other machines, at most INTERFACES. */
+/** The interfaces that lead to other machines, at most INTERFACES. */
 export function linkedInterfaces(): NetworkInterface[] {
   const all = Object.entries(listed()).flatMap(([name, list = []]) => {
     const outer = list.filter(({ internal }) => !internal);

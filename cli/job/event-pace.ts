@@ -45,7 +45,7 @@ interface Slot {
   readonly kind: "receivers" | undefined;
 }
 
-/** Those that say how many before them were left out. */
+/** The events that say how many before them were left out. */
 type PacedEvent = Extract<ClientEvent, { untold?: number | undefined }>;
 
 interface Held {

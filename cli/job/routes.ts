@@ -37,5 +37,5 @@ export function isFoundHere(route: Route | undefined): boolean {
   return route === "this-machine" || route === "network" || route === "carried";
 }
 
-/** The one that counts first comes first. */
+/** The route that counts first comes first. */
 export const ROUTES = Object.keys(TEXTS) as Route[];

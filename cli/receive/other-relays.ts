@@ -18,7 +18,7 @@ export interface OtherRelaysOptions {
   readonly relays: readonly string[];
   readonly ca: string | undefined;
   readonly introduction: Pick<Introduction, "signer" | "token">;
-  /** That one, counted from 0, has a share of the code. */
+  /** The relay of that number, counted from 0, has a share of the code. */
   readonly found: (relay: number) => void;
 }
 

@@ -216,7 +216,7 @@ export class PartialTree extends PartialShare {
     return this.#wanted[entry] === 1 && this.#here[entry] !== 1;
   }
 
-  /** Nothing that is no whole file may have the name of one. */
+  /** A file that is not whole may not have the name of one. */
   #dropUnusable(): void {
     for (const [i, { path, size }] of this.manifest.files.entries()) {
       if (size === 0 || this.#wanted[i] !== 1 || this.states.isUsable(i)) continue;

@@ -321,7 +321,7 @@ export abstract class PartialShare {
   }
 
   #mark(written: number, moves = false): void {
-    // Nothing else tells that an open share is whole.
+    // This mark alone tells that an open share is whole.
     const whole = moves || (this.manifest.open && written === this.#records);
     this.has.journal.mark({ written, synced: this.#synced, whole, ...this.positions });
   }

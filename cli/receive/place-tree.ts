@@ -34,7 +34,7 @@ export interface Tree {
   readonly journal: Journal;
   /** Name of the partial directory, for messages. */
   readonly directory: string;
-  /** All that was fetched. */
+  /** The fetched files. */
   readonly data: HeldFolder;
   /** The fetched entries of the manifest, 1 each. */
   readonly wanted: Uint8Array;

@@ -24,12 +24,12 @@ export class ReceivedStates {
     this.#known = before.length;
   }
 
-  /** Those that an earlier run received. */
+  /** The states that an earlier run received. */
   static of(own: HeldFolder, manifest: Manifest): ReceivedStates {
     return new ReceivedStates(manifest, readStates(own, stateBytes(manifest)));
   }
 
-  /** Nothing is kept of it for another run. */
+  /** The states are not kept for another run. */
   static unkept(manifest: Manifest): ReceivedStates {
     return new ReceivedStates(manifest, new Uint8Array());
   }

@@ -443,7 +443,7 @@ export class Receiving {
   /** An earlier run saved all of the share that is over. @returns whether it is told so */
   #tellSaved(): boolean {
     const { stdout, checksum, checksumFile } = this.#job;
-    // Those want more than size and time show.
+    // These options want more than size and time show.
     if (this.#overShare === undefined || stdout || checksum || checksumFile) return false;
     const share = toHex(this.#overShare);
     const saved = savedBefore(share, this.#job);

@@ -42,7 +42,7 @@ export class Admissions {
     }
   }
 
-  /** Nothing is asked any more, once it settles. */
+  /** Once it settles, the screen asks no more questions. */
   async close(): Promise<void> {
     for (const id of this.#waiting.keys()) this.#takeBack(id);
     await this.#asking;

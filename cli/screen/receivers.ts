@@ -24,7 +24,7 @@ export interface Moment {
   readonly size: number;
   /** ms */
   readonly now: number;
-  /** Nothing moves any more. */
+  /** The transfer has ended: no bar moves. */
   readonly over?: boolean;
 }
 

@@ -105,7 +105,7 @@ export function isStopped(fault: FaultCode | undefined): boolean {
   return fault === "interrupted" || fault === "deadline-over";
 }
 
-/** Nothing moves at a sender after these. */
+/** A sender's bars stand still after these events. */
 export function isLast(event: ClientEvent): boolean {
   return (
     event.event === "done" ||

@@ -26,7 +26,7 @@ import { SessionLink } from "../connection/session-link.ts";
  */
 const END_SHARE_MS = 5000;
 
-/** All that a sender needs to open it once more. */
+/** The facts by which a sender opens the share once more. */
 export interface OldShare {
   readonly offer: Offer;
   readonly proof: Uint8Array;

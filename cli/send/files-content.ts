@@ -213,7 +213,7 @@ export class FilesContent implements Content {
     const stat = this.#system(() => fstatSync(fd, { bigint: true }));
     const likeness = identities.compare(file, stat);
     if (likeness === "unsure" && !this.#watch.isBegun(file)) {
-      // Nothing of the one before was read, so what is there now is sent whole.
+      // The sender had read no byte of the file before this one, so this one goes whole.
       this.#readTwice(file, position, piece);
       identities.adopt(file, stat);
     } else if (likeness !== "same") {

@@ -17,7 +17,7 @@ export function isUnfinished({ stored = 0 }: SendEntry): boolean {
   return stored === 0;
 }
 
-/** All that are kept, newest first. */
+/** The kept sends, newest first. */
 export function keptSends(): (ListedSend & { readonly folder: string })[] {
   using folder = openState("sends");
   if (folder === undefined) return [];

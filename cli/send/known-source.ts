@@ -106,7 +106,7 @@ export class KnownSource implements Source {
       const { length: lost } = this.#content.lost;
       if (!isSealed && lost > 0) this.#lostThen.set(index, lost);
     }
-    // Nothing that is in doubt may come to its end, also where no states are told.
+    // A share in doubt may not come to its end, also where no states are told.
     const tells = end > filesEnd || index === records - 1;
     if (tells && !this.#isTold && !this.#content.isProved) {
       void this.#prove();

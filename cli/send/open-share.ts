@@ -335,7 +335,7 @@ interface Beginning {
   readonly job: SendJob;
   readonly source: Source;
   readonly keys: Keys;
-  /** The one that the keys come from. */
+  /** The code that the keys come from. */
   readonly code: Code;
   readonly past?: Past;
   /** The share before. */

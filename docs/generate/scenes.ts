@@ -97,7 +97,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await terminal.type(0, "fileshare send big.iso --receivers 29");
       const code = await codeOf(terminal);
       const all = Array.from({ length: 30 }, (_, i) => {
-        // The one that leaves can't be through before, on a busy machine either.
+        // The receiver that leaves can't be through before, on a busy machine either.
         const pace = i === LEAVES ? MiB / 64 : ((2 + (i % 5)) * MiB) / 4;
         return receiver(code, `desk ${i + 1}`, pace);
       });

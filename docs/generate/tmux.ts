@@ -6,7 +6,7 @@ import { draw, snapshot, type Picture, type Size } from "./draw.ts";
 /** A picture every so often, where something changed. */
 const FRAME_EVERY_MS = 400;
 const LOOK_EVERY_MS = 100;
-/** Nothing that a scene waits for takes so long. */
+/** No wait of a scene takes so long. ms */
 const GIVE_UP_MS = 240_000;
 const KEY_EVERY_MS = 25;
 

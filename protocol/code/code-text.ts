@@ -54,7 +54,7 @@ const VARIABLE = /^(?:\$env:)?FILESHARE_(CODE|RELAY)=(.*)$/i;
 /** Where a shell's command ends. */
 const OPERATOR = /^(?:\|\|?|&&?|;|#|\d?>>?\S*)$/;
 
-/** All that a text may mean, the most telling first. */
+/** The readings of a text, the most telling first. */
 export function codeReadings(input: string): CodeReading[] {
   const readings: CodeReading[] = [];
   // A soft hyphen or a zero-width space may also be all that stands between two words.

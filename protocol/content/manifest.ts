@@ -29,7 +29,7 @@ import { MAX_RECORD_SIZE, MIN_RECORD_SIZE, recordCount } from "../wire/sizes.ts"
 /** A receiver frees memory each time it has read so many entries of a manifest. */
 const MANY_FILES = 25_000;
 
-/** Nothing follows the files: of texts, of open shares, and of what ends when a file changes. */
+/** No state follows the files: for texts, open shares, and sends that end when a file changes. */
 export const MANIFEST_VERSION = 1;
 /** A state for each entry follows them. */
 export const STATES_VERSION = 2;

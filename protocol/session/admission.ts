@@ -49,7 +49,7 @@ export class Admission {
     return true;
   }
 
-  /** All that was said, for a relay that may know nothing of it. */
+  /** All decisions so far, for a relay that may know none of them. */
   messages(share: Uint8Array): Message[] {
     return [...this.#decisions.values()].map((decision) => decisionMessage(share, decision));
   }

@@ -37,7 +37,7 @@ export class EarlyFrames {
     return ciphertext;
   }
 
-  /** Those before this record are not needed any more. */
+  /** The session no longer needs frames before this record. */
   dropBefore(next: number): void {
     for (const index of this.#frames.keys()) if (index < next) this.take(index);
   }

@@ -184,7 +184,7 @@ export class Link {
     const faults = this.#relays.map(({ fault }) => fault);
     const hopeless = faults.every((fault) => fault !== undefined && !FAULTS[fault].retry);
     if (!hopeless && !this.#isOutOfPatience(now)) return;
-    // The one that says the most.
+    // The fault that says the most.
     const telling = faults.find((fault) => fault !== undefined && fault !== "relay-unreachable");
     throw new FaultError(telling ?? "relay-unreachable");
   }

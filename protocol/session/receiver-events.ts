@@ -62,7 +62,7 @@ export type ReceiverEvent =
    */
   | { readonly type: "stored"; readonly last?: boolean | undefined; readonly next?: number }
   | { readonly type: "corrupt" }
-  /** Nothing is read from the line for now: that no record comes is no stall. */
+  /** The line is not read for now, so a record that does not come is no stall. */
   | { readonly type: "held" }
   /** The records so far hold the whole manifest: ask before more comes. */
   | {

@@ -281,7 +281,7 @@ export class ReceiverSession {
 
   #choose(): ReceiverEffect[] {
     if (this.#step.at !== "waiting") return [];
-    // The one that was left is waited for where no other is left to look at.
+    // The session waits for the share that it left when there is no other to look at.
     const offer = this.#offers.choose() ?? this.#missing?.offer;
     if (offer === undefined) return [{ type: "waiting" }];
     this.#step = { at: "opening", offer };
@@ -471,7 +471,7 @@ export class ReceiverSession {
   }
 
   /**
-   * Nothing shows that it was made with this code; it must not end the wait for one that is. A word of the
+   * No proof shows that this code made it; it must not end the wait for one that the code made. A word of the
    * sender about us alone is reported all the same, if there is nothing else to try.
    */
   #goneUnseen(fault: FaultCode): ReceiverEffect[] {

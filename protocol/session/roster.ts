@@ -27,7 +27,7 @@ export interface Verified {
 
 export class Roster {
   readonly #receivers = new Map<string, ReceiverView>();
-  /** Those that say they are done and could not prove it. */
+  /** The receivers that say they are done and could not prove it. */
   readonly #refused = new Set<string>();
   readonly #most: number;
 
@@ -136,7 +136,7 @@ export class Roster {
     return counts;
   }
 
-  /** The one that is missed least: gone before attached, and of those the one that came first. */
+  /** The receiver that is missed least: gone before attached, and of equals the first that came. */
   #displace(): ReceiverView | undefined {
     let least: [key: string, receiver: ReceiverView] | undefined;
     for (const [key, receiver] of this.#receivers) {

@@ -101,7 +101,7 @@ export type SenderEffect =
   | { readonly type: "storing"; readonly records: number }
   /** All of them are; told again where what it says is other than before. */
   | { readonly type: "stored"; readonly stored: StoredSeen }
-  /** Nothing follows: let what was sent leave, then close. */
+  /** The last event: let what was sent leave, then close. */
   | { readonly type: "finish"; readonly outcome: SenderOutcome };
 
 export interface SenderOutcome {
@@ -109,7 +109,7 @@ export interface SenderOutcome {
   /** The thing that the fault is about; a relay may have named it. */
   readonly detail?: string;
   readonly verified: number;
-  /** Those of them that can't say that they saved it; undefined: none. */
+  /** The receivers among them that can't say that they saved it; undefined: none. */
   readonly unconfirmed?: number;
   readonly failed: number;
 }

@@ -315,7 +315,7 @@ export class SenderSession {
 
   #onEntry(entry: ReceiverEntry, now: number): SenderEffect[] {
     const key = toHex(entry.id);
-    // Nothing that a relay says of it counts any more.
+    // A relay's words about this receiver count no more.
     if (this.#roster.isVerified(key)) return [];
     const known = this.#names.find(key, entry);
     switch (known.is) {

@@ -84,7 +84,7 @@ export class AdminListener implements Admin {
     const kept = setting.tls && new KeptCertificate(setting.tls, Date.now());
     using guard = new DisposableStack();
     try {
-      // One that is renewed shares its port with the one before.
+      // A renewed listener shares its port with the one before.
       if (kept !== undefined && port !== 0) guard.use(guardPort(hostname, port));
       this.#listener = new Listener({
         open: (at, tls) => this.#open(at, tls),

@@ -159,7 +159,7 @@ export class AddressTable {
           free = slot;
           freeKey = key;
         }
-        // Nothing was ever put behind it.
+        // No key was ever put behind a slot that was never used.
         if (key === 0n) break;
       }
       if (free === undefined) return first;

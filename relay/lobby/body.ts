@@ -65,7 +65,7 @@ export function progressOf({ isFull, taken, isHeldBack }: Outgoing): number | un
 export interface Body extends Outgoing {
   /** A part that is written while it is full makes it wait longer. */
   write(part: Part): void;
-  /** Nothing follows the parts that wait. */
+  /** The parts that wait are the last. */
   end(): void;
   /** Ends the connection in a way that no client takes for the end of the body. */
   fail(): void;

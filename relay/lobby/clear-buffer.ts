@@ -9,7 +9,7 @@ const FIRST_BYTES = 4 * 1024;
 export interface RecordData {
   /** At most two. Valid until the next `push`. */
   readonly pieces: Uint8Array[];
-  /** Nothing follows. */
+  /** No byte follows. */
   readonly last: boolean;
   /** Bytes short of a full record. */
   readonly missing: number;

@@ -72,7 +72,7 @@ export interface LobbySenderEvents {
   /** More may be written. */
   room(): void;
   receiver(view: ReceiverView): void;
-  /** Nothing follows. */
+  /** The last call. */
   over(outcome: LobbyOutcome): void;
 }
 
@@ -302,7 +302,7 @@ export class LobbySender implements LocalClient {
     const { waitFor, clock } = this.#options;
     const { attached, agreed, verified } = this.#counts();
     const isLonely = waitFor === 0 && clock() - this.#startedAt >= LONELY_MS;
-    // One that only looks may go away, and the file must not go with it.
+    // A receiver that only looks may go away, and the file must not go with it.
     if (agreed + verified < Math.max(waitFor, 1) && !isLonely) return;
     this.#isOpen = true;
     // No receiver is here: the content is dropped.

@@ -61,7 +61,7 @@ export class Directory {
     return this.#openedEver;
   }
 
-  /** What operators call the next share by. */
+  /** The number by which operators call the next share. */
   newNumber(): number {
     return this.#entries.newNumber();
   }

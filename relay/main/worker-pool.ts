@@ -47,7 +47,7 @@ interface Place {
 }
 
 export class WorkerPool {
-  /** Those that ended, and not with the relay. */
+  /** Workers that ended, and not with the relay. */
   lost = 0;
   readonly #options: WorkerPoolOptions;
   readonly #places: readonly Place[];
@@ -79,7 +79,7 @@ export class WorkerPool {
     return this.#places.length;
   }
 
-  /** Those that are ready. One that is not is told of everything when it is. */
+  /** The workers that are ready. Another one is told of everything when it is. */
   *ready(): Iterable<number> {
     for (const [worker, { thread }] of this.#places.entries()) {
       if (thread?.isReady === true) yield worker;

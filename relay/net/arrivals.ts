@@ -71,7 +71,7 @@ export class Arrivals {
   readonly #kernel: ArrivalsKernel;
   readonly #isTls: boolean;
   readonly #watched = new Map<number, Watched>();
-  /** Those whose descriptor is not known yet. */
+  /** The connections whose descriptor is not known yet. */
   readonly #sought = new Set<Watched>();
   #next = 1;
 

@@ -16,7 +16,7 @@ import {
 
 /** The sockets themselves. */
 export interface BundledSockets extends Outlet {
-  /** Nothing more may be sent to it. */
+  /** The socket takes no more messages. */
   isClosing(socket: SocketId): boolean;
   /** Its messages count as those of the main one. */
   belongs?(further: SocketId, main: SocketId): void;

@@ -99,7 +99,7 @@ export class Peers {
     for (const peer of this.#open) if (isMeant(peer)) peer.disconnect(reason);
   }
 
-  /** Those that are counted, each client once. */
+  /** The counted clients, each once. */
   get counts(): ClientCounts {
     const none = (): Record<PeerRole, number> => ({ stranger: 0, sender: 0, receiver: 0 });
     const counts = { socket: none(), text: none(), http: none() };

@@ -239,7 +239,7 @@ export class DirectSender {
     return this.#streams.get(id)?.left ?? 0;
   }
 
-  /** Those of them that are in memory. */
+  /** The bytes of them that are in memory. */
   copied(id: SocketId): number {
     return this.#streams.get(id)?.copy?.length ?? 0;
   }

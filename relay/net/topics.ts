@@ -52,7 +52,7 @@ export class SocketTopic<S extends TopicSocket> implements Topic {
   readonly #host: TopicHost<S>;
   readonly #frames: SharedFrames<S>;
   readonly #members = new Set<SocketId>();
-  /** Those that are subscribed with Bun. */
+  /** The sockets that are subscribed with Bun. */
   readonly #subscribed = new Map<SocketId, S>();
 
   constructor(name: string, host: TopicHost<S>, frames: SharedFrames<S>) {

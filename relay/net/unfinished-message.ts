@@ -25,7 +25,7 @@ export class UnfinishedMessage {
   #base: number;
   /** Of messages, pings and pongs since, heads included. */
   #heard = 0;
-  /** Those that may have taken more than was counted. */
+  /** The messages that may have taken more than was counted. */
   #messages = 0;
   #isSaid = false;
 

@@ -70,14 +70,14 @@ export class AskedRecords {
     return asked;
   }
 
-  /** Nothing comes, and what is on its way lies behind all that came: the sender may hold it back. */
+  /** No record comes, and those on their way lie behind all that came: the sender may hold them back. */
   isHeldBack(now: number): boolean {
     if (this.#records.size === 0 || now - this.#movedAt < NEED_AGAIN_MS) return false;
     for (const index of this.#records.keys()) if (index <= this.#furthest) return false;
     return true;
   }
 
-  /** Nothing came for so long, though something was asked for. */
+  /** No record came for so long, though some were asked for. */
   isStill(now: number, ms: number): boolean {
     return this.#records.size > 0 && now - this.#movedAt >= ms;
   }
@@ -103,7 +103,7 @@ export class AskedRecords {
     return all;
   }
 
-  /** Nothing came on the sender's next line yet. */
+  /** No record came on the sender's next line yet. */
   lineLost(): void {
     this.#furthest = -1;
   }

@@ -1,4 +1,4 @@
-/** What an edge tells the store of the owner of its receivers, and the same as a worker tells the store of its relay. */
+/** An edge's words to the owner's store about its receivers, and the same words of a worker to the store of its relay. */
 import { fromHex, toHex } from "../../protocol/mod.ts";
 import type { EdgeDownload } from "../cluster/wire.ts";
 import type { ToStoreBook } from "./messages.ts";

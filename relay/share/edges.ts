@@ -288,7 +288,7 @@ export class Edges implements ShareEdges {
     this.#send(line, { t: "full", share: record.offer.share, receiver });
   }
 
-  /** What lines like this one ask for: the least level, or 0 for shares of this relay. */
+  /** The level that lines like this one ask for: the least of them, or 0 for shares of this relay. */
   #askedOf(channel: string, { through }: EdgeView): number | undefined {
     const lines = this.#lines.get(channel)?.values() ?? [];
     const levels = [...lines].flatMap((line) => {

@@ -32,7 +32,7 @@ export class FanoutReceivers {
   #came = 0;
   /** Streams of other relays among them. */
   #edges = 0;
-  /** Those that have all, as their sender knows: in the lobby they stay for the next share, and take no place in this one. */
+  /** Receivers that have all, as their sender knows. In the lobby they stay for the next share, and take no place in this one. */
   #done = 0;
 
   constructor(topic: Topic) {

@@ -6,7 +6,7 @@
  *                                          side says; frames of further connections too
  *   inspect, revoke ---> main --forward--> a line for that question alone
  *
- * That relay asks for records, so its credit bounds what comes. What it does not take waits here, up to a limit of the
+ * That relay asks for records, so its credit bounds what comes. Records that it does not take wait here, up to a limit of the
  * line; beyond it this relay stops to read the sender (`Outlet.hold`). A line that breaks ends the sender's connection
  * with `going-away`, and it comes again. The hub owns it. No I/O.
  */

@@ -75,7 +75,7 @@ export interface ShareRecord {
   readonly remoteStored?: StoredFacts | undefined;
 }
 
-/** What receivers need to know of the store that has the share, at this relay or another one. */
+/** The facts that receivers need of the store that has the share, at this relay or another one. */
 export function storedOf({ stored, remoteStored }: ShareRecord): StoredFacts | undefined {
   return stored ?? remoteStored;
 }

@@ -16,7 +16,7 @@ const FIRST_DROPPED = 1;
 export class ReadAgain {
   readonly #leastBytesPerSecond: number;
   readonly #rate = new ArrivalRate();
-  /** Those from FIRST_DROPPED on and before this one went back. */
+  /** Records from FIRST_DROPPED on and before this one went back. */
   #dropped = FIRST_DROPPED;
   /** Records before it went past the log, or some of them. */
   #passed = 0;

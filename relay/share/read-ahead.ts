@@ -18,7 +18,7 @@ interface Asked {
 }
 
 /**
- * One that needs records of its own: a receiver of the catch-up lane, or the whole live lane. The
+ * A party needs records of its own: a receiver of the catch-up lane, or the whole live lane. The
  * origin divides what it asks of the sender between parties.
  */
 export class Party {

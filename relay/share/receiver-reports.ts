@@ -100,7 +100,7 @@ export class ReceiverReports {
     }
   }
 
-  /** All that is not answered, to a sender on a new line. */
+  /** Passes receipts without an answer to a sender on a new line. */
   sendReceipts(): void {
     for (const receipt of this.#receipts.values()) this.#pass(receipt);
   }

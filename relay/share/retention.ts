@@ -25,7 +25,7 @@ export interface KeptFor extends Reader {
   left: LeaveReason | undefined;
   /** When it last acknowledged something new, or waited for us, or was paused. */
   progressAt: number;
-  /** Nothing is kept for it before it has acknowledged more than that; -1: as for others. */
+  /** The log keeps no record for it before it has acknowledged more than that; -1: as for others. */
   unpaced: number;
 }
 

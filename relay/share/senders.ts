@@ -186,7 +186,7 @@ export class Senders {
     this.#ownedBy(socket, client)?.home.beginAhead();
   }
 
-  /** Nothing tells which of the records that it was asked for were on their way there. */
+  /** The relay can't know which of the records that it asked for were on their way there. */
   furtherClosed(socket: SocketId, client: SenderClient): void {
     this.#ownedBy(socket, client)?.home.origin?.askAgain();
   }

@@ -127,7 +127,7 @@ export interface EdgeStream extends EdgeView {
 
 /** The shares that a line of another relay is about. */
 export interface EdgeView {
-  /** Those of another owner that come here by a link of a lower level; undefined: this relay's own. */
+  /** The shares of another owner that come here by a link of a lower level; undefined: this relay's own. */
   readonly through?: { readonly owner: string; readonly level: number } | undefined;
 }
 

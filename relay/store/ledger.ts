@@ -23,7 +23,7 @@ export interface AdoptedShare {
 
 export interface Ledger {
   /**
-   * All that was saved. Removes records of no share, which a crash left.
+   * The saved shares and tombstones. Removes records of no share, which a crash left.
    * @throws FaultError `bad-store`, `store-failed`
    */
   load(): Promise<{ readonly shares: StoredShare[]; readonly tombstones: Tombstone[] }>;

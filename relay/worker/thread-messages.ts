@@ -83,7 +83,7 @@ export interface Ports {
   readonly port: number;
   /** The plain one beside one with TLS. */
   readonly httpPort: number | undefined;
-  /** That of other relays. */
+  /** The port for other relays. */
   readonly clusterPort: number | undefined;
 }
 

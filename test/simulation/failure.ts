@@ -10,7 +10,7 @@ export interface Failure {
   readonly story: readonly string[];
 }
 
-/** What is played with one seed. */
+/** The parts of a run with one seed. */
 export interface Playable<Outcome> {
   run(): Outcome;
   standing(): string[];

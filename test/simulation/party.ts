@@ -9,7 +9,7 @@ export interface Party {
   process: SimReceiver | undefined;
 }
 
-/** What differs between worlds. */
+/** The differences between worlds. */
 type Given = Pick<
   ReceiverHome,
   "name" | "signer" | "connections" | "shares" | "strange" | "copies" | "confirmed"

@@ -9,7 +9,7 @@ export const SEEDS_TIMEOUT_MS = 300_000;
 export type Played = { readonly outcome: unknown } | { readonly failure: Failure };
 
 export interface Seeds {
-  /** What holds with each seed. */
+  /** The options that hold with each seed. */
   readonly holds: string;
   /** The seeds from 1 on. */
   readonly count: number;

@@ -3,7 +3,7 @@ import { Random } from "./random.ts";
 import { drawScenario, isCalm, type Fault, type ReceiverPlan, type Scenario } from "./scenario.ts";
 import type { DiskHabits } from "./stored-file.ts";
 
-/** What a sender wishes of the store, and what becomes of it. */
+/** A sender's wish to the store, and its outcome. */
 export interface StorePlan {
   readonly disk: DiskHabits;
   /** s */

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { BALLAST } from "./disk.ts";
 import type { Copy } from "./history.ts";
 
-/** What a receiver's folder has, without partials. */
+/** The content of a receiver's folder, without partials. */
 export function copiesIn(out: string): Copy[] {
   return readdirSync(out)
     .filter((name) => name !== BALLAST && !name.endsWith(PARTIAL))

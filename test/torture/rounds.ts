@@ -14,7 +14,7 @@ import { wrongEnds } from "./verdict.ts";
 /** The last line of a torture that went well. */
 export const ALL_WELL = "Every copy is whole, and nobody failed who should not.";
 
-/** What all rounds of a torture share. */
+/** The parts that all rounds of a torture share. */
 export interface Ground extends Surroundings {
   readonly seed: string;
   /** Of the whole run. */

@@ -174,7 +174,7 @@ export class Incoming {
   agree(position: number): { readonly offset: number; readonly data: Uint8Array } | undefined {
     if (this.#stage.at !== "known") return undefined;
     const { manifest, headBytes } = this.#stage;
-    // Nothing of a text is saved: it comes whole.
+    // The page saves no text: it comes whole.
     const from = manifest.kind === "text" ? 0 : position;
     const content = new ShareContent(manifest, headBytes, from);
     const text = manifest.kind === "text" ? [] : undefined;

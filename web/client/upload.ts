@@ -38,7 +38,7 @@ interface UploadUser {
   buffered(): number | undefined;
   send(frame: Uint8Array): void;
   sent(index: number): void;
-  /** Nothing more can be sent. */
+  /** The upload can send no more. */
   failed(error: unknown): void;
 }
 

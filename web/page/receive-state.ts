@@ -135,7 +135,7 @@ export function beginReceive(lobby: boolean): ReceiveState {
 
 export function receiveStep(state: ReceiveState, action: ReceiveAction): ReceiveState {
   const { step } = state;
-  // Nothing follows an end; the worker may still have had words under way.
+  // An end is the last state; the worker may still have had words under way.
   if (step.at === "failed" || step.at === "stopped") return state;
   switch (action.t) {
     case "event":

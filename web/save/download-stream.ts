@@ -58,7 +58,7 @@ export class DownloadStream {
     const { port1, port2 } = new MessageChannel();
     this.#worker = worker;
     this.#port = port1;
-    // Nobody may wait for them when they fail.
+    // They may fail with no caller that waits.
     for (const { promise } of [this.#ready, this.#closed]) promise.catch(() => undefined);
     port1.addEventListener("message", (event: MessageEvent<DownloadAnswer>) =>
       this.#hear(event.data),

@@ -3,7 +3,7 @@
  * `name.fileshare-part`, and all get their names at the end, when it is known which are sound.
  * A browser that cannot rename files writes each through its own swap file until that file is whole.
  *
- * Nothing that was in the chosen folder is touched: `tree` becomes `tree (2)` where `tree` is taken.
+ * The saver touches no file that was in the chosen folder: `tree` becomes `tree (2)` where `tree` is taken.
  */
 import { FaultError } from "../../protocol/wire/faults.ts";
 import { collisionKey } from "../../protocol/content/names.ts";

@@ -1,5 +1,5 @@
 /**
- * What all ways of saving have in common. The page makes one saver for each share that was agreed
+ * The interface of all ways of saving. The page makes one saver for each share that was agreed
  * to, gives it the pieces in order, and asks it to finish or to abandon.
  */
 import type { Offer } from "../job/receive-messages.ts";

@@ -145,7 +145,7 @@ export class KeptReceives {
     });
   }
 
-  /** Those that can go on, the newest first. */
+  /** The receives that can go on, the newest first. */
   async #fresh(table: Table): Promise<readonly KeptReceive[]> {
     const rows = await table.within("r/");
     return rows

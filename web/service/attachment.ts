@@ -5,7 +5,7 @@ const FALLBACK_CHARACTERS = 200;
 
 /**
  * `Content-Disposition` by RFC 6266: a plain name for old programs, and the whole name by RFC 8187.
- * Nothing of the name can end the header, because all but letters, digits and a few marks is encoded.
+ * No character of the name can end the header, because all but letters, digits and a few marks is encoded.
  */
 export function contentDisposition(name: string): string {
   const plain = name.replaceAll(/[^ !#$&+\-.0-9A-Z^_`a-z{}~()[\]]/g, "_");

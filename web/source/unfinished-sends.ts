@@ -25,7 +25,7 @@ export type Reopened =
   | { readonly is: "ready"; readonly send: ResumedSend }
   /** The person has to choose the files: a folder, or single files. `sentence` says why. */
   | { readonly is: "choose"; readonly folder: boolean; readonly sentence: string }
-  /** Nothing of it is kept any more. */
+  /** The page keeps no part of it any more. */
   | { readonly is: "gone" };
 
 export class UnfinishedSends {

@@ -41,7 +41,7 @@ export function furtherWords(commands: readonly CommandWords[]): Further {
   return [...further].map(([begun, next]) => [begun, [...next]]);
 }
 
-/** All that is longer than one word, and begins or calls a command. */
+/** The texts of several words that begin or call a command. */
 export function longWords(further: Further): string[] {
   return further.flatMap(([begun, next]) => next.map((word) => `${begun} ${word}`));
 }

@@ -76,7 +76,7 @@ async function transfer(way: Way, folder: string): Promise<Finding> {
   const onLine = (client: Client): void => {
     if (waiting.delete(client) && waiting.size === 0) timer = setTimeout(stop, DOCTOR_TRANSFER_MS);
   };
-  // One that is refused leaves another that would wait for it.
+  // A refused client leaves the other one waiting for it.
   for (const { outcome } of [sender, receiver]) {
     void outcome.then(({ fault }) => fault !== undefined && stop());
   }

@@ -232,7 +232,7 @@ describe.skipIf(lacksNats)("a relay that is killed", () => {
     const whole = await stored(cluster.from(1), file);
     // Any relay serves it while its owner is there.
     await isReceived(cluster.at(2).url, whole, file);
-    // One that is received as often as it may be, of which the others hear nothing before that relay is gone.
+    // A share that is received as often as it may be, of which the others hear nothing before that relay is gone.
     const usedUp = newCode();
     const env = { XDG_STATE_HOME: state.path };
     const target = { port: cluster.at(1).port };

@@ -272,7 +272,7 @@ describe.skipIf(lacksNats)("a share that relay 1 of three stores", () => {
     for (const each of receivers) expect(await each.outcome).toEqual(DONE);
     for (const out of outs) expect(bytesOf(join(out, file.name))).toEqual(file.bytes);
     expect(await sender.outcome).toEqual(DONE);
-    // What it sees comes by relay 2 by then.
+    // Its records come by relay 2 by then.
     const back = sender.seen.findLastIndex((event) => event.event === "relay" && event.online);
     const seen = sender.seen.slice(back).flatMap((event) => {
       return event.event === "receiver" ? event.name : [];

@@ -27,7 +27,7 @@ class Row implements AsyncDisposable {
   readonly owner: EdgeRelay;
   readonly gateway: EdgeRelay;
   readonly edge: EdgeRelay;
-  /** What the gateway reads of the owner, and the edge of the gateway. */
+  /** The records that the gateway reads from the owner, and the edge from the gateway. */
   readonly toOwner: Proxy;
   readonly toGateway: Proxy;
   readonly #folder: string;

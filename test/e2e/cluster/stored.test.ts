@@ -76,7 +76,7 @@ describe.skipIf(lacksNats)("A share that relay 1 stores", () => {
     return receiver;
   }
 
-  /** What a receiver that comes hears. */
+  /** The fault of a receiver that comes. */
   async function faultAt(number: number, code: Code): Promise<string | undefined> {
     await using receiver = receiveAt(number, code);
     return (await receiver.outcome).fault;

@@ -14,7 +14,7 @@ const s3 = failingS3();
 
 const NOTHING: LedgerChange = { shares: [], removed: [], tombstones: [], forgotten: [] };
 
-/** What a relay finds that starts now, by key and place. */
+/** The shares that a starting relay finds, by key and place. */
 async function loaded(place: S3Place): Promise<{ shares: StoredShare[]; tombstones: Tombstone[] }> {
   const ledger = new S3Ledger({ times: QUICK, ...place });
   const { shares, tombstones } = await ledger.load();

@@ -59,7 +59,7 @@ class BucketPlay extends ClusterPlay {
     this.book.relay({ key: relay, value, revision: 1 }, this.now);
   }
 
-  /** What the keeper does once the store has read the share. */
+  /** The keeper's acts once the store has read the share. */
   read(number: number, isThere = true): boolean {
     const name = nameOf(number);
     if (!this.book.adopts(name)) return false;

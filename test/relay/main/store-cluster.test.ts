@@ -15,7 +15,7 @@ const LONG_MS = 60_000;
 const EPOCH = 7;
 const NOW = 1000;
 
-/** All that is settled by now has its effects. */
+/** Promises that are settled by now have their effects. */
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 
 /** A relay, and all that it says and does. */

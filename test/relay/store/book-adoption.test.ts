@@ -16,7 +16,7 @@ function another(play: BookPlay): BookPlay {
   return other;
 }
 
-/** What a relay finds in the bucket that takes the share over. */
+/** The share as the relay that takes it over finds it in the bucket. */
 function adopts(other: BookPlay, from: BookPlay, number: number): boolean {
   const { shares, tombstones } = from.ledger.load();
   const share = shares.find(({ key }) => key === hexOf(number));
@@ -41,7 +41,7 @@ describe("a book that takes a share over", () => {
     other.save();
     expect(adopts(other, play, 1)).toBe(true);
     expect(other.save()).toEqual(["1 opened at 2"]);
-    // One that was counted before counts no second time.
+    // A receiver that was counted before counts no second time.
     other.download(1, 8);
     expect(other.inspect(1)).toMatchObject({ state: "stored", downloads: 2 });
     other.download(1, 9);

@@ -59,7 +59,7 @@ function checkInTime(
 ): void {
   const end = home.ends.get(share.key);
   if (end?.fault !== "too-late") return;
-  // Nothing is kept for one that thinks, or was not admitted yet.
+  // No log keeps records for a receiver that thinks, or was not admitted yet.
   const isPrompt = plan.habits.thinkMs === 0 && !admits;
   const joinedAt = home.openedAt.get(share.key) ?? Infinity;
   const by = isPrompt ? Math.min(joinedAt + JOINED_MS, end.at) : end.at;

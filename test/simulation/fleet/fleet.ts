@@ -263,7 +263,7 @@ export class Fleet {
     if (!this.#over) party.process = new SimReceiver(party.home, this.#world, this.#network);
   }
 
-  /** Nothing else goes wrong: receivers at all relays hear that the sender went, and that it came back. */
+  /** No other fault occurs: receivers at all relays hear that the sender went, and that it came back. */
   #checkHeard(lasts: number): void {
     const since = this.#clock.now;
     const check = (isHere: boolean): void => {
@@ -440,7 +440,7 @@ export class Fleet {
     this.#directory.isCalm = true;
   }
 
-  /** What a stream of records had may be lost at any time, and receivers be too late rightly. */
+  /** A stream may lose its records at any time, and then receivers are too late rightly. */
   #loseStreams(): void {
     const { streams } = this.#world;
     for (const { key } of this.#shares) streams.accepted(key);
@@ -487,7 +487,7 @@ export class Fleet {
     const confirms = this.#scenario.lobby ? CONFIRM_MS * shares.length : 0;
     const stallMs = Math.max(...relays.map((relay) => relay.stallMs));
     const stalls = isStream ? 2 * stallMs * (receivers.length + faults.length) : 0;
-    // Those over the limit come when others have left.
+    // Receivers over the limit come when others have left.
     const turns = relays.some(({ receiversMost }) => receiversMost !== undefined) ? 20_000 : 0;
     const drops = receivers.map(({ habits }) => habits.drops?.lasts ?? 0);
     return (

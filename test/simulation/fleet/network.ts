@@ -71,7 +71,7 @@ export class FleetNetwork implements Connector {
     const wire = this.#wire(ways, client, from, to);
     this.#world.clock.after(ways.up.latency, () => {
       if (!this.isCut(from, to)) this.#arrive(wire, ways, this.#random, false);
-      // Nothing answers.
+      // No relay answers.
     });
     return wire;
   }

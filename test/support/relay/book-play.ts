@@ -6,7 +6,7 @@ import { factsText, parseShare, parseTombstone } from "../../../relay/store/fact
 import { PROGRESS_MS, StoreBook } from "../../../relay/store/store-book.ts";
 import { hexOf, sixteen } from "./stored-shares.ts";
 
-/** What a ledger holds, as text. */
+/** The content of a ledger, as text. */
 export class PaperLedger {
   readonly shares = new Map<string, string>();
   readonly tombstones = new Map<string, string>();
@@ -56,7 +56,7 @@ export class BookPlay {
   readonly limits: LiveLimits;
   /** Of the last `save`. */
   effects: readonly BookEffect[] = [];
-  /** What the cluster hears. */
+  /** The words to the cluster. */
   readonly cluster: string[] = [];
   #places = 0;
   #numbers = 0;
@@ -115,7 +115,7 @@ export class BookPlay {
     return this.save();
   }
 
-  /** What its sender is told. */
+  /** The words to its sender. */
   inspect(number: number) {
     this.book.inspect(0, 9, hexOf(number));
     this.save();

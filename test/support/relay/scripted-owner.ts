@@ -55,7 +55,7 @@ export interface OwnerLies {
 
 export class ScriptedOwner implements AsyncDisposable {
   readonly relay = toHex(nodePrimitives.randomBytes(RELAY_ID_BYTES));
-  /** What edges said on control lines. */
+  /** The words of edges on control lines. */
   readonly told: EdgeMessage[] = [];
   /** Indexes of frames that left, by whatever stream. */
   readonly frames: number[] = [];

@@ -54,7 +54,7 @@ export class StreamPlay {
     line.words.push(word);
   }
 
-  /** All that was told since the last call. */
+  /** The words since the last call. */
   take(): string[] {
     return this.told.splice(0);
   }

@@ -18,7 +18,7 @@ const HOST = "127.0.0.1";
 /** The file of it has no line break. */
 const SECRET = "0123456789abcdef0123456789abcdef";
 
-/** What clients are told of the relays. */
+/** The relays, as clients are told of them. */
 interface RelayList {
   readonly relay: string;
   readonly further: readonly string[];
@@ -30,7 +30,7 @@ export interface Member extends AsyncDisposable {
   /** For clients. */
   readonly url: string;
   readonly http: string;
-  /** What the other relays read of this one goes through it. */
+  /** The other relays read from this one through it. */
   readonly proxy: Proxy;
   readonly reports: Report[];
 }

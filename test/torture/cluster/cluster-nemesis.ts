@@ -52,7 +52,7 @@ export class ClusterNemesis extends Nemesis<ClusterFault> {
   /** Away from now on, and started again later. */
   #end(server: Server | undefined, signal: "SIGKILL" | "SIGTERM", forMs: number): Effect {
     const child = server?.child;
-    // One that stands still is not told to end: it would hear of it when it goes on.
+    // A relay that stands still is not told to end: it would hear of it when it goes on.
     if (child === undefined || this.isBusy(`freeze ${child.pid}`)) return ABSENT;
     return this.alone(server!.who, async () => {
       await (signal === "SIGKILL" ? child.kill() : child.tell(signal));

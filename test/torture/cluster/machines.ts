@@ -73,7 +73,7 @@ export class Machines {
     return this.#cut(ways === "both" ? [there, back] : [there]);
   }
 
-  /** What a machine says does not reach clients. */
+  /** A machine's words do not reach clients. */
   cutFromClients(machine: Machine): () => void {
     return this.#cut([{ from: machine, to: CLIENTS, net: "outer" }]);
   }
