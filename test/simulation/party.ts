@@ -23,6 +23,7 @@ export function newParty(plan: ReceiverPlan, given: Given): Party {
     ways,
     habits,
     disk: new Map<string, Copy>(),
+    ids: new Map<string, Uint8Array>(),
     ends: new Map<string, ShareEnd>(),
     openedAt: new Map<string, number>(),
     wholeAt: new Map<string, number>(),

@@ -67,6 +67,8 @@ export interface ReceiverHome {
   readonly copies: Copies;
   /** The disk: copies by share. */
   readonly disk: Map<string, Copy>;
+  /** Its id in each share. A receiver that is killed before it has a copy keeps it, see cli/receive/receiver-ids.ts. */
+  readonly ids: Map<string, Uint8Array>;
   /** How each share ended here. */
   readonly ends: Map<string, ShareEnd>;
   /** Processes so far. */
@@ -317,7 +319,9 @@ export class SimReceiver extends Client {
     if (!this.#home.openedAt.has(key)) this.#home.openedAt.set(key, this.now);
     let copy = this.#home.disk.get(key);
     if (copy === undefined) {
-      copy = { receiver: this.random.bytes(16), records: [], agreed: false };
+      const receiver = this.#home.ids.get(key) ?? this.random.bytes(16);
+      this.#home.ids.set(key, receiver);
+      copy = { receiver, records: [], agreed: false };
       this.#home.copies.add(copy);
     }
     this.#copy = copy;

@@ -24,6 +24,10 @@ const KEPT = [
     seed: 253203,
     why: "a relay gives its share to another one and has it back, and a receipt waits at an edge",
   },
+  {
+    seed: 419538,
+    why: "a receiver that is killed before it saves a record comes back as the same",
+  },
 ] as const;
 
 testSeeds({
