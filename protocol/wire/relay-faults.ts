@@ -4,15 +4,15 @@ import { EXIT, failed, wrongUse, type Fault } from "./fault.ts";
 export const RELAY_FAULTS = {
   "port-in-use": failed(
     "The relay cannot listen, because the port is in use",
-    "Stop the program that uses the port, or give another one with that option (--port for clients; 0 takes a free one).",
+    "Stop the program that uses the port, or give another port (--port for clients, where 0 takes a free one).",
   ),
   "cannot-listen": failed(
     "The relay cannot listen at that address",
-    "Give an address of this machine with that option (--host for clients).",
+    "Give an address of this machine (--host for clients).",
   ),
   "port-not-allowed": failed(
     "The relay has no right to listen at that port",
-    "Give a port from 1024 up with that option (--port for clients), or grant the right (CAP_NET_BIND_SERVICE).",
+    "Give a port from 1024 up (--port for clients), or grant the right (CAP_NET_BIND_SERVICE).",
   ),
   "no-descriptors": failed(
     "The relay has reached its limit of open files",

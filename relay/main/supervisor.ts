@@ -128,7 +128,7 @@ export class Supervisor implements ManagedRelay {
     using guard = new DisposableStack();
     if ((workers > 1 || tls !== undefined) && port !== 0) guard.use(guardPort(hostname, port));
     if (httpPort !== undefined && httpPort !== 0)
-      guard.use(guardPort(hostname, httpPort, "--http-port "));
+      guard.use(guardPort(hostname, httpPort, "--http-port"));
     const cluster = options.cluster?.listen ?? supervision?.cluster;
     if (cluster !== undefined && cluster.port !== 0) {
       guard.use(guardPort(cluster.hostname, cluster.port, CLUSTER_LISTEN));

@@ -2,8 +2,8 @@ import { lookup } from "node:dns/promises";
 
 import { FaultError, type FaultCode } from "../../protocol/mod.ts";
 
-/** Goes before the address of other relays in a fault, which else would seem to be that of clients. */
-export const CLUSTER_LISTEN = "--cluster-listen ";
+/** The option of the address for other relays, which a fault names: else the address would seem to be that of clients. */
+export const CLUSTER_LISTEN = "--cluster-listen";
 
 const NO_DATA = { data: () => undefined };
 
@@ -18,7 +18,7 @@ const NO_DATA = { data: () => undefined };
  * @param option that gave the address, for the fault, if it is not that of clients
  * @throws FaultError `port-in-use`, `cannot-listen`
  */
-export function guardPort(hostname: string, port: number, option = ""): Disposable {
+export function guardPort(hostname: string, port: number, option?: string): Disposable {
   const address = `${hostname}:${port}`;
   const guard = new DisposableStack();
   try {
@@ -31,7 +31,7 @@ export function guardPort(hostname: string, port: number, option = ""): Disposab
     return guard;
   } catch (error) {
     guard.dispose();
-    throw listenFault(Bun.inspect(error), option + address);
+    throw listenFault(Bun.inspect(error), named(address, option));
   }
 }
 
@@ -39,8 +39,8 @@ export function guardPort(hostname: string, port: number, option = ""): Disposab
  * Looks a name up before anything listens there: Bun says of one that leads nowhere that its port is in use.
  * @throws FaultError `cannot-listen`
  */
-export async function checkHost(hostname: string, port: number, option = ""): Promise<void> {
-  const address = `${option}${hostname}:${port}`;
+export async function checkHost(hostname: string, port: number, option?: string): Promise<void> {
+  const address = named(`${hostname}:${port}`, option);
   // Bun's server makes a URL of it, which has no place for that.
   if (hostname.includes("%")) {
     throw new FaultError("cannot-listen", `${address} (an address with a zone cannot be taken)`);
@@ -50,6 +50,10 @@ export async function checkHost(hostname: string, port: number, option = ""): Pr
   } catch (error) {
     throw listenFault(Bun.inspect(error), address);
   }
+}
+
+function named(address: string, option: string | undefined): string {
+  return option === undefined ? address : `${option} ${address}`;
 }
 
 /** Why an address is none to listen at. */
